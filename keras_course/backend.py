@@ -1,0 +1,78 @@
+"""Choosing the backend: the library that does the arithmetic under Keras.
+
+Keras reads the environment variable `KERAS_BACKEND`, then the file `~/.keras/keras.json`, then falls to
+TensorFlow, once, when it is first imported. So the choice has to be made before that:
+
+>>> from keras_course import backend
+>>> backend.use(backend.current())      # choosing again what runs already is allowed
+>>> backend.current() in backend.available()
+True
+"""
+
+import importlib.util
+import json
+import os
+import pathlib
+import sys
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def available() -> tuple[str, ...]:
+    """Return the names of the backends that are installed here, in the order of `BACKENDS`."""
+    return tuple(name for name in BACKENDS if importlib.util.find_spec(name) is not None)
+
+
+def current() -> str:
+    """Return the backend that runs, or that Keras would choose if it were imported now."""
+    if "keras" in sys.modules:
+        return sys.modules["keras"].config.backend()
+    if name := os.environ.get("KERAS_BACKEND"):
+        return name
+    home = pathlib.Path(os.environ.get("KERAS_HOME", pathlib.Path.home() / ".keras"))
+    try:
+        return json.loads((home / "keras.json").read_text(encoding="utf-8")).get("backend", "tensorflow")
+    except (OSError, ValueError):
+        return "tensorflow"
+
+
+def use(name: str) -> None:
+    """Select the backend. Call it before the first import of Keras.
+
+    Args:
+        name: "tensorflow", "jax" or "torch".
+
+    Raises:
+        ValueError: `name` is none of the three.
+        ModuleNotFoundError: the backend is not installed; the message says how to install it.
+        RuntimeError: Keras was already imported with another backend, which cannot be changed in a running process.
+    """
+    _check(name, "name")
+    if "keras" in sys.modules and current() != name:
+        raise RuntimeError(
+            f"name={name!r}: Keras was already imported with the backend {current()!r}, and a running process cannot "
+            f"change it. Call keras_course.backend.use({name!r}) before anything imports Keras, or start Python "
+            f"with the environment variable KERAS_BACKEND={name}."
+        )
+    os.environ["KERAS_BACKEND"] = name
+
+
+def require() -> None:
+    """Check that the selected backend can be imported, with one clear sentence where it cannot.
+
+    Raises:
+        ValueError: the environment or Keras's configuration file names an unknown backend.
+        ModuleNotFoundError: the backend is not installed.
+    """
+    if "keras" not in sys.modules:
+        _check(current(), "KERAS_BACKEND")
+
+
+def _check(name, argument):
+    if name not in BACKENDS:
+        raise ValueError(f"{argument}={name!r} is not a backend; choose one of {', '.join(BACKENDS)}.")
+    if name not in available():
+        have = ", ".join(available()) or "none"
+        raise ModuleNotFoundError(
+            f"The backend {name!r} is not installed (installed: {have}). Install it with: pip install {name}", name=name
+        )
