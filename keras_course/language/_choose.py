@@ -1,0 +1,60 @@
+"""How the next token is chosen from the logits: the likeliest, a drawn one, or by beam search.
+
+Notation: R = B K rows (B prompts, K beams), V tokens. logits (R, V) are float32. `c` is what the loop carries: `noise`
+(N, R) uniform numbers, `index` the position to write, `scores` (R) the log-probability of what was written so far.
+"""
+
+from keras import ops, tree
+
+
+def draw(logits, c, mode):
+    """Return one token for each row, `(R,)`.
+
+    Args:
+        logits: `(R, V)`.
+        c: the carry; read are `noise`, `index`, `temperature`, `top_k` and `top_p`.
+        mode: "greedy", "sample" (from all tokens), or "filter" (from the top k, within the top p).
+    """
+    if mode == "greedy":
+        return ops.cast(ops.argmax(logits, axis=-1), "int32")
+    p = ops.softmax(logits / c["temperature"], axis=-1)
+    u = ops.take(c["noise"], c["index"] - 1, axis=0)
+    if mode == "sample":
+        return _first_to_reach(u, ops.cumsum(p, axis=-1), p.shape[-1])
+    p, order = ops.top_k(p, p.shape[-1])  # sorted, the likeliest first
+    before = ops.cumsum(p, axis=-1) - p
+    keep = ops.logical_and(ops.arange(p.shape[-1]) < c["top_k"], before < c["top_p"])
+    rank = _first_to_reach(u, ops.cumsum(ops.where(keep, p, 0.0), axis=-1), ops.sum(ops.cast(keep, "int32"), axis=-1))
+    return ops.cast(ops.take_along_axis(order, rank[:, None], axis=-1)[:, 0], "int32")
+
+
+def _first_to_reach(u, cumulative, count):
+    """Return the first of `count` tokens whose share of the total cumulative probability exceeds u, `(R,)`."""
+    below = ops.sum(ops.cast(cumulative <= u[:, None] * cumulative[:, -1:], "int32"), axis=-1)
+    return ops.minimum(below, ops.cast(count - 1, "int32"))
+
+
+def best_beams(logits, forced, c, beams, stop):
+    """Extend every beam by every token and keep the K best of each prompt, the best first.
+
+    Args:
+        logits: `(R, V)`.
+        forced: `(R,)` booleans: rows that take no new token (still reading the prompt, or finished).
+        c: the carry; `scores`, `rows`, `window`, `done` and `cache` follow the beams that are kept.
+        beams: number K.
+        stop: the stop token.
+
+    Returns:
+        `(token, c)`: the token `(R,)` that each kept beam gains, and the carry reordered.
+    """
+    size = logits.shape[-1]
+    gain = ops.log_softmax(logits, axis=-1)
+    nothing = ops.where(ops.arange(size) == 0, 0.0, -1e30)  # a forced row goes on as it is, once
+    total = c["scores"][:, None] + ops.where(forced[:, None], nothing, gain)  # (R, V)
+    scores, best = ops.top_k(ops.reshape(total, (-1, beams * size)), beams)  # (B, K)
+    first = beams * ops.arange(best.shape[0])[:, None]
+    parent = ops.cast(ops.reshape(first + best // size, (-1,)), "int32")
+    token = ops.cast(ops.reshape(best % size, (-1,)), "int32")
+    follow = {key: c[key] for key in ("rows", "window", "done", "cache")}
+    follow = tree.map_structure(lambda x: ops.take(x, parent, axis=0), follow)
+    return token, {**c, **follow, "scores": ops.reshape(scores, (-1,))}

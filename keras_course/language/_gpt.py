@@ -1,0 +1,190 @@
+"""The generative pre-trained transformer, from a bigram table to GPT-2.
+
+Notation: x (B, T) tokens out of a vocabulary of V; C = `hidden_dim`; N = `context_length`. The logits at position t
+are those of token t + 1, and depend on the tokens up to t only.
+"""
+
+import keras
+
+from keras_course._registry import builder
+from keras_course.layers import CausalSelfAttention, Dense, PositionEmbedding, TransformerBlock
+from keras_course.layers._transformer import normalization
+
+_STAGE = {"vocab_size": 104, "activation": "relu", "qkv_bias": False, "head_bias": True}
+_NANOGPT = {"vocab_size": 65, "use_bias": False, "tie_embeddings": True}
+_GPT2 = {"vocab_size": 50_257, "context_length": 1024, "activation": "gelu_tanh", "tie_embeddings": True}
+
+
+@builder(
+    reference="Radford et al., 2019, https://cdn.openai.com/better-language-models/"
+    "language_models_are_unsupervised_multitask_learners.pdf",
+    presets={
+        "tiny": {"vocab_size": 104, "context_length": 32},
+        "v1": {**_STAGE, "context_length": 8, "hidden_dim": None, "num_layers": 0, "positions": None,
+               "head_bias": False, "parameters": 10_816},
+        "v2": {**_STAGE, "context_length": 8, "hidden_dim": 32, "num_layers": 0, "parameters": 7_016},
+        "v3": {**_STAGE, "context_length": 8, "hidden_dim": 32, "num_layers": 1, "num_heads": 1, "block": "head",
+               "parameters": 10_088},
+        "v4": {**_STAGE, "context_length": 8, "hidden_dim": 32, "num_layers": 3, "parameters": 44_904},
+        "v5": {**_STAGE, "context_length": 256, "hidden_dim": 384, "num_layers": 6, "num_heads": 6, "dropout": 0.2,
+               "parameters": 10_818_920},
+        "v6": {**_STAGE, "context_length": 512, "hidden_dim": 512, "num_layers": 12, "num_heads": 8, "dropout": 0.2,
+               "activation": "gelu", "parameters": 38_179_944},
+        "nanogpt_shakespeare_cpu": {**_NANOGPT, "context_length": 64, "hidden_dim": 128, "num_layers": 4,
+                                    "num_heads": 4, "parameters": 804_096},
+        "nanogpt_shakespeare": {**_NANOGPT, "context_length": 256, "hidden_dim": 384, "num_layers": 6,
+                                "num_heads": 6, "dropout": 0.2, "parameters": 10_745_088},
+        "gpt2_small": {**_GPT2, "hidden_dim": 768, "num_layers": 12, "num_heads": 12, "parameters": 124_439_808},
+        "gpt2_medium": {**_GPT2, "hidden_dim": 1024, "num_layers": 24, "num_heads": 16, "parameters": 354_823_168},
+        "gpt2_large": {**_GPT2, "hidden_dim": 1280, "num_layers": 36, "num_heads": 20, "parameters": 774_030_080},
+        "gpt2_xl": {**_GPT2, "hidden_dim": 1600, "num_layers": 48, "num_heads": 25, "parameters": 1_557_611_200},
+    },
+)  # fmt: skip
+def gpt(
+    vocab_size,
+    context_length,
+    *,
+    hidden_dim=64,
+    num_layers=2,
+    num_heads=4,
+    mlp_dim=None,
+    activation="gelu",
+    positions="learned",
+    norm="layer",
+    use_bias=True,
+    qkv_bias=None,
+    head_bias=False,
+    tie_embeddings=False,
+    block="transformer",
+    dropout=0.0,
+    seed=0,
+    name="gpt",
+):
+    """Build a GPT: a stack of causal transformer blocks that predicts the next token at every position.
+
+    Takes tokens `(B, T)`, int32, T up to `context_length`; gives logits `(B, T, V)`:
+
+        h = E[x] + P,  h <- block_l(h) for l = 1..L,  logits = norm(h) W
+
+    With the loss `SparseCategoricalCrossentropy(from_logits=True)` it is trained by maximum likelihood: the mean of
+    -log p(x_{t+1} | x_1..x_t), in nats per token.
+
+    Args:
+        vocab_size: number V of tokens.
+        context_length: number N of tokens that it can look back on, itself included.
+        hidden_dim: width C of a token's features. None makes a bigram table: row x of the embedding is the logits
+            that follow x, and nothing else is there (`num_layers=0`, `positions=None`).
+        num_layers: number L of blocks.
+        num_heads: number of attention heads; it must divide `hidden_dim`.
+        mlp_dim: width of the MLP in a block; 4 C by default.
+        activation: activation of the MLP: a Keras name, or "gelu_tanh" (GPT-2's) or "relu_squared".
+        positions: "learned" (a table), "rotary" (in attention), or None.
+        norm: "layer" or "rms" (without bias).
+        use_bias: whether blocks and normalization have biases.
+        qkv_bias: whether queries, keys and values have biases; as `use_bias` by default.
+        head_bias: whether the output layer has one.
+        tie_embeddings: whether the output layer is the transpose of the embedding.
+        block: "transformer", or "head": one bare attention head a layer, without projection, MLP, norm and residual.
+        dropout: rate in [0, 1) on the embedding, the attention weights and both branches of a block.
+        seed: integer seed of the dropouts.
+        name: name of the model.
+
+    Returns:
+        An uncompiled `keras.Model`. Its weights are drawn from N(0, 0.02), those that write into the residual stream
+        from N(0, 0.02 / sqrt(2 L)).
+
+    Raises:
+        ValueError: a size below 1, a `hidden_dim` that `num_heads` does not divide, a `dropout` outside [0, 1), an
+            unknown `positions`, `norm` or `block`, a bias or layers where there is no room for them.
+
+    Differences from the paper: biases, tying, activation and positions are arguments. The presets v1 to v6 are the
+    stages of the lecture; they drop embeddings too, as GPT-2 does.
+
+    References:
+        Language Models are Unsupervised Multitask Learners, Radford et al., 2019,
+        https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf
+
+        nanoGPT, Karpathy, 2022, https://github.com/karpathy/nanoGPT
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.language import gpt
+        >>> model = gpt(vocab_size=10, context_length=8, hidden_dim=16)
+        >>> model(np.zeros((1, 8), "int32")).shape == (1, 8, 10)
+        True
+    """
+    _check(vocab_size, context_length, hidden_dim, num_layers, num_heads, mlp_dim, dropout)
+    _check_choices(hidden_dim, num_layers, positions, norm, block, head_bias, tie_embeddings)
+    small = keras.initializers.RandomNormal(stddev=0.02, seed=seed)
+    residual = keras.initializers.RandomNormal(stddev=0.02 / (2 * max(num_layers, 1)) ** 0.5, seed=seed)
+
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    embedding = (keras.layers.ReversibleEmbedding if tie_embeddings else keras.layers.Embedding)(
+        vocab_size, hidden_dim or vocab_size, embeddings_initializer=small, name="token_embedding"
+    )
+    h = embedding(tokens)  # (B, T, C)
+    if positions == "learned":
+        h = PositionEmbedding(context_length, initializer=small, name="position_embedding")(h)
+    if dropout:
+        h = keras.layers.Dropout(dropout, seed=seed, name="dropout")(h)
+    for i in range(num_layers):
+        attention = {
+            "context_length": context_length,
+            "qkv_bias": use_bias if qkv_bias is None else qkv_bias,
+            "rotary": positions == "rotary",
+            "dropout": dropout,
+            "seed": seed + 3 * i + 1,
+            "kernel_initializer": small,
+            "name": f"block_{i}",
+        }
+        if block == "head":
+            h = CausalSelfAttention(num_heads, project=False, **attention)(h)
+            continue
+        h = TransformerBlock(
+            num_heads,
+            mlp_dim or 4 * hidden_dim,
+            activation=activation,
+            use_bias=use_bias,
+            norm=norm,
+            residual_initializer=residual,
+            **attention,
+        )(h)
+    if num_layers and block == "transformer":
+        h = normalization(norm, use_bias=use_bias, epsilon=1e-5, name="final_norm")(h)
+    if tie_embeddings:
+        h = embedding(h, reverse=True)
+    elif hidden_dim is not None:
+        h = Dense(vocab_size, use_bias=head_bias, kernel_initializer=small, name="head")(h)  # (B, T, V)
+    return keras.Model(tokens, h, name=name)
+
+
+def _check(vocab_size, context_length, hidden_dim, num_layers, num_heads, mlp_dim, dropout):
+    sizes = {"vocab_size": vocab_size, "context_length": context_length, "num_heads": num_heads}
+    sizes |= {"hidden_dim": hidden_dim or 1, "mlp_dim": mlp_dim or 1}
+    for argument, value in sizes.items():
+        if value < 1:
+            raise ValueError(f"{argument}={value} must be at least 1")
+    if num_layers < 0:
+        raise ValueError(f"num_layers={num_layers} must be at least 0")
+    if num_layers and hidden_dim and hidden_dim % num_heads:
+        raise ValueError(f"hidden_dim={hidden_dim} is not divisible by num_heads={num_heads}")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout={dropout} must lie in [0, 1)")
+
+
+def _check_choices(hidden_dim, num_layers, positions, norm, block, head_bias, tie_embeddings):
+    choices = {
+        "positions": (positions, ("learned", "rotary", None)),
+        "norm": (norm, ("layer", "rms")),
+        "block": (block, ("transformer", "head")),
+    }
+    for argument, (value, allowed) in choices.items():
+        if value not in allowed:
+            raise ValueError(f"{argument}={value!r} must be one of {', '.join(map(repr, allowed))}")
+    if hidden_dim is None and (num_layers or positions or head_bias or tie_embeddings):
+        raise ValueError(
+            "hidden_dim=None is a bigram table: it needs num_layers=0, positions=None, head_bias=False and "
+            "tie_embeddings=False"
+        )
+    if tie_embeddings and head_bias:
+        raise ValueError("head_bias=True has no place where tie_embeddings=True: the tied output layer has no bias")

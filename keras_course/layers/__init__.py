@@ -1,0 +1,21 @@
+"""Layers that two or more topics share."""
+
+from keras_course import backend
+
+backend.require()
+
+from keras_course.layers._activations import gelu_tanh, relu_squared
+from keras_course.layers._attention import CausalSelfAttention
+from keras_course.layers._dense import Dense
+from keras_course.layers._embeddings import PositionEmbedding, rotate
+from keras_course.layers._transformer import TransformerBlock
+
+__all__ = [
+    "CausalSelfAttention",
+    "Dense",
+    "PositionEmbedding",
+    "TransformerBlock",
+    "gelu_tanh",
+    "relu_squared",
+    "rotate",
+]

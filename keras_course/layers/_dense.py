@@ -1,0 +1,29 @@
+"""A dense layer for sequences. Notation: x (B, T, C) features, W (C, K) kernel, b (K) bias."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("keras_course")
+class Dense(keras.layers.Dense):
+    """`keras.layers.Dense` that multiplies all positions of a sequence as one matrix: y = x W + b.
+
+    Takes `(..., C)`, gives `(..., units)`. The numbers are those of `keras.layers.Dense`; only the shape in which they
+    are multiplied differs: (B T, C) instead of (B, T, C), which XLA turns into a faster program on CPUs.
+
+    Args:
+        units: width K of the output. All other arguments are those of `keras.layers.Dense`.
+
+    Example:
+        >>> import keras
+        >>> from keras_course.layers import Dense
+        >>> Dense(5)(keras.ops.ones((2, 3, 4))).shape == (2, 3, 5)
+        True
+    """
+
+    def call(self, x, training=None):
+        if len(x.shape) <= 2:
+            return super().call(x, training=training)
+        shape = ops.shape(x)
+        flat = super().call(ops.reshape(x, (-1, shape[-1])), training=training)
+        return ops.reshape(flat, (-1, *shape[1:-1], self.units))

@@ -1,0 +1,421 @@
+"""Backend-neutral tensor functions that `keras.ops` lacks: gradients, compilation, loops as one program.
+
+Notation: a function f maps x to y; J = dy/dx is its Jacobian, u a cotangent (shaped like y), v a tangent (shaped
+like x), and H the Hessian of a scalar f.
+
+    grad    u = 1:  J      (scalar f)
+    vjp     u'J            reverse mode: one pass gives the gradient of a scalar with respect to everything
+    jvp     J v            forward mode: one pass gives the derivative along one direction
+    hvp     H v            forward mode over reverse mode, H itself is never formed
+
+Every verb differentiates with respect to arguments, or, with `variables=`, with respect to Keras variables that the
+function reads, such as `model.trainable_variables`. Together with `backend.py` this is the only file that asks which
+backend runs.
+"""
+
+import contextlib
+import functools
+
+import keras
+from keras import tree
+
+_BACKEND = keras.config.backend()
+if _BACKEND == "jax":
+    import jax
+elif _BACKEND == "tensorflow":
+    import tensorflow as tf
+else:
+    import torch
+
+
+# Variables as arguments --------------------------------------------------------------------------------------------
+
+_bindings: list = []  # (variable, value) of all enclosing `functional` calls: an inner scope must not hide an outer
+
+
+def functional(fn, variables):
+    """Return `g(values, *args)`, which is `fn(*args)` with `variables` holding `values` meanwhile.
+
+    This turns a Keras model, which is a function with state, into a function of tensors that every backend can
+    differentiate and compile. What `fn` assigns to a variable is dropped when `g` returns.
+    """
+    variables = list(variables)
+
+    def g(values, *args):
+        with _bind(variables, values):
+            return fn(*args)
+
+    return g
+
+
+@contextlib.contextmanager
+def _bind(variables, values):
+    outer = len(_bindings)
+    _bindings.extend(zip(variables, values, strict=True))
+    try:
+        with keras.StatelessScope(state_mapping=list(_bindings)) as scope:
+            yield scope
+    finally:
+        del _bindings[outer:]
+
+
+def _values(variables):
+    return [v.value for v in variables]
+
+
+# Gradients ---------------------------------------------------------------------------------------------------------
+
+
+def value_and_grad(fn, argnums=0, *, variables=None):
+    """Return a function that computes a scalar function and its gradient in one reverse pass.
+
+    Args:
+        fn: function of tensors (or nested lists, tuples and dicts of them) that returns a scalar.
+        argnums: the position, or tuple of positions, of the arguments to differentiate.
+        variables: list of `keras.Variable`; if given, differentiate with respect to these instead.
+
+    Returns:
+        A function with the arguments of `fn` that returns `(value, gradient)`. The gradient has the structure of the
+        chosen argument; a tuple for several `argnums`; a list for `variables`.
+
+    Raises:
+        ValueError: the function's value is not a scalar (raised at the call).
+
+    Example:
+        >>> from keras import ops as k
+        >>> from keras_course import ops
+        >>> value, slope = ops.value_and_grad(lambda x: k.sum(x**3))(k.convert_to_tensor([2.0]))
+        >>> float(value), float(slope[0])
+        (8.0, 12.0)
+    """
+    if variables is not None:
+        bound = functional(fn, variables)
+        inner = value_and_grad(lambda values, args: bound(values, *args))
+        return lambda *args: inner(_values(variables), args)
+
+    def wrapped(*args):
+        args = _to_tensors(args)
+        picked = args[argnums] if isinstance(argnums, int) else tuple(args[i] for i in argnums)
+
+        def of_picked(picked):
+            full = list(args)
+            for i, value in [(argnums, picked)] if isinstance(argnums, int) else zip(argnums, picked, strict=True):
+                full[i] = value
+            value = fn(*full)
+            if tuple(value.shape) != ():
+                raise ValueError(
+                    f"fn must return a scalar to have a gradient; its value has shape {tuple(value.shape)}"
+                )
+            return value
+
+        value, pullback = vjp(of_picked, picked)
+        return value, pullback(keras.ops.ones((), dtype=value.dtype))[0]
+
+    return wrapped
+
+
+def grad(fn, argnums=0, *, variables=None):
+    """Return a function that computes the gradient of a scalar function: `value_and_grad` without the value.
+
+    Args, Raises: as for `value_and_grad`.
+
+    Returns:
+        A function with the arguments of `fn` that returns the gradient. Nest it for higher derivatives.
+
+    Example:
+        >>> from keras import ops as k
+        >>> from keras_course import ops
+        >>> third = ops.grad(ops.grad(ops.grad(k.tanh)))
+        >>> round(float(third(k.convert_to_tensor(0.0))), 4)
+        -2.0
+    """
+    both = value_and_grad(fn, argnums, variables=variables)
+    return lambda *args: both(*args)[1]
+
+
+def vjp(fn, *primals, variables=None):
+    """Evaluate `fn` and return the function that pulls cotangents back through it (reverse mode, u'J).
+
+    Args:
+        fn: function of tensors, or of nested structures of them.
+        *primals: the point; all arguments of `fn`.
+        variables: list of `keras.Variable`; if given, pull back to these instead of to `primals`.
+
+    Returns:
+        `(output, pullback)`; `pullback(cotangent)` takes a structure like `output` and returns a tuple with one
+        gradient per primal (a list with one per variable). Call it once.
+    """
+    if variables is not None:
+        bound = functional(lambda: fn(*primals), variables)
+        output, pullback = vjp(bound, _values(variables))
+        return output, lambda cotangent: pullback(cotangent)[0]
+    primals = _to_tensors(primals)
+    if _BACKEND == "jax":
+        return jax.vjp(fn, *primals)
+    if _BACKEND == "torch":
+        return torch.func.vjp(fn, *primals)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(tree.flatten(primals))
+        output = fn(*primals)
+
+    def pullback(cotangent):
+        return tape.gradient(
+            output,
+            primals,
+            output_gradients=_to_tensors(cotangent),
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+
+    return output, pullback
+
+
+def jvp(fn, primals, tangents, *, variables=None):
+    """Evaluate `fn` and its derivative along one direction (forward mode, J v).
+
+    Args:
+        fn: function of tensors.
+        primals: tuple with all arguments of `fn`.
+        tangents: tuple of directions shaped like `primals`; with `variables`, a list shaped like these.
+        variables: list of `keras.Variable`; if given, the direction is one in their space.
+
+    Returns:
+        `(output, tangent)`, both shaped like the output of `fn`.
+    """
+    if variables is not None:
+        bound = functional(lambda: fn(*primals), variables)
+        return jvp(bound, (_values(variables),), (tangents,))
+    primals, tangents = _to_tensors(tuple(primals)), _to_tensors(tuple(tangents))
+    if _BACKEND == "jax":
+        return jax.jvp(fn, primals, tangents)
+    if _BACKEND == "torch":
+        with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):  # the fused one has no forward mode
+            return torch.func.jvp(fn, primals, tangents)
+    with tf.autodiff.ForwardAccumulator(tree.flatten(primals), tree.flatten(tangents)) as forward:
+        output = fn(*primals)
+    return output, forward.jvp(output, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+
+def hvp(fn, primals, tangents, *, variables=None):
+    """Return the product H v of a scalar function's Hessian with a direction, without forming H.
+
+    Args:
+        fn: function of tensors that returns a scalar.
+        primals: tuple with all arguments of `fn`.
+        tangents: tuple of directions shaped like `primals`; with `variables`, a list shaped like these.
+        variables: list of `keras.Variable`; if given, the Hessian is with respect to these.
+
+    Returns:
+        A tuple shaped like `primals` (a list shaped like `variables`).
+
+    Example:
+        >>> from keras import ops as k
+        >>> from keras_course import ops
+        >>> x, v = k.convert_to_tensor([1.0, 2.0]), k.convert_to_tensor([1.0, 0.0])
+        >>> (product,) = ops.hvp(lambda x: k.sum(x**3), (x,), (v,))     # H = diag(6 x)
+        >>> [float(p) for p in product]
+        [6.0, 0.0]
+    """
+    if variables is not None:
+        bound = functional(lambda: fn(*primals), variables)
+        return hvp(bound, (_values(variables),), (tangents,))[0]
+    gradient = grad(fn, tuple(range(len(primals))))
+    return jvp(gradient, primals, tangents)[1]
+
+
+def _to_tensors(structure):
+    return tree.map_structure(keras.ops.convert_to_tensor, structure)
+
+
+# Compilation -------------------------------------------------------------------------------------------------------
+
+
+def jit(fn, *, variables=()):
+    """Compile a function of tensors with the selected backend.
+
+    JAX: `jax.jit`. TensorFlow: `tf.function` with XLA. PyTorch: the function is recorded once per set of shapes as a
+    list of primitive calls, which is replayed without the cost of Keras and Python around each; that takes a fraction
+    of a second, where `torch.compile` takes half a minute (and gains little on these models).
+
+    Args:
+        fn: function of tensors, returning tensors (both may be nested). Its Python runs once per set of shapes.
+        variables: every Keras variable that `fn` reads or assigns, usually `model.variables`. They are passed in anew
+            at each call, so a compiled function sees later training, and what `fn` assigns is kept.
+
+    Returns:
+        A function with the arguments of `fn`. On PyTorch a function that assigns a variable (one that draws from a
+        `SeedGenerator`, say) runs uncompiled, as a recording would repeat the same noise.
+    """
+    variables = list(variables)
+    if _BACKEND == "tensorflow":
+        compiled = tf.function(fn, jit_compile=True)
+        return lambda *args: compiled(*_to_tensors(args))
+    compiled = (_jit_jax if _BACKEND == "jax" else _jit_torch)(fn, variables)
+
+    @functools.wraps(fn)
+    def call(*args):
+        return compiled(_to_tensors(args))
+
+    return call
+
+
+def _run_and_track(fn, variables, values, args):
+    """Run `fn(*args)` with `values` bound; return its output and `{position: new value}` of what it assigned."""
+    with _bind(variables, values) as scope:
+        output = fn(*args)
+        new = [scope.get_current_value(v) for v in variables]
+    return output, {i: now for i, (now, was) in enumerate(zip(new, values, strict=True)) if now is not was}
+
+
+def _jit_jax(fn, variables):
+    compiled = jax.jit(functools.partial(_run_and_track, fn, variables))
+
+    def call(args):
+        output, assigned = compiled(_values(variables), args)
+        for i, value in assigned.items():
+            variables[i].assign(value)
+        return output
+
+    return call
+
+
+def _jit_torch(fn, variables):
+    recordings = {}  # by structure, shapes and types of the arguments
+
+    def call(args):
+        key = _signature(args)
+        if key not in recordings:
+            recordings[key] = _record(fn, variables, args)
+        return recordings[key](args)
+
+    return call
+
+
+def _signature(structure):
+    return str(tree.map_structure(lambda x: (tuple(x.shape), x.dtype, x.device), structure))
+
+
+def _record(fn, variables, args):
+    """Run `fn(*args)` once and return a function that repeats the primitive calls it made, for arguments alike."""
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    structure, assigned = None, None
+
+    def flat(*leaves):
+        nonlocal structure, assigned
+        values, leaves = leaves[: len(variables)], leaves[len(variables) :]
+        structure, assigned = _run_and_track(fn, variables, values, tree.pack_sequence_as(args, leaves))
+        return tree.flatten(structure)
+
+    graph = make_fx(flat)(*_detached(variables), *tree.flatten(args))
+    if assigned:
+        return lambda args: fn(*args)
+    graph.graph.set_codegen(torch.fx.graph.CodeGen())  # arguments are flat: no need to take them apart each time
+    graph.recompile()
+
+    def replay(args):
+        return tree.pack_sequence_as(structure, graph.forward(*_detached(variables), *tree.flatten(args)))
+
+    replay.flat = graph.forward
+    return replay
+
+
+def _detached(variables):
+    return [v.value.detach() for v in variables]
+
+
+def jit_while(cond, body, *, variables=()):
+    """Compile the loop `while cond(carry): carry = body(carry)` into one program.
+
+    JAX and TensorFlow compile loop and body together. PyTorch has no compiled loop: there the body is compiled, and
+    Python turns the crank. No gradient flows through the loop. Draw noise before it and carry it in: a `SeedGenerator`
+    inside a loop gives the same noise in every turn on JAX.
+
+    Args:
+        cond: function of the carry that returns a boolean scalar.
+        body: function of the carry that returns the next one, of the same structure, shapes and types.
+        variables: every Keras variable that `cond` or `body` reads.
+
+    Returns:
+        A function of the first carry (a tensor, or nested lists, tuples and dicts of them) that returns the last one.
+
+    Example:
+        >>> from keras import ops as k
+        >>> from keras_course import ops
+        >>> double = ops.jit_while(lambda c: c[0] < 5, lambda c: (c[0] + 1, 2 * c[1]))
+        >>> [int(t) for t in double((k.convert_to_tensor(0), k.convert_to_tensor(1)))]
+        [5, 32]
+    """
+    if _BACKEND == "jax":
+        return jit(lambda carry: jax.lax.while_loop(cond, body, carry), variables=variables)
+    if _BACKEND == "tensorflow":
+        return jit(lambda carry: tf.while_loop(cond, lambda c: [body(c)], [carry])[0], variables=variables)
+    return _loop_torch(cond, body, list(variables))
+
+
+def _loop_torch(cond, body, variables):
+    recordings = {}
+
+    def loop(carry):
+        carry = _to_tensors(carry)
+        key = _signature(carry)
+        with torch.no_grad():
+            if key not in recordings:
+                replays = [_record(fn, variables, (carry,)) for fn in (cond, body)]
+                if not all(hasattr(replay, "flat") for replay in replays):
+                    raise ValueError("a compiled loop cannot assign variables: draw noise before it and carry it in")
+                recordings[key] = [replay.flat for replay in replays]
+            go_on, step = recordings[key]
+            values, leaves = _detached(variables), tree.flatten(carry)
+            while go_on(*values, *leaves)[0]:
+                leaves = step(*values, *leaves)
+        return tree.pack_sequence_as(carry, leaves)
+
+    return loop
+
+
+# Pieces whose best form depends on the backend ---------------------------------------------------------------------
+
+
+def write_at(target, index, values, axis):
+    """Return `target` with `values` written at positions `index`, `index + 1`, ... along `axis`.
+
+    Args:
+        target: tensor.
+        index: integer scalar tensor, the first position.
+        values: tensor like `target`, but shorter along `axis`.
+        axis: non-negative integer.
+    """
+    if _BACKEND == "torch":  # Keras slices with Python integers there, which a recording would freeze
+        positions = index + torch.arange(values.shape[axis], device=target.device)
+        return target.index_copy(axis, positions, values)
+    start = [index if i == axis else 0 for i in range(len(target.shape))]
+    return keras.ops.slice_update(target, start, values)
+
+
+def attention(q, k, v, mask=None):
+    """Scaled dot-product attention over (B, T, H, D) tensors: softmax(q k' / sqrt(D) + mask) v.
+
+    Args:
+        q: `(B, T, H, D)` queries.
+        k, v: `(B, N, H, D)` keys and values.
+        mask: boolean `(T, N)`, true where a query may look; by default it is causal (T = N).
+
+    Returns:
+        `(B, T, H, D)`.
+    """
+    if _BACKEND == "jax" and jax.default_backend() == "cpu":  # plain products are twice as fast as JAX's own there
+        return keras.ops.einsum("bhtn,bnhd->bthd", attention_weights(q, k, mask), v)
+    if mask is None:
+        return keras.ops.dot_product_attention(q, k, v, is_causal=True)
+    return keras.ops.dot_product_attention(q, k, v, mask=mask[None, None])
+
+
+def attention_weights(q, k, mask=None):
+    """Return the weights softmax(q k' / sqrt(D) + mask) of `attention`, `(B, H, T, N)`."""
+    if mask is None:
+        steps = keras.ops.arange(keras.ops.shape(q)[1])
+        mask = steps[None, :] <= steps[:, None]
+    scores = keras.ops.einsum("bthd,bnhd->bhtn", q * q.shape[-1] ** -0.5, k)
+    scores = keras.ops.where(mask, scores, -1e9 if scores.dtype != "float16" else -6e4)
+    odds = keras.ops.exp(scores - keras.ops.max(scores, axis=-1, keepdims=True))
+    return odds / keras.ops.sum(odds, axis=-1, keepdims=True)
