@@ -1,0 +1,58 @@
+"""One door for all data. What comes out is a str or NumPy arrays, the same on every backend.
+
+Text: `text`, `split_text`, and `token_windows`, `validation_windows` to train language models on it.
+Tables: `digits`, `diabetes`, `breast_cancer`, `iris`. Points: `two_moons`, `blobs`, `spiral`.
+`list_datasets` returns the table of all sets. Whatever has to be downloaded has an offline twin there.
+"""
+
+from keras_course.datasets._dataset import Dataset
+from keras_course.datasets._generators import GENERATORS, blobs, spiral, two_moons
+from keras_course.datasets._tables import TABLES, Table, breast_cancer, diabetes, digits, iris
+from keras_course.datasets._text import TEXTS, split_text, text
+
+__all__ = [
+    "Dataset",
+    "Table",
+    "TokenWindows",
+    "blobs",
+    "breast_cancer",
+    "diabetes",
+    "digits",
+    "iris",
+    "list_datasets",
+    "spiral",
+    "split_text",
+    "text",
+    "token_windows",
+    "two_moons",
+    "validation_windows",
+]
+
+_NEEDS_KERAS = ("TokenWindows", "token_windows", "validation_windows")
+
+
+def list_datasets() -> tuple[Dataset, ...]:
+    """Return one row for each data set: texts, then tables, then generators.
+
+    Returns:
+        Named tuples; `Dataset._fields` are the column names.
+
+    Example:
+        >>> from keras_course import datasets
+        >>> [row.name for row in datasets.list_datasets() if row.kind == "table"]
+        ['digits', 'diabetes', 'breast_cancer', 'iris']
+    """
+    return TEXTS + TABLES + GENERATORS
+
+
+def __getattr__(name):
+    # Keras takes seconds to import, and whoever only wants a text or an array need not wait for it.
+    if name in _NEEDS_KERAS:
+        from keras_course.datasets import _windows
+
+        return getattr(_windows, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(set(globals()) | set(__all__))

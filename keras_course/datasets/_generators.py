@@ -1,0 +1,137 @@
+"""Points in the plane, drawn at random: N points of D = 2 coordinates and the class of each.
+
+Notation: x (N, D) float32, y (N,) int32 class numbers, in random order or class by class as each function
+says. The same seed gives the same points on every backend.
+"""
+
+import math
+
+import numpy as np
+
+from keras_course.datasets._dataset import Dataset
+
+
+def two_moons(num_points: int = 1000, *, noise: float = 0.1, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return two half circles of radius 1 that reach into each other, in random order.
+
+    Args:
+        num_points: N, both classes together.
+        noise: standard deviation of the Gaussian noise on each coordinate.
+        seed: of the random numbers.
+
+    Returns:
+        x (N, 2) float32, y (N,) int32 in {0, 1}.
+
+    Raises:
+        ValueError: `num_points` below 2 or a negative `noise`.
+
+    Example:
+        >>> from keras_course import datasets
+        >>> x, y = datasets.two_moons(200, noise=0.05, seed=1)
+        >>> x.shape, int(y.sum())
+        ((200, 2), 100)
+    """
+    from sklearn.datasets import make_moons
+
+    _at_least(2, num_points=num_points)
+    _at_least(0, noise=noise, seed=seed)
+    return _as_arrays(*make_moons(num_points, noise=noise, random_state=seed))
+
+
+def blobs(
+    num_points: int = 1000, num_classes: int = 3, *, spread: float = 1.0, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return round Gaussian clouds with centres drawn uniformly from [-10, 10]^2, in random order.
+
+    Args:
+        num_points: N, all classes together.
+        num_classes: number of clouds.
+        spread: standard deviation of each cloud.
+        seed: of the centres and the points.
+
+    Returns:
+        x (N, 2) float32, y (N,) int32 in {0, ..., num_classes - 1}.
+
+    Raises:
+        ValueError: `num_classes` below 1, fewer points than classes, or a negative `spread`.
+
+    Example:
+        >>> from keras_course import datasets
+        >>> x, y = datasets.blobs(90, num_classes=3)
+        >>> x.shape, sorted(set(y.tolist()))
+        ((90, 2), [0, 1, 2])
+    """
+    from sklearn.datasets import make_blobs
+
+    _at_least(1, num_classes=num_classes)
+    _at_least(num_classes, num_points=num_points)
+    _at_least(0, spread=spread, seed=seed)
+    return _as_arrays(*make_blobs(num_points, centers=num_classes, cluster_std=spread, random_state=seed))
+
+
+def spiral(
+    points_per_class: int = 100, num_classes: int = 2, *, noise: float = 0.2, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the arms of a spiral, one for each class, class by class.
+
+    Point r of the arm c of C, with r from 0 to 1 in equal steps:
+
+        angle = 2 pi (c + 2 r) / C + noise * e,  e ~ N(0, 1)
+        x = r (sin(angle), cos(angle))
+
+    Args:
+        points_per_class: number of points on each arm.
+        num_classes: C, the number of arms.
+        noise: standard deviation of the noise on the angle, in radians.
+        seed: of the noise.
+
+    Returns:
+        x (C * points_per_class, 2) float32 in the unit disc, y (C * points_per_class,) int32
+        in {0, ..., C - 1}.
+
+    Raises:
+        ValueError: `points_per_class` below 2, `num_classes` below 1 or a negative `noise`.
+
+    Example:
+        >>> from keras_course import datasets
+        >>> x, y = datasets.spiral(100, num_classes=2)
+        >>> x.shape, set(y[:100].tolist()), set(y[100:].tolist())
+        ((200, 2), {0}, {1})
+    """
+    _at_least(2, points_per_class=points_per_class)
+    _at_least(1, num_classes=num_classes)
+    _at_least(0, noise=noise, seed=seed)
+    radius = np.tile(np.linspace(0.0, 1.0, points_per_class), num_classes)
+    label = np.repeat(np.arange(num_classes), points_per_class)
+    angle = 2 * math.pi * (label + 2 * radius) / num_classes
+    angle += noise * np.random.default_rng(seed).standard_normal(len(angle))
+    return _as_arrays(radius[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1), label)
+
+
+def _as_arrays(x, y):
+    return x.astype(np.float32), y.astype(np.int32)
+
+
+def _at_least(lowest, **arguments):
+    for name, value in arguments.items():
+        if not value >= lowest:
+            raise ValueError(f"{name}={value!r} must be at least {lowest}.")
+
+
+def _row(load, size, origin):
+    return Dataset(
+        name=load.__name__,
+        kind="generator",
+        size=size,
+        licence="MIT",
+        origin=origin,
+        load=load,
+        offline=load.__name__,
+    )
+
+
+GENERATORS = (
+    _row(two_moons, "any number of points, 2 classes", "drawn by scikit-learn's make_moons"),
+    _row(blobs, "any number of points and classes", "drawn by scikit-learn's make_blobs"),
+    _row(spiral, "any number of points and classes", "drawn here"),
+)

@@ -1,0 +1,232 @@
+"""Windows of tokens through `fit`, tables and generators: what comes out of `datasets` as arrays."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_course import datasets
+
+V, B, T, STEPS = 7, 3, 5, 4  # vocabulary, batch size, context length, steps per epoch
+
+
+def windows(tokens=None, context_length=T, batch_size=B, **keywords):
+    tokens = np.random.default_rng(0).integers(0, V, 60) if tokens is None else tokens
+    return datasets.token_windows(tokens, context_length, batch_size, **({"steps_per_epoch": STEPS} | keywords))
+
+
+def same(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_windows_are_pieces_of_the_text_and_their_successors():
+    stream = windows(np.arange(1000, dtype=np.uint16), batch_size=500)
+    x, y = stream[0]
+    assert x.shape == y.shape == (500, T)
+    assert x.dtype == y.dtype == np.int32
+    np.testing.assert_array_equal(x, x[:, :1] + np.arange(T))
+    np.testing.assert_array_equal(y, x + 1)
+
+
+def test_every_start_is_drawn_and_none_beyond_the_end():
+    starts = np.concatenate([windows(np.arange(T + 3), seed=s)[0][0][:, 0] for s in range(40)])
+    assert set(starts.tolist()) == {0, 1, 2}
+    assert same(windows(np.arange(T + 1))[5], (np.tile(np.arange(T), (B, 1)), np.tile(np.arange(1, T + 1), (B, 1))))
+
+
+def test_batch_is_a_pure_function_of_seed_epoch_and_index():
+    one, other = windows(seed=3), windows(seed=3)
+    backwards = [other[k] for k in reversed(range(3 * STEPS))][::-1]
+    assert all(same(one[k], backwards[k]) for k in range(3 * STEPS))
+    resumed = windows(seed=3, start_epoch=2)
+    assert all(same(resumed[k], one[2 * STEPS + k]) for k in range(STEPS))
+    other.start_epoch = 1
+    assert same(other[0], one[STEPS])
+    assert not same(one[0], windows(seed=4)[0])
+    assert len({one[k][0].tobytes() for k in range(3 * STEPS)}) == 3 * STEPS
+
+
+def test_memory_map(tmp_path):
+    tokens = np.random.default_rng(0).integers(0, V, 60).astype(np.uint16)
+    tokens.tofile(tmp_path / "tokens.bin")
+    mapped = np.memmap(tmp_path / "tokens.bin", dtype=np.uint16, mode="r")
+    assert same(windows(mapped)[1], windows(tokens)[1])
+
+
+def descend(batches, momentum=0.5):
+    """Gradient descent with momentum on the mean of an embedding's outputs, in NumPy: it remembers the
+    order."""
+    weight, velocity = np.zeros(V), np.zeros(V)
+    for x, _ in batches:
+        velocity = momentum * velocity - np.bincount(x.ravel(), minlength=V) / x.size
+        weight += velocity
+    return weight
+
+
+def counter():
+    model = keras.Sequential([keras.Input((T,), dtype="int32"), keras.layers.Embedding(V, 1, "zeros")])
+    model.compile(keras.optimizers.SGD(1.0, momentum=0.5), loss=lambda y, output: keras.ops.mean(output))
+    return model
+
+
+def fit(model, stream, **keywords):
+    model.fit(stream, steps_per_epoch=stream.steps_per_epoch, shuffle=False, verbose=0, **keywords)
+    every_token = np.tile(np.arange(V)[:, None], T)  # (V, T)
+    return keras.ops.convert_to_numpy(model(every_token))[:, 0, 0]
+
+
+@pytest.mark.parametrize("steps", [1, STEPS])
+def test_fit_sees_the_batches_in_order(steps):
+    stream = windows(steps_per_epoch=steps, seed=1)
+    batches = [stream[k] for k in range(3 * steps)]
+    assert abs(descend(batches) - descend(batches[::-1])).max() > 1e-3, "these batches do not tell the order"
+    np.testing.assert_allclose(fit(counter(), stream, epochs=3), descend(batches), atol=1e-5)
+
+
+def test_fit_goes_on_where_it_was_interrupted():
+    model = counter()
+    fit(model, windows(), epochs=1)
+    resumed = fit(model, windows(start_epoch=1), initial_epoch=1, epochs=3)
+    np.testing.assert_array_equal(resumed, fit(counter(), windows(), epochs=3))
+
+
+@pytest.mark.parametrize("length", [T + 1, 2 * T, 2 * T + 1, 2 * T + 2, 53])
+def test_validation_windows_cover_the_text_once(length):
+    tokens = np.arange(length, dtype=np.int64)
+    x, y = datasets.validation_windows(tokens, T)
+    covered = (length - 1) // T * T
+    assert x.dtype == y.dtype == np.int32
+    assert x.shape == y.shape == (covered // T, T)
+    np.testing.assert_array_equal(x.ravel(), tokens[:covered])
+    np.testing.assert_array_equal(y.ravel(), tokens[1 : covered + 1])
+    assert length - 1 - covered < T
+
+
+BAD_TOKENS = [
+    ([], "empty"),
+    (np.arange(T), rf"length {T}.*context_length={T}.*{T + 1}"),
+    (np.zeros((9, 9), int), r"\(9, 9\)"),
+    (np.zeros(99), "float64"),
+    ("a text of characters", "1-D, of integers"),
+]
+
+
+@pytest.mark.parametrize(("tokens", "message"), BAD_TOKENS)
+def test_bad_tokens(tokens, message):
+    with pytest.raises(ValueError, match=message):
+        windows(tokens)
+    with pytest.raises(ValueError, match=message):
+        datasets.validation_windows(tokens, T)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"context_length": 0},
+        {"batch_size": 0},
+        {"steps_per_epoch": 0},
+        {"seed": -1},
+        {"start_epoch": -1},
+        {"seed": 0.5},
+    ],
+)
+def test_bad_numbers(bad):
+    ((name, value),) = bad.items()
+    with pytest.raises(ValueError, match=f"{name}={value}"):
+        windows(**bad)
+
+
+TABLES = [
+    (datasets.digits, (1797, 64), 10),
+    (datasets.diabetes, (442, 10), None),
+    (datasets.breast_cancer, (569, 30), 2),
+    (datasets.iris, (150, 4), 3),
+]
+
+
+@pytest.mark.parametrize(("load", "shape", "classes"), TABLES)
+def test_tables(load, shape, classes):
+    table = load()
+    assert table.x.shape == shape
+    assert table.x.dtype == np.float32
+    assert len(table.feature_names) == shape[1]
+    assert table.y.shape == shape[:1]
+    if classes is None:
+        assert table.y.dtype == np.float32
+        assert (table.y.min(), table.y.max(), len(table.target_names)) == (25, 346, 1)
+    else:
+        assert table.y.dtype == np.int32
+        assert sorted(set(table.y.tolist())) == list(range(classes))
+        assert len(table.target_names) == classes
+
+
+def test_table_split():
+    table = datasets.digits()
+    marked = table._replace(y=np.arange(len(table.y)))
+    train, test = marked.split(0.9, seed=1)
+    assert (len(train.y), len(test.y)) == (1617, 180)
+    assert sorted([*train.y, *test.y]) == list(range(1797))
+    np.testing.assert_array_equal(test.x, table.x[test.y])
+    np.testing.assert_array_equal(train.y, marked.split(0.9, seed=1)[0].y)
+    assert not np.array_equal(train.y, marked.split(0.9, seed=2)[0].y)
+    assert train.feature_names == table.feature_names
+    for fraction in (0, 1.0, 1e-9, -1):
+        with pytest.raises(ValueError, match="fraction="):
+            table.split(fraction)
+
+
+def test_spiral_follows_its_equation():
+    x, y = datasets.spiral(101, num_classes=2, noise=0)
+    assert x.dtype == np.float32
+    assert y.dtype == np.int32
+    np.testing.assert_array_equal(y, np.repeat([0, 1], 101))
+    np.testing.assert_allclose(x[[0, 25, 50, 100]], [[0, 0], [0.25, 0], [0, -0.5], [0, 1]], atol=1e-6)
+    np.testing.assert_allclose(x[101:], -x[:101], atol=1e-6)  # the second arm is the first, turned by half a turn
+
+
+def test_spiral_noise_turns_the_points_and_keeps_their_radius():
+    clean, noisy = (datasets.spiral(20_000, noise=noise)[0] @ [1j, 1] for noise in (0, 0.2))
+    np.testing.assert_allclose(abs(noisy), abs(clean), atol=1e-6)
+    turned = np.angle(noisy[clean != 0] / clean[clean != 0])
+    assert abs(turned.mean()) < 0.01
+    assert abs(turned.std() - 0.2) < 0.005
+
+
+def test_two_moons_are_half_circles():
+    x, y = datasets.two_moons(300, noise=0)
+    assert (len(x), y.sum()) == (300, 150)
+    np.testing.assert_allclose(np.linalg.norm(x - np.array([[0, 0], [1, 0.5]])[y], axis=1), 1, atol=1e-6)
+    assert 0.04 < (datasets.two_moons(2000, noise=0.05)[0] - datasets.two_moons(2000, noise=0)[0]).std() < 1
+
+
+def test_blobs_have_the_spread_asked_for():
+    x, y = datasets.blobs(30_000, num_classes=4, spread=0.5)
+    for label in range(4):
+        np.testing.assert_allclose(x[y == label].std(axis=0), 0.5, atol=0.02)
+
+
+@pytest.mark.parametrize("draw", [datasets.two_moons, datasets.blobs, datasets.spiral])
+def test_generators_are_functions_of_their_seed(draw):
+    assert same(draw(seed=5), draw(seed=5))
+    assert not same(draw(seed=5), draw(seed=6))
+    x, y = draw()
+    assert (x.dtype, y.dtype) == (np.float32, np.int32)
+
+
+@pytest.mark.parametrize(
+    ("draw", "bad"),
+    [
+        (datasets.two_moons, {"num_points": 1}),
+        (datasets.two_moons, {"noise": -0.1}),
+        (datasets.blobs, {"num_classes": 0}),
+        (datasets.blobs, {"num_points": 2}),
+        (datasets.blobs, {"spread": -1}),
+        (datasets.spiral, {"points_per_class": 1}),
+        (datasets.spiral, {"num_classes": 0}),
+        (datasets.spiral, {"noise": float("nan")}),
+        (datasets.spiral, {"seed": -1}),
+    ],
+)
+def test_bad_arguments_of_generators(draw, bad):
+    ((name, value),) = bad.items()
+    with pytest.raises(ValueError, match=f"{name}={value}"):
+        draw(**bad)
