@@ -114,7 +114,7 @@ def gpt(
         True
     """
     _check(vocab_size, context_length, hidden_dim, num_layers, num_heads, mlp_dim, dropout)
-    _check_choices(hidden_dim, num_layers, positions, norm, block, head_bias, tie_embeddings)
+    _check_choices(hidden_dim, num_layers, num_heads, positions, norm, block, head_bias, tie_embeddings)
     small = keras.initializers.RandomNormal(stddev=0.02, seed=seed)
     residual = keras.initializers.RandomNormal(stddev=0.02 / (2 * max(num_layers, 1)) ** 0.5, seed=seed)
 
@@ -172,7 +172,7 @@ def _check(vocab_size, context_length, hidden_dim, num_layers, num_heads, mlp_di
         raise ValueError(f"dropout={dropout} must lie in [0, 1)")
 
 
-def _check_choices(hidden_dim, num_layers, positions, norm, block, head_bias, tie_embeddings):
+def _check_choices(hidden_dim, num_layers, num_heads, positions, norm, block, head_bias, tie_embeddings):
     choices = {
         "positions": (positions, ("learned", "rotary", None)),
         "norm": (norm, ("layer", "rms")),
@@ -185,6 +185,11 @@ def _check_choices(hidden_dim, num_layers, positions, norm, block, head_bias, ti
         raise ValueError(
             "hidden_dim=None is a bigram table: it needs num_layers=0, positions=None, head_bias=False and "
             "tie_embeddings=False"
+        )
+    if positions == "rotary" and num_layers and hidden_dim // num_heads % 2:
+        raise ValueError(
+            f"hidden_dim={hidden_dim} and num_heads={num_heads} give heads of odd width {hidden_dim // num_heads}, which "
+            f"positions='rotary' cannot turn in pairs"
         )
     if tie_embeddings and head_bias:
         raise ValueError("head_bias=True has no place where tie_embeddings=True: the tied output layer has no bias")

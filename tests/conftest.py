@@ -1,0 +1,29 @@
+"""What all tests share: the option `--full`, and a header that says on what they run."""
+
+import os
+
+import pytest
+
+from keras_course import backend
+
+
+def pytest_addoption(parser):
+    parser.addoption("--full", action="store_true", help="also run what takes minutes, and write the figures")
+
+
+def pytest_configure(config):
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    if config.getoption("--full"):
+        os.environ["KERAS_COURSE_FULL"] = "1"
+
+
+def pytest_report_header():
+    data = os.environ.get("KERAS_COURSE_DATA", "none: the offline twins stand in for the real sets")
+    return [f"backend: {backend.current()} of {', '.join(backend.available())}", f"real data: {data}"]
+
+
+@pytest.fixture(scope="session")
+def full(pytestconfig):
+    """Whether the long runs were asked for."""
+    return pytestconfig.getoption("--full")

@@ -1,0 +1,288 @@
+"""The GPT: what it sees, what it refuses, and what it writes."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_course.language import attention_maps, generate, gpt
+from keras_course.layers import rotate
+from keras_course.portable import portable_init
+
+KINDS = {
+    "plain": {},
+    "rotary": {"positions": "rotary", "norm": "rms", "activation": "relu_squared", "tie_embeddings": True},
+    "bigram": {"hidden_dim": None, "num_layers": 0, "positions": None},
+    "head": {"block": "head", "num_heads": 1, "num_layers": 1},
+}
+
+
+def lively(**arguments):
+    """A small GPT with weights large enough that its next token depends on the text."""
+    model = gpt(20, 8, **{"hidden_dim": 16, "num_layers": 2, **arguments})
+    rng = np.random.default_rng(0)
+    model.set_weights([w + (0.4 if w.ndim > 1 else 0.1) * rng.normal(size=w.shape) for w in model.get_weights()])
+    return model
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request):
+    return request.param, lively(**KINDS[request.param])
+
+
+@pytest.fixture(scope="module")
+def model():
+    return lively()
+
+
+def logits_of(model, tokens):
+    return keras.ops.convert_to_numpy(model(np.asarray(tokens, "int32")))
+
+
+def full_recompute(model, prompt, length, width):
+    """The definition that `generate` must follow: the window moves by half its width when it is full."""
+    text, start = list(prompt), 0
+    for _ in range(length):
+        while len(text) - start > width:
+            start += max(1, width // 2)
+        text.append(int(logits_of(model, [text[start:]])[0, -1].argmax()))
+    return text
+
+
+# What it sees --------------------------------------------------------------------------------------------------------
+
+
+def test_causal(kind):
+    """Changing the future leaves past outputs as they were; changing the past does not."""
+    _, model = kind
+    tokens = np.random.default_rng(1).integers(0, 20, (1, 8))
+    changed = tokens.copy()
+    changed[0, 5] = (changed[0, 5] + 1) % 20
+    before, after = logits_of(model, tokens), logits_of(model, changed)
+    np.testing.assert_array_equal(before[:, :5], after[:, :5])
+    assert np.abs(before[:, 5] - after[:, 5]).max() > 1e-3
+
+
+def test_causal_while_training_with_dropout():
+    model = lively(dropout=0.3)
+    tokens = np.random.default_rng(1).integers(0, 20, (1, 8)).astype("int32")
+    changed = tokens.copy()
+    changed[0, 5] = (changed[0, 5] + 1) % 20
+    seeds = [v for v in model.non_trainable_variables if "seed" in v.path]
+    outputs = []
+    for x in (tokens, changed):
+        for i, v in enumerate(seeds):
+            v.assign(keras.ops.convert_to_tensor(np.array([i, 0], "uint32"), dtype=v.dtype))
+        outputs.append(keras.ops.convert_to_numpy(model(x, training=True)))
+    assert seeds
+    np.testing.assert_array_equal(outputs[0][:, :5], outputs[1][:, :5])
+
+
+def test_a_fresh_model_knows_nothing():
+    """Its loss is ln V, that of a uniform guess."""
+    model = portable_init(gpt.from_preset("v4"))
+    tokens = np.random.default_rng(0).integers(0, 104, (8, 9)).astype("int32")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    assert float(loss(tokens[:, 1:], logits_of(model, tokens[:, :-1]))) == pytest.approx(np.log(104), abs=0.05)
+
+
+def test_attention_maps(model):
+    maps = attention_maps(model, np.random.default_rng(0).integers(0, 20, (3, 6)))
+    assert maps.shape == (2, 3, 4, 6, 6)
+    np.testing.assert_allclose(maps.sum(-1), 1.0, rtol=1e-5)
+    assert (np.triu(maps, 1) == 0).all()
+    with pytest.raises(ValueError, match="no attention layer"):
+        attention_maps(lively(**KINDS["bigram"]), np.zeros((1, 3), "int32"))
+
+
+def test_attention_equals_keras_multi_head_attention(model):
+    """The same weights in Keras's own layer give the same outputs."""
+    ours = model.get_layer("block_0").attention
+    theirs = keras.layers.MultiHeadAttention(4, 4)
+    x = np.random.default_rng(0).normal(size=(2, 7, 16)).astype("float32")
+    theirs.build(x.shape, x.shape)
+    kernel, bias, projection, projection_bias = ours.get_weights()
+    weights = []
+    for i in range(3):
+        weights += [kernel[:, 16 * i : 16 * (i + 1)].reshape(16, 4, 4), bias[16 * i : 16 * (i + 1)].reshape(4, 4)]
+    order = [weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]]
+    theirs.set_weights([*order, projection.reshape(4, 4, 16), projection_bias])
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(ours(x)),
+        keras.ops.convert_to_numpy(theirs(x, x, use_causal_mask=True)),
+        atol=2e-5,
+    )
+
+
+def test_rotary_scores_depend_on_the_distance_only():
+    q, key = np.random.default_rng(0).normal(size=(2, 1, 1, 1, 8)).astype("float32")
+
+    def score(m, n):
+        turned = [keras.ops.convert_to_numpy(rotate(x, np.array([p]))) for x, p in ((q, m), (key, n))]
+        return float((turned[0] * turned[1]).sum())
+
+    assert score(5, 3) == pytest.approx(score(105, 103), abs=1e-4)
+    assert score(5, 3) != pytest.approx(score(5, 2), abs=1e-2)
+    assert score(4, 4) == pytest.approx(float((q * key).sum()), abs=1e-5)
+
+
+# What it writes ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_greedy_equals_full_recompute_in_any_batch(kind, cache):
+    """Prompts of different lengths, longer than the context too, well past the end of the window."""
+    name, model = kind
+    rng = np.random.default_rng(0)
+    prompts = [rng.integers(0, 20, n) for n in (3, 11, 1, 30)]
+    texts = generate(model, prompts, 21, temperature=0, cache=cache)
+    for prompt, text in zip(prompts, texts, strict=True):
+        assert text.tolist() == full_recompute(model, prompt, 21, 1 if name == "bigram" else 8)
+    if cache and name == "plain":
+        assert generate(model, prompts[0], 21, temperature=0).tolist() == texts[0].tolist()
+
+
+def test_seed_and_limits_of_sampling(model):
+    prompt = np.array([1, 2])
+    same, again, other = (generate(model, prompt, 30, seed=s).tolist() for s in (3, 3, 4))
+    assert same == again
+    assert same != other
+    greedy = generate(model, prompt, 30, temperature=0).tolist()
+    assert generate(model, prompt, 30, top_k=1, seed=5).tolist() == greedy
+    assert generate(model, prompt, 30, top_p=1e-6, seed=5).tolist() == greedy
+    assert generate(model, prompt, 30, temperature=1e-4, seed=5).tolist() == greedy
+    assert generate(model, prompt, 30, seed=3, cache=False).tolist() == same
+
+
+@pytest.mark.parametrize(
+    ("arguments", "law"),
+    [
+        ({}, lambda p: p),
+        ({"temperature": 0.5}, lambda p: p**2),
+        ({"top_k": 3}, lambda p: p * (p >= np.sort(p)[-3])),
+        ({"top_p": 0.6}, lambda p: p * (p >= np.sort(p)[::-1][(np.sort(p)[::-1].cumsum() < 0.6).sum()])),
+    ],
+    ids=["all", "temperature", "top_k", "top_p"],
+)
+def test_samples_follow_the_law(model, arguments, law):
+    """4,000 draws of one token against the probabilities: all within five standard errors."""
+    logits = logits_of(model, [[1, 2]])[0, -1].astype("float64")
+    p = law(np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum())
+    p /= p.sum()
+    draws = np.array([t[-1] for t in generate(model, [np.array([1, 2])] * 4000, 1, **arguments)])
+    shares = np.bincount(draws, minlength=20) / len(draws)
+    assert (np.abs(shares - p) <= 5 * np.sqrt(p * (1 - p) / len(draws)) + 1e-12).all()
+
+
+def test_stop_token(model):
+    greedy = generate(model, np.array([3]), 20, temperature=0)
+    stop = int(greedy[6])
+    first = 1 + int(np.flatnonzero(greedy[1:] == stop)[0])
+    stopped = generate(model, [np.array([3]), np.array([stop, 5])], 20, temperature=0, stop=stop)
+    assert stopped[0].tolist() == greedy[: first + 1].tolist()
+    assert len(stopped[1]) > 2  # a stop token in the prompt stops nothing
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_beam_search_finds_the_best_text(model, cache):
+    """With as many beams as there are texts of two tokens it is exhaustive search."""
+    prompt = [1, 2]
+    scores = {}
+    first = log_softmax(logits_of(model, [prompt])[0, -1])
+    for a in range(20):
+        second = log_softmax(logits_of(model, [[*prompt, a]])[0, -1])
+        scores |= {(a, b): first[a] + second[b] for b in range(20)}
+    best = max(scores, key=scores.get)
+    assert generate(model, np.array(prompt), 2, beams=20, cache=cache).tolist() == [*prompt, *best]
+
+
+def test_one_beam_is_greedy_and_more_are_no_worse(model):
+    prompts = [np.array([1, 2, 3]), np.array([4])]
+    one, greedy = generate(model, prompts, 15, beams=1), generate(model, prompts, 15, temperature=0)
+    assert [t.tolist() for t in one] == [t.tolist() for t in greedy]
+    four = generate(model, np.array([4]), 6, beams=4)
+    assert score(model, four, 1) >= score(model, generate(model, np.array([4]), 6, beams=1), 1) - 1e-4
+
+
+def log_softmax(x):
+    x = x.astype("float64")
+    return x - x.max() - np.log(np.exp(x - x.max()).sum())
+
+
+def score(model, text, start):
+    logits = logits_of(model, [text[:-1]])[0]
+    return sum(log_softmax(logits[t - 1])[text[t]] for t in range(start, len(text)))
+
+
+def test_generation_sees_later_training(model):
+    model = lively()
+    before = generate(model, np.array([1]), 12, temperature=0)
+    model.set_weights([-w for w in model.get_weights()])
+    after = generate(model, np.array([1]), 12, temperature=0)
+    assert after.tolist() == full_recompute(model, [1], 12, 8)
+    assert before.tolist() != after.tolist()
+
+
+def test_generation_after_loading(model, tmp_path):
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    texts = [generate(m, np.array([1, 2]), 20, seed=1).tolist() for m in (model, loaded)]
+    assert texts[0] == texts[1]
+
+
+# What it refuses -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"hidden_dim": 130}, "hidden_dim=130 is not divisible by num_heads=4"),
+        ({"dropout": 1.0}, r"dropout=1.0 must lie in \[0, 1\)"),
+        ({"positions": "absolute"}, "positions='absolute' must be one of 'learned', 'rotary', None"),
+        ({"norm": "batch"}, "norm='batch' must be one of"),
+        ({"block": "conv"}, "block='conv' must be one of"),
+        ({"hidden_dim": None}, "hidden_dim=None is a bigram table"),
+        ({"tie_embeddings": True, "head_bias": True}, "head_bias=True has no place"),
+        ({"num_layers": -1}, "num_layers=-1 must be at least 0"),
+        ({"hidden_dim": 12, "positions": "rotary"}, "heads of odd width 3"),
+    ],
+)
+def test_bad_architecture(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        gpt(10, 8, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"prompt": []}, "prompt must be a non-empty array"),
+        ({"prompt": [1.5]}, "integer tokens"),
+        ({"prompt": [20]}, "prompt holds token 20; the model knows 0 to 19"),
+        ({"prompt": [-1]}, "prompt holds token -1"),
+        ({"length": 0}, "length=0 must be at least 1"),
+        ({"temperature": -0.1}, "temperature=-0.1 must be 0"),
+        ({"temperature": float("nan")}, "temperature=nan"),
+        ({"top_k": 0}, "top_k=0 must be at least 1"),
+        ({"top_p": 0.0}, r"top_p=0.0 must lie in \(0, 1\]"),
+        ({"top_p": 1.1}, r"top_p=1.1 must lie in \(0, 1\]"),
+        ({"beams": 0}, "beams=0 must be at least 1"),
+        ({"beams": 2, "top_k": 3}, "beams=2 searches for the likeliest text"),
+        ({"stop": 20}, "stop holds token 20"),
+    ],
+)
+def test_bad_generation(model, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        generate(model, **{"prompt": [1], "length": 3, **arguments})
+
+
+def test_generate_needs_a_gpt():
+    with pytest.raises(ValueError, match="is not a language model"):
+        generate(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]), [1], 3)
+
+
+def test_sequences_longer_than_the_context(kind):
+    name, model = kind
+    if name == "bigram":
+        assert logits_of(model, np.zeros((1, 9))).shape == (1, 9, 20)  # it looks back on nothing
+        return
+    with pytest.raises(ValueError, match="9 tokens is longer than context_length=8"):
+        model(np.zeros((1, 9), "int32"))

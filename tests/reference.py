@@ -1,0 +1,49 @@
+"""Run as a script on one backend, write what the others are compared with.
+
+`python reference.py FOLDER` saves, for the preset "tiny" of every builder, the model (`<name>.keras`) and its input,
+outputs and parameter gradients (`<name>.npz`); and, in `training.npz`, the losses of 50 steps of a small GPT.
+"""
+
+import sys
+
+import keras
+import numpy as np
+from conformance import inputs_of, loss_of, outputs_of
+from keras import ops
+
+import keras_course
+from keras_course import ops as course_ops
+from keras_course.language import gpt
+from keras_course.portable import portable_init
+
+
+def measure(model, x):
+    """Return outputs and parameter gradients of a model."""
+    _, gradients = course_ops.value_and_grad(loss_of(model, x), variables=model.trainable_variables)()
+    arrays = {f"output_{i}": y for i, y in enumerate(outputs_of(model, x))}
+    return arrays | {f"gradient_{i}": ops.convert_to_numpy(g) for i, g in enumerate(gradients)}
+
+
+def train():
+    """Train a small GPT for 50 steps of AdamW without dropout; return the losses and the predictions at the end."""
+    model = portable_init(gpt(65, 32, hidden_dim=32, tie_embeddings=True, use_bias=False), seed=7)
+    text = np.random.default_rng(0).integers(0, 65, (50, 8, 33)).astype("int32")
+    text[:, :, 1::2] = text[:, :, 0:-1:2]  # every second letter repeats the one before: something to learn
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    optimizer = keras.optimizers.AdamW(3e-3, beta_2=0.99, weight_decay=0.1, global_clipnorm=1.0)
+    model.compile(optimizer, loss)
+    losses = [model.train_on_batch(batch[:, :-1], batch[:, 1:]) for batch in text]
+    return {"losses": np.array(losses), "predictions": ops.convert_to_numpy(model(text[0, :, :-1]))}
+
+
+def main(folder):
+    for row in keras_course.list_builders():
+        model = portable_init(row.build.from_preset("tiny"), seed=3)
+        model.save(f"{folder}/{row.name}.keras")
+        x = inputs_of(model)
+        np.savez(f"{folder}/{row.name}.npz", x=x, **measure(model, x))
+    np.savez(f"{folder}/training.npz", **train())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

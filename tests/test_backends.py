@@ -1,0 +1,136 @@
+"""One code, three backends, equal numbers: inference, gradients, training, and what each needs to be imported."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import reference
+
+import keras_course
+from keras_course import backend
+
+TESTS = pathlib.Path(__file__).parent
+OTHERS = [name for name in backend.available() if name != keras.config.backend()]
+BUILDERS = [row.name for row in keras_course.list_builders()]
+
+
+def run_python(code, **environment):
+    """Run a program in a fresh process and return what it printed."""
+    environment = {**os.environ, "PYTHONPATH": str(TESTS), **environment}
+    done = subprocess.run([sys.executable, *code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module", params=OTHERS)
+def other(request, tmp_path_factory):
+    """A folder with models and numbers that another backend saved."""
+    folder = tmp_path_factory.mktemp(request.param)
+    run_python([str(TESTS / "reference.py"), str(folder)], KERAS_BACKEND=request.param)
+    return folder
+
+
+def test_three_backends_are_compared():
+    assert len(OTHERS) == 2, f"install all backends to compare them; missing here: {set(backend.BACKENDS) - {*OTHERS}}"
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_saved_model_gives_equal_outputs_and_gradients(other, name):
+    model = keras.models.load_model(other / f"{name}.keras")
+    expected = np.load(other / f"{name}.npz")
+    for key, found in reference.measure(model, expected["x"]).items():
+        scale = np.abs(expected[key]).max()
+        tolerance = 1e-4 * scale if key.startswith("gradient") else 1e-5 * max(1.0, scale)
+        assert np.abs(found - expected[key]).max() <= tolerance, key
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return reference.train()
+
+
+def test_training_is_the_same(other, trained):
+    expected = np.load(other / "training.npz")
+    assert trained["losses"][-1] < 0.9 * trained["losses"][0]  # it did learn: equality of nothing proves nothing
+    np.testing.assert_allclose(trained["losses"], expected["losses"], atol=1e-5)
+    np.testing.assert_allclose(trained["predictions"], expected["predictions"], atol=1e-4)
+
+
+# Choosing ------------------------------------------------------------------------------------------------------------
+
+
+def test_unknown_backend():
+    with pytest.raises(ValueError, match=r"name='theano' is not a backend; choose one of tensorflow, jax, torch"):
+        backend.use("theano")
+
+
+def test_backend_cannot_change_once_keras_runs():
+    with pytest.raises(RuntimeError, match="already imported with the backend"):
+        backend.use(OTHERS[0])
+
+
+def test_backend_in_use_may_be_chosen_again():
+    backend.use(keras.config.backend())
+    assert backend.current() == keras.config.backend()
+
+
+@pytest.mark.parametrize("call", ["backend.use('jax')", "import keras_course.language"])
+def test_missing_backend_is_one_sentence(call):
+    code = f"""
+import importlib.util, os
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "jax" else found(name, *rest)
+os.environ["KERAS_BACKEND"] = "jax"
+from keras_course import backend
+try:
+    {call}
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    message = run_python(["-c", code])
+    assert "The backend 'jax' is not installed" in message
+    assert "pip install jax" in message
+
+
+def test_environment_names_an_unknown_backend():
+    code = "try:\n    import keras_course.language\nexcept ValueError as error:\n    print(error)"
+    assert "KERAS_BACKEND='theano' is not a backend" in run_python(["-c", code], KERAS_BACKEND="theano")
+
+
+# Importing -----------------------------------------------------------------------------------------------------------
+
+
+def test_import_is_light():
+    code = """
+import sys, time
+start = time.process_time()
+import keras_course
+print(time.process_time() - start)
+print([name for name in ("keras", "numpy", "tensorflow", "jax", "torch", "sklearn") if name in sys.modules])
+"""
+    seconds, modules = run_python(["-c", code]).splitlines()
+    assert modules == "[]"
+    assert float(seconds) < 0.3
+
+
+@pytest.mark.parametrize("name", [name for name in backend.BACKENDS if name != "tensorflow"])
+def test_nothing_needs_tensorflow(name):
+    """On a machine without TensorFlow: build, train, generate, list."""
+    code = """
+import sys
+for absent in ("tensorflow", "tensorflow_datasets"):
+    sys.modules[absent] = None
+import numpy as np
+import keras_course
+from keras_course import datasets, metrics, ops, plots, portable, recipes
+from keras_course.language import generate, gpt
+model = gpt(10, 8, hidden_dim=8, num_layers=1)
+model.compile("sgd", "mse")
+model.fit(np.zeros((2, 8), "int32"), np.zeros((2, 8, 10)), verbose=0)
+print(len(generate(model, np.array([1]), 3)), len(keras_course.list_builders()) > 0, datasets.text("python_docs")[:0])
+"""
+    assert run_python(["-c", code], KERAS_BACKEND=name).split() == ["4", "True"]

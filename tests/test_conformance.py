@@ -1,0 +1,164 @@
+"""Every builder passes every check; every check fails on a fault planted for it."""
+
+import contextlib
+
+import conformance
+import keras
+import numpy as np
+import pytest
+import toys
+from keras import ops
+
+import keras_course
+
+META = keras.config.backend() == "torch"  # whose device "meta" has shapes but no numbers
+BUILDERS = {row.name: row.build for row in keras_course.list_builders()}
+
+
+@pytest.mark.parametrize("check", conformance.CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", BUILDERS)
+def test_builder(name, check):
+    check(BUILDERS[name])
+
+
+def published():
+    """Yield (builder, preset) wherever a count is published; the huge ones only where weights can cost no memory."""
+    for name, build in BUILDERS.items():
+        for preset, arguments in build.presets.items():
+            if arguments.get("parameters", np.inf) < 20_000_000 or (META and "parameters" in arguments):
+                yield name, preset
+
+
+@pytest.mark.parametrize(("name", "preset"), list(published()))
+def test_published_parameter_counts(name, preset):
+    with keras.device("meta") if META else contextlib.nullcontext():
+        model = BUILDERS[name].from_preset(preset)
+    assert model.count_params() == BUILDERS[name].presets[preset]["parameters"]
+
+
+@pytest.mark.parametrize("toy", [toys.toy_network, toys.toy_own_loss])
+def test_toys_pass(toy):
+    conformance.check_builder(toys.register(toy))
+
+
+def test_toy_sampler_passes():
+    conformance.check_function(toys.ToySampler(3), np.zeros((2, 3), "float32"))
+
+
+# Planted faults: each check must find its own ------------------------------------------------------------------------
+
+
+def fault_born_compiled(num_features, *, hidden_dim=4):
+    model = toys.toy_network(num_features, hidden_dim=hidden_dim)
+    model.compile()
+    return model
+
+
+@keras.saving.register_keras_serializable("keras_course_tests")
+class BatchMean(keras.layers.Layer):
+    def call(self, x):
+        return x - ops.mean(x, axis=0)
+
+
+@keras.saving.register_keras_serializable("keras_course_tests")
+class Root(keras.layers.Layer):
+    def call(self, x):
+        return ops.sqrt(x * 0.0)
+
+
+@keras.saving.register_keras_serializable("keras_course_tests")
+class Dead(keras.layers.Layer):
+    def build(self, shape):
+        self.unused = self.add_weight(shape=(3,), name="unused")
+
+    def call(self, x):
+        return x
+
+
+@keras.saving.register_keras_serializable("keras_course_tests")
+class Counting(keras.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.calls = 0
+
+    def call(self, x):
+        self.calls += 1
+        return x + self.calls
+
+
+@keras.saving.register_keras_serializable("keras_course_tests")
+class Float32(keras.layers.Layer):
+    def call(self, x):
+        return ops.cast(x, "float32") + 1.0
+
+
+@keras.saving.register_keras_serializable("keras_course_tests")
+class Forgetful(keras.layers.Layer):
+    def __init__(self, shift=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.shift = shift
+
+    def call(self, x):
+        return x + self.shift
+
+    def get_config(self):
+        return {**super(keras.layers.Layer, self).get_config(), "name": self.name}
+
+
+class Unregistered(keras.layers.Layer):
+    def call(self, x):
+        return 2.0 * x
+
+
+def with_layer(make):
+    def fault(num_features, *, hidden_dim=4):
+        base = toys.toy_network(num_features, hidden_dim=hidden_dim)
+        return keras.Model(base.input, make()(base.output))
+
+    return fault
+
+
+def fault_accepts_anything(num_features, *, hidden_dim=4):
+    return toys.toy_network(max(1, num_features), hidden_dim=max(1, hidden_dim))
+
+
+class LosesItsLoss(toys.ToyOwnLoss):
+    """A clone keeps graph and weights, but not the class that holds the loss."""
+
+    @classmethod
+    def from_config(cls, config):
+        model = toys.ToyOwnLoss(**config)
+        return keras.Model(model.inputs, model.output)
+
+
+def fault_loses_its_loss(num_features, *, hidden_dim=2):
+    return LosesItsLoss(num_features, hidden_dim=hidden_dim)
+
+
+FAULTS = {  # the fault, the check that must find it, and what it must say
+    "compiled at birth": (fault_born_compiled, conformance.check_built_at_birth, "is compiled"),
+    "mixes the batch": (with_layer(BatchMean), conformance.check_batches, "depends on the others"),
+    "infinite gradient": (with_layer(Root), conformance.check_gradients, "is not finite"),
+    "a dead weight": (with_layer(Dead), conformance.check_fit_moves_every_weight, "does not move"),
+    "depends on how often it ran": (with_layer(Counting), conformance.check_compiled_equals_eager, "outputs differ"),
+    "always float32": (with_layer(Float32), conformance.check_policies, "gives float32"),
+    "cannot be loaded": (with_layer(Unregistered), conformance.check_saving, "Unregistered"),
+    "forgets an argument when saved": (with_layer(lambda: Forgetful(1.0)), conformance.check_saving, "loaded model"),
+    "forgets an argument": (with_layer(lambda: Forgetful(1.0)), conformance.check_config, "from the config differs"),
+    "loses its loss": (fault_loses_its_loss, conformance.check_config, "lost its loss"),
+    "accepts any argument": (fault_accepts_anything, conformance.check_bad_arguments, "is accepted"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_planted_fault_is_found(fault):
+    function, check, message = FAULTS[fault]
+    function.__name__ = "fault"
+    with pytest.raises((AssertionError, TypeError), match=message):
+        check(toys.register(function))
+
+
+def test_a_sampler_with_hidden_state_is_found():
+    rng = np.random.default_rng(0)
+    with pytest.raises(AssertionError, match="two calls differ"):
+        conformance.check_function(lambda x: x + rng.normal(), np.zeros(3, "float32"))

@@ -1,0 +1,231 @@
+"""Gradients, compilation and loops: closed forms, models, and what changes a variable."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops as k
+
+from keras_course import ops
+from keras_course.portable import portable_init
+
+X = np.array([0.3, -1.2, 2.0], "float32")
+V = np.array([1.0, 0.5, -2.0], "float32")
+
+
+def array(x):
+    return k.convert_to_numpy(x)
+
+
+def cubic(x):
+    return k.sum(x**3) / 3
+
+
+def test_grad_of_a_function():
+    np.testing.assert_allclose(array(ops.grad(cubic)(X)), X**2, rtol=1e-6)
+
+
+def test_grad_of_nested_arguments_and_positions():
+    def f(parameters, x):
+        return k.sum(parameters["w"] * x) + parameters["b"][0]
+
+    point = {"w": X, "b": [np.float32(4.0)]}
+    gradient = ops.grad(f)(point, V)
+    np.testing.assert_allclose(array(gradient["w"]), V)
+    assert float(gradient["b"][0]) == 1.0
+    both = ops.grad(f, argnums=(0, 1))(point, V)
+    np.testing.assert_allclose(array(both[1]), X)
+
+
+def test_value_and_grad_and_what_does_not_depend():
+    value, gradient = ops.value_and_grad(lambda x, y: k.sum(x), argnums=1)(X, V)
+    assert float(value) == pytest.approx(X.sum())
+    assert not array(gradient).any()
+
+
+def test_gradient_needs_a_scalar():
+    with pytest.raises(ValueError, match=r"must return a scalar.*\(3,\)"):
+        ops.grad(lambda x: x**2)(X)
+
+
+def test_higher_derivatives_of_tanh():
+    third = ops.grad(ops.grad(ops.grad(k.tanh)))
+    assert float(third(k.convert_to_tensor(0.0))) == pytest.approx(-2.0, abs=1e-5)
+
+
+def test_vjp_jvp_are_transposes():
+    matrix = np.random.default_rng(0).normal(size=(2, 3)).astype("float32")
+
+    def f(x):
+        return k.sin(k.matmul(k.convert_to_tensor(matrix), x))
+
+    u = np.array([0.7, -0.1], "float32")
+    output, tangent = ops.jvp(f, (X,), (V,))
+    same, pullback = ops.vjp(f, X)
+    np.testing.assert_allclose(array(output), array(same), rtol=1e-6)
+    jacobian = np.cos(matrix @ X)[:, None] * matrix
+    np.testing.assert_allclose(array(tangent), jacobian @ V, rtol=1e-5)
+    np.testing.assert_allclose(array(pullback(u)[0]), u @ jacobian, rtol=1e-4)
+
+
+def test_hvp_of_a_function():
+    np.testing.assert_allclose(array(ops.hvp(cubic, (X,), (V,))[0]), 2 * X * V, rtol=1e-5)
+
+
+@pytest.fixture
+def model():
+    layers = [keras.Input((3,)), keras.layers.Dense(4, activation="tanh"), keras.layers.Dense(1)]
+    return portable_init(keras.Sequential(layers), seed=1)
+
+
+def test_verbs_on_the_weights_of_a_model(model):
+    """Against finite differences along one direction in weight space, and against each other."""
+    weights = model.trainable_variables
+    rng = np.random.default_rng(0)
+    direction = [rng.normal(size=w.shape).astype("float32") for w in weights]
+
+    def loss():
+        return k.mean(k.square(model(X[None])))
+
+    gradient = ops.grad(loss, variables=weights)()
+    slope = sum(float(array(k.sum(g * d))) for g, d in zip(gradient, direction, strict=True))
+    value, tangent = ops.jvp(loss, (), direction, variables=weights)
+    assert float(array(tangent)) == pytest.approx(slope, rel=1e-4)
+    _, pullback = ops.vjp(loss, variables=weights)
+    for a, b in zip(pullback(np.float32(1.0)), gradient, strict=True):
+        np.testing.assert_allclose(array(a), array(b), rtol=1e-5)
+
+    start, losses, slopes = model.get_weights(), [], []
+    for step in (-1e-2, 1e-2):
+        model.set_weights([w + step * d for w, d in zip(start, direction, strict=True)])
+        losses.append(float(array(loss())))
+        slopes.append([array(g) for g in ops.grad(loss, variables=weights)()])
+    model.set_weights(start)
+    assert (losses[1] - losses[0]) / 2e-2 == pytest.approx(slope, rel=2e-2)
+    for product, low, high in zip(ops.hvp(loss, (), direction, variables=weights), *slopes, strict=True):
+        np.testing.assert_allclose(array(product), (high - low) / 2e-2, atol=0.02 * np.abs(array(product)).max() + 1e-3)
+    assert float(array(value)) == pytest.approx(float(array(loss())))
+
+
+def test_gradient_with_respect_to_a_models_input(model):
+    gradient = array(ops.grad(lambda x: k.sum(model(x)))(X[None]))[0]
+    for i in range(3):
+        step = 1e-2 * np.eye(3, dtype="float32")[i]
+        difference = array(model((X + step)[None]) - model((X - step)[None])).sum() / 2e-2
+        assert gradient[i] == pytest.approx(difference, abs=1e-3)
+
+
+def test_hvp_through_attention():
+    """The fused kernels have no second derivative; ours must find another way."""
+    q = np.random.default_rng(0).normal(size=(1, 3, 1, 2)).astype("float32")
+    product = ops.hvp(lambda q: k.sum(ops.attention(q, q, q) ** 2), (q,), (q,))[0]
+    grad = ops.grad(lambda q: k.sum(ops.attention(q, q, q) ** 2))
+    difference = (array(grad(q * 1.01)) - array(grad(q * 0.99))) / 0.02
+    np.testing.assert_allclose(array(product), difference, atol=0.02 * np.abs(difference).max())
+
+
+# Compilation ---------------------------------------------------------------------------------------------------------
+
+
+def test_jit_gives_the_same_and_is_traced_once_per_shape():
+    traces = []
+
+    def f(x, extra):
+        traces.append(x.shape)
+        return {"y": k.sin(x) + extra["a"]}
+
+    compiled = ops.jit(f)
+    for _ in range(3):
+        y = compiled(X, {"a": V})["y"]
+        np.testing.assert_allclose(array(y), np.sin(X) + V, rtol=1e-6)
+    assert len(traces) <= 2
+    assert compiled(X[:2], {"a": V[:2]})["y"].shape == (2,)
+
+
+def test_jit_sees_later_training(model):
+    compiled = ops.jit(lambda x: model(x), variables=model.variables)
+    before = array(compiled(X[None]))
+    model.set_weights([2 * w for w in model.get_weights()])
+    after = array(compiled(X[None]))
+    np.testing.assert_allclose(after, array(model(X[None])), rtol=1e-6)
+    assert not np.allclose(before, after)
+
+
+def test_jit_keeps_what_a_function_assigns():
+    generator = keras.random.SeedGenerator(0)
+    draw = ops.jit(lambda x: x + keras.random.normal((3,), seed=generator), variables=[generator.state])
+    assert not np.allclose(array(draw(X)), array(draw(X)))
+
+
+def test_jit_of_a_gradient(model):
+    gradient = ops.jit(ops.grad(lambda x: k.sum(model(x) ** 2)), variables=model.variables)
+    expected = ops.grad(lambda x: k.sum(model(x) ** 2))(X[None])
+    np.testing.assert_allclose(array(gradient(X[None])), array(expected), rtol=1e-4)
+
+
+def test_jit_while_with_a_model(model):
+    def body(c):
+        return {"i": c["i"] + 1, "x": c["x"] + 0.1 * model(c["x"])}
+
+    loop = ops.jit_while(lambda c: c["i"] < 4, body, variables=model.variables)
+    end = loop({"i": np.int32(0), "x": X[None]})
+    x = X[None]
+    for _ in range(4):
+        x = x + 0.1 * array(model(x))
+    np.testing.assert_allclose(array(end["x"]), x, rtol=1e-5)
+    assert int(end["i"]) == 4
+
+
+def test_write_at():
+    table = np.zeros((1, 5, 2), "float32")
+    written = array(
+        ops.jit(lambda t, i, v: ops.write_at(t, i, v, axis=1))(table, np.int32(2), np.ones((1, 2, 2), "float32"))
+    )
+    assert written[0, :, 0].tolist() == [0, 0, 1, 1, 0]
+
+
+# Portable weights ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "initializer",
+    [
+        "glorot_uniform",
+        "he_normal",
+        "lecun_normal",
+        "orthogonal",
+        "random_normal",
+        "random_uniform",
+        "truncated_normal",
+    ],
+)
+def test_portable_init_honours_the_law(initializer):
+    model = keras.Sequential([keras.Input((200,)), keras.layers.Dense(300, kernel_initializer=initializer)])
+    theirs = model.get_weights()[0]
+    ours = portable_init(model, seed=0).get_weights()[0]
+    assert (ours != theirs).any()
+    assert ours.std() == pytest.approx(theirs.std(), rel=0.02)
+    assert np.abs(ours).max() == pytest.approx(np.abs(theirs).max(), rel=0.3)
+    assert abs(ours.mean()) < 4 * theirs.std() / ours.size**0.5
+
+
+def test_portable_init_depends_on_seed_and_path_only():
+    def build():
+        layers = [keras.Input((4,)), keras.layers.Dense(4), keras.layers.BatchNormalization(), keras.layers.Dense(4)]
+        return keras.Sequential(layers)
+
+    one, two, other = (portable_init(build(), seed).get_weights() for seed in (0, 0, 1))
+    assert all((a == b).all() for a, b in zip(one, two, strict=True))
+    assert (one[0] != other[0]).any()
+    assert (one[0] != one[6]).any()  # two layers of one shape do not start equal
+    assert one[2].tolist() == [1.0] * 4  # gamma
+
+
+def test_portable_init_refuses_what_it_does_not_know():
+    layer = keras.layers.Dense(3, kernel_initializer=lambda shape, dtype=None: k.reshape(k.arange(12.0), shape))
+    model = keras.Sequential([keras.Input((4,)), layer])
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="kernel"):
+        portable_init(model)
+    assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
+    with pytest.raises(ValueError, match="seed=-1"):
+        portable_init(model, -1)
