@@ -60,7 +60,11 @@ def _bind(variables, values):
 
 
 def _values(variables):
-    return [v.value for v in variables]
+    """Return the values of variables; on PyTorch without the history that would cling to the results."""
+    values = [v.value for v in variables]
+    if _BACKEND != "torch":
+        return values
+    return [value.detach() if isinstance(value, torch.nn.Parameter) else value for value in values]
 
 
 # Gradients ---------------------------------------------------------------------------------------------------------
@@ -302,7 +306,7 @@ def _record(fn, variables, args):
     """
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    structure, assigned = _run_and_track(fn, variables, _detached(variables), args)
+    structure, assigned = _run_and_track(fn, variables, _values(variables), args)
     if assigned:
         return lambda args: fn(*args)
 
@@ -311,19 +315,15 @@ def _record(fn, variables, args):
         with _bind(variables, values):
             return tree.flatten(fn(*tree.pack_sequence_as(args, leaves)))
 
-    graph = make_fx(flat)(*_detached(variables), *tree.flatten(args))
+    graph = make_fx(flat)(*_values(variables), *tree.flatten(args))
     graph.graph.set_codegen(torch.fx.graph.CodeGen())  # arguments are flat: no need to take them apart each time
     graph.recompile()
 
     def replay(args):
-        return tree.pack_sequence_as(structure, graph.forward(*_detached(variables), *tree.flatten(args)))
+        return tree.pack_sequence_as(structure, graph.forward(*_values(variables), *tree.flatten(args)))
 
     replay.flat = graph.forward
     return replay
-
-
-def _detached(variables):
-    return [v.value.detach() for v in variables]
 
 
 def jit_while(cond, body, *, variables=()):
@@ -368,7 +368,7 @@ def _loop_torch(cond, body, variables):
                     raise ValueError("a compiled loop cannot assign variables: draw noise before it and carry it in")
                 recordings[key] = [replay.flat for replay in replays]
             go_on, step = recordings[key]
-            values, leaves = _detached(variables), tree.flatten(carry)
+            values, leaves = _values(variables), tree.flatten(carry)
             while go_on(*values, *leaves)[0]:
                 leaves = step(*values, *leaves)
         return tree.pack_sequence_as(carry, leaves)
