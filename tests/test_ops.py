@@ -87,7 +87,7 @@ def test_verbs_on_the_weights_of_a_model(model):
         return k.mean(k.square(model(X[None])))
 
     gradient = ops.grad(loss, variables=weights)()
-    slope = sum(float(array(k.sum(g * d))) for g, d in zip(gradient, direction, strict=True))
+    slope = sum(float((array(g) * d).sum()) for g, d in zip(gradient, direction, strict=True))
     value, tangent = ops.jvp(loss, (), direction, variables=weights)
     assert float(array(tangent)) == pytest.approx(slope, rel=1e-4)
     _, pullback = ops.vjp(loss, variables=weights)
@@ -186,25 +186,25 @@ def test_write_at():
 # Portable weights ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "initializer",
-    [
-        "glorot_uniform",
-        "he_normal",
-        "lecun_normal",
-        "orthogonal",
-        "random_normal",
-        "random_uniform",
-        "truncated_normal",
-    ],
-)
+LAWS = {  # initializer of a kernel (200, 300), and the largest entry that its law allows
+    "glorot_uniform": (6 / 500) ** 0.5,
+    "he_normal": 2 * 0.1 / 0.8796,
+    "lecun_normal": 2 * 200**-0.5 / 0.8796,
+    "orthogonal": 1.0,
+    "random_normal": np.inf,
+    "random_uniform": 0.05,
+    "truncated_normal": 0.1,
+}
+
+
+@pytest.mark.parametrize("initializer", LAWS)
 def test_portable_init_honours_the_law(initializer):
     model = keras.Sequential([keras.Input((200,)), keras.layers.Dense(300, kernel_initializer=initializer)])
     theirs = model.get_weights()[0]
     ours = portable_init(model, seed=0).get_weights()[0]
     assert (ours != theirs).any()
     assert ours.std() == pytest.approx(theirs.std(), rel=0.02)
-    assert np.abs(ours).max() == pytest.approx(np.abs(theirs).max(), rel=0.3)
+    assert np.abs(ours).max() <= LAWS[initializer] * 1.001
     assert abs(ours.mean()) < 4 * theirs.std() / ours.size**0.5
 
 
