@@ -14,7 +14,9 @@ backend runs.
 """
 
 import contextlib
+import ctypes
 import functools
+import sys
 
 import keras
 from keras import tree
@@ -26,6 +28,23 @@ elif _BACKEND == "tensorflow":
     import tensorflow as tf
 else:
     import torch
+
+
+def _keep_working_memory():
+    """Let the C library keep large blocks that JAX frees.
+
+    On a CPU, XLA allocates its working memory anew in every step. The GNU C library hands such large blocks back to the
+    system at once, so each step of a GPT starts with ten thousand page faults.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        trim_threshold, map_at_most = -1, -4  # the names of these options, in malloc.h
+        mallopt(trim_threshold, 2**31 - 1)
+        mallopt(map_at_most, 0)
+
+
+if _BACKEND == "jax" and jax.default_backend() == "cpu":
+    _keep_working_memory()
 
 
 # Variables as arguments --------------------------------------------------------------------------------------------
@@ -425,6 +444,13 @@ def attention_weights(q, k, mask=None):
 
 
 # Settings of `model.compile` ---------------------------------------------------------------------------------------
+
+
+def gelu(x):
+    """The exact GELU x Phi(x), with Phi the distribution function of the standard normal law."""
+    if _BACKEND == "jax":  # written out it takes a tenth off a GPT's training step on a CPU
+        return x * (0.5 + 0.5 * keras.ops.erf(x * 0.5**0.5))
+    return keras.ops.gelu(x, approximate=False)
 
 
 def default_jit_compile():

@@ -4,7 +4,7 @@ from keras_course import backend
 
 backend.require()
 
-from keras_course.layers._activations import gelu_tanh, relu_squared
+from keras_course.layers._activations import gelu, gelu_tanh, relu_squared
 from keras_course.layers._attention import CausalSelfAttention
 from keras_course.layers._dense import Dense
 from keras_course.layers._embeddings import PositionEmbedding, rotate
@@ -15,6 +15,7 @@ __all__ = [
     "Dense",
     "PositionEmbedding",
     "TransformerBlock",
+    "gelu",
     "gelu_tanh",
     "relu_squared",
     "rotate",

@@ -3,6 +3,30 @@
 import keras
 from keras import ops
 
+from keras_course import ops as course_ops
+
+
+@keras.saving.register_keras_serializable("keras_course")
+def gelu(x):
+    """The Gaussian error linear unit, exactly: x Phi(x), with Phi the distribution function of N(0, 1).
+
+    Args:
+        x: tensor of any shape.
+
+    Returns:
+        A tensor of the same shape.
+
+    References:
+        Gaussian Error Linear Units (GELUs), Hendrycks and Gimpel, 2016, https://arxiv.org/abs/1606.08415
+
+    Example:
+        >>> from keras import ops
+        >>> from keras_course.layers import gelu
+        >>> round(float(gelu(ops.ones(()))), 4)
+        0.8413
+    """
+    return course_ops.gelu(x)
+
 
 @keras.saving.register_keras_serializable("keras_course")
 def gelu_tanh(x):
@@ -51,5 +75,5 @@ def relu_squared(x):
 
 def get_activation(activation):
     """Return the function that a name stands for: one of this file's, or one of Keras's."""
-    own = {"gelu_tanh": gelu_tanh, "relu_squared": relu_squared}
+    own = {"gelu": gelu, "gelu_tanh": gelu_tanh, "relu_squared": relu_squared}
     return own[activation] if isinstance(activation, str) and activation in own else keras.activations.get(activation)
