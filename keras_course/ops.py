@@ -55,8 +55,8 @@ _bindings: list = []  # (variable, value) of all enclosing `functional` calls: a
 def functional(fn, variables):
     """Return `g(values, *args)`, which is `fn(*args)` with `variables` holding `values` meanwhile.
 
-    This turns a Keras model, which is a function with state, into a function of tensors that every backend can
-    differentiate and compile. What `fn` assigns to a variable is dropped when `g` returns.
+    So a Keras model, a function with state, becomes one of tensors, which every backend can differentiate and compile.
+    What `fn` assigns to a variable is dropped when `g` returns.
     """
     variables = list(variables)
 
@@ -126,9 +126,7 @@ def value_and_grad(fn, argnums=0, *, variables=None):
                 full[i] = value
             value = fn(*full)
             if tuple(value.shape) != ():
-                raise ValueError(
-                    f"fn must return a scalar to have a gradient; its value has shape {tuple(value.shape)}"
-                )
+                raise ValueError(f"fn must return a scalar to have a gradient; its value has shape {value.shape}")
             return value
 
         value, pullback = vjp(of_picked, picked)
@@ -140,10 +138,7 @@ def value_and_grad(fn, argnums=0, *, variables=None):
 def grad(fn, argnums=0, *, variables=None):
     """Return a function that computes the gradient of a scalar function: `value_and_grad` without the value.
 
-    Args, Raises: as for `value_and_grad`.
-
-    Returns:
-        A function with the arguments of `fn` that returns the gradient. Nest it for higher derivatives.
+    Arguments and errors are those of `value_and_grad`. Nest it for higher derivatives.
 
     Example:
         >>> from keras import ops as k
@@ -160,8 +155,7 @@ def vjp(fn, *primals, variables=None):
     """Evaluate `fn` and return the function that pulls cotangents back through it (reverse mode, u'J).
 
     Args:
-        fn: function of tensors, or of nested structures of them.
-        *primals: the point; all arguments of `fn`.
+        fn: function of tensors, or of nested structures of them; `primals` are all its arguments.
         variables: list of `keras.Variable`; if given, pull back to these instead of to `primals`.
 
     Returns:
@@ -178,17 +172,14 @@ def vjp(fn, *primals, variables=None):
     if _BACKEND == "torch":
         output, pullback = torch.func.vjp(fn, *primals)
         return output, lambda cotangent: pullback(_to_tensors(cotangent))
+
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(tree.flatten(primals))
         output = fn(*primals)
 
     def pullback(cotangent):
-        return tape.gradient(
-            output,
-            primals,
-            output_gradients=_to_tensors(cotangent),
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
-        )
+        zero = tf.UnconnectedGradients.ZERO
+        return tape.gradient(output, primals, _to_tensors(cotangent), unconnected_gradients=zero)
 
     return output, pullback
 
@@ -197,8 +188,7 @@ def jvp(fn, primals, tangents, *, variables=None):
     """Evaluate `fn` and its derivative along one direction (forward mode, J v).
 
     Args:
-        fn: function of tensors.
-        primals: tuple with all arguments of `fn`.
+        fn: function of tensors; the tuple `primals` has all its arguments.
         tangents: tuple of directions shaped like `primals`; with `variables`, a list shaped like these.
         variables: list of `keras.Variable`; if given, the direction is one in their space.
 
@@ -222,22 +212,13 @@ def jvp(fn, primals, tangents, *, variables=None):
 def hvp(fn, primals, tangents, *, variables=None):
     """Return the product H v of a scalar function's Hessian with a direction, without forming H.
 
-    Args:
-        fn: function of tensors that returns a scalar.
-        primals: tuple with all arguments of `fn`.
-        tangents: tuple of directions shaped like `primals`; with `variables`, a list shaped like these.
-        variables: list of `keras.Variable`; if given, the Hessian is with respect to these.
-
-    Returns:
-        A tuple shaped like `primals` (a list shaped like `variables`).
+    Arguments are those of `jvp`. Returns a tuple shaped like `primals` (a list shaped like `variables`).
 
     Example:
-        >>> from keras import ops as k
         >>> from keras_course import ops
-        >>> x, v = k.convert_to_tensor([1.0, 2.0]), k.convert_to_tensor([1.0, 0.0])
-        >>> (product,) = ops.hvp(lambda x: k.sum(x**3), (x,), (v,))     # H = diag(6 x)
-        >>> [float(p) for p in product]
-        [6.0, 0.0]
+        >>> (product,) = ops.hvp(lambda x: x**3, (1.0,), (2.0,))     # H = 6 x
+        >>> float(product)
+        12.0
     """
     if variables is not None:
         bound = functional(lambda: fn(*primals), variables)
@@ -273,11 +254,16 @@ def jit(fn, *, variables=()):
     if _BACKEND == "tensorflow":
         compiled = tf.function(fn, jit_compile=True)
         return lambda *args: compiled(*_to_tensors(args))
-    compiled = (_jit_jax if _BACKEND == "jax" else _jit_torch)(fn, variables)
+    if _BACKEND == "torch":
+        recordings = _Recordings(lambda args: _record(fn, variables, args))
+        return lambda *args: recordings(_to_tensors(args))
+    compiled = jax.jit(functools.partial(_run_and_track, fn, variables))
 
-    @functools.wraps(fn)
     def call(*args):
-        return compiled(_to_tensors(args))
+        output, assigned = compiled(_values(variables), _to_tensors(args))
+        for i, value in assigned.items():
+            variables[i].assign(value)
+        return output
 
     return call
 
@@ -290,32 +276,18 @@ def _run_and_track(fn, variables, values, args):
     return output, {i: now for i, (now, was) in enumerate(zip(new, values, strict=True)) if now is not was}
 
 
-def _jit_jax(fn, variables):
-    compiled = jax.jit(functools.partial(_run_and_track, fn, variables))
+class _Recordings(dict):
+    """Calls the recording for the structure, shapes and types of its argument; makes it where there is none yet."""
 
-    def call(args):
-        output, assigned = compiled(_values(variables), args)
-        for i, value in assigned.items():
-            variables[i].assign(value)
-        return output
+    def __init__(self, make):
+        super().__init__()
+        self.make = make
 
-    return call
-
-
-def _jit_torch(fn, variables):
-    recordings = {}  # by structure, shapes and types of the arguments
-
-    def call(args):
-        key = _signature(args)
-        if key not in recordings:
-            recordings[key] = _record(fn, variables, args)
-        return recordings[key](args)
-
-    return call
-
-
-def _signature(structure):
-    return str(tree.map_structure(lambda x: (tuple(x.shape), x.dtype, x.device), structure))
+    def __call__(self, args):
+        key = str(tree.map_structure(lambda x: (tuple(x.shape), x.dtype, x.device), args))
+        if key not in self:
+            self[key] = self.make(args)
+        return self[key](args)
 
 
 def _record(fn, variables, args):
@@ -371,23 +343,19 @@ def jit_while(cond, body, *, variables=()):
         return jit(lambda carry: jax.lax.while_loop(cond, body, carry), variables=variables)
     if _BACKEND == "tensorflow":
         return jit(lambda carry: tf.while_loop(cond, lambda c: [body(c)], [carry])[0], variables=variables)
-    return _loop_torch(cond, body, list(variables))
+    loops = _Recordings(lambda carry: _record_loop(cond, body, list(variables), carry))
+    return lambda carry: loops(_to_tensors(carry))
 
 
-def _loop_torch(cond, body, variables):
-    recordings = {}
+def _record_loop(cond, body, variables, carry):
+    replays = [_record(fn, variables, (carry,)) for fn in (cond, body)]
+    if not all(hasattr(replay, "flat") for replay in replays):
+        raise ValueError("a compiled loop cannot assign variables: draw noise before it and carry it in")
+    go_on, step = (replay.flat for replay in replays)
 
     def loop(carry):
-        carry = _to_tensors(carry)
-        key = _signature(carry)
+        values, leaves = _values(variables), tree.flatten(carry)
         with torch.no_grad():
-            if key not in recordings:
-                replays = [_record(fn, variables, (carry,)) for fn in (cond, body)]
-                if not all(hasattr(replay, "flat") for replay in replays):
-                    raise ValueError("a compiled loop cannot assign variables: draw noise before it and carry it in")
-                recordings[key] = [replay.flat for replay in replays]
-            go_on, step = recordings[key]
-            values, leaves = _values(variables), tree.flatten(carry)
             while go_on(*values, *leaves)[0]:
                 leaves = step(*values, *leaves)
         return tree.pack_sequence_as(carry, leaves)
@@ -401,11 +369,7 @@ def _loop_torch(cond, body, variables):
 def write_at(target, index, values, axis):
     """Return `target` with `values` written at positions `index`, `index + 1`, ... along `axis`.
 
-    Args:
-        target: tensor.
-        index: integer scalar tensor, the first position.
-        values: tensor like `target`, but shorter along `axis`.
-        axis: non-negative integer.
+    `index` is an integer scalar (it may be traced), and `values` a tensor like `target`, but shorter along `axis`.
     """
     if _BACKEND == "torch":  # Keras slices with Python integers there, which a recording would freeze
         positions = index + torch.arange(values.shape[axis], device=target.device)
@@ -415,15 +379,10 @@ def write_at(target, index, values, axis):
 
 
 def attention(q, k, v, mask=None):
-    """Scaled dot-product attention over (B, T, H, D) tensors: softmax(q k' / sqrt(D) + mask) v.
+    """Scaled dot-product attention, softmax(q k' / sqrt(D) + mask) v: returns `(B, T, H, D)`.
 
-    Args:
-        q: `(B, T, H, D)` queries.
-        k, v: `(B, N, H, D)` keys and values.
-        mask: boolean `(T, N)`, true where a query may look; by default it is causal (T = N).
-
-    Returns:
-        `(B, T, H, D)`.
+    Takes queries q `(B, T, H, D)`, keys and values k, v `(B, N, H, D)`, and a boolean mask `(T, N)` that is true where a
+    query may look; without one it is causal (T = N).
     """
     if _BACKEND == "jax" and jax.default_backend() == "cpu":  # plain products are twice as fast as JAX's own there
         return keras.ops.einsum("bhtn,bnhd->bthd", attention_weights(q, k, mask), v)
@@ -443,9 +402,6 @@ def attention_weights(q, k, mask=None):
     return odds / keras.ops.sum(odds, axis=-1, keepdims=True)
 
 
-# Settings of `model.compile` ---------------------------------------------------------------------------------------
-
-
 def gelu(x):
     """The exact GELU x Phi(x), with Phi the distribution function of the standard normal law."""
     if _BACKEND == "jax":  # written out it takes a tenth off a GPT's training step on a CPU
@@ -454,8 +410,8 @@ def gelu(x):
 
 
 def default_jit_compile():
-    """Return the value of `jit_compile` that trains small models of dense layers fastest, for `model.compile`.
+    """Return the value of `jit_compile` with which `model.compile` trains small dense models fastest.
 
-    On TensorFlow Keras's own choice is XLA, with which a training step of a GPT takes 1.5 times as long on a CPU.
+    Keras's own choice on TensorFlow is XLA, with which a training step of a GPT takes 1.5 times as long on a CPU.
     """
     return False if _BACKEND == "tensorflow" else "auto"

@@ -43,7 +43,7 @@ def test_value_and_grad_and_what_does_not_depend():
 
 
 def test_gradient_needs_a_scalar():
-    with pytest.raises(ValueError, match=r"must return a scalar.*\(3,\)"):
+    with pytest.raises(ValueError, match=r"must return a scalar.*3"):
         ops.grad(lambda x: x**2)(X)
 
 
