@@ -381,8 +381,8 @@ def write_at(target, index, values, axis):
 def attention(q, k, v, mask=None):
     """Scaled dot-product attention, softmax(q k' / sqrt(D) + mask) v: returns `(B, T, H, D)`.
 
-    Takes queries q `(B, T, H, D)`, keys and values k, v `(B, N, H, D)`, and a boolean mask `(T, N)` that is true where a
-    query may look; without one it is causal (T = N).
+    Takes queries q `(B, T, H, D)`, keys and values k, v `(B, N, H, D)`, and a boolean mask `(T, N)`, true where a query
+    may look; without one it is causal (T = N).
     """
     if _BACKEND == "jax" and jax.default_backend() == "cpu":  # plain products are twice as fast as JAX's own there
         return keras.ops.einsum("bhtn,bnhd->bthd", attention_weights(q, k, mask), v)
