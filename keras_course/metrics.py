@@ -1,0 +1,142 @@
+"""How well a language model predicts a text.
+
+Notation: L the mean of -ln p(x_{t+1} | x_1..x_t), in nats per token: the cross-entropy that models are trained on.
+Its exponential is the perplexity, the number of equally likely tokens that would be as hard to predict.
+"""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_course._tokens import check_tokens, context_length, vocab_size
+from keras_course.ops import jit
+
+
+def perplexity(nats):
+    """Return exp(L), the perplexity that belongs to a cross-entropy.
+
+    Args:
+        nats: L, in nats per token.
+
+    Raises:
+        ValueError: `nats` is negative.
+
+    Example:
+        >>> import math
+        >>> from keras_course.metrics import perplexity
+        >>> round(perplexity(math.log(104)), 6)      # a uniform guess among 104 characters
+        104.0
+    """
+    _check_nats(nats)
+    return math.inf if nats > 700 else math.exp(nats)
+
+
+def bits_per_character(nats, characters_per_token=1.0):
+    """Return L / (ln 2 * characters per token), which compares models with different tokenizers.
+
+    Args:
+        nats: L, in nats per token.
+        characters_per_token: mean length of a token, in characters.
+
+    Raises:
+        ValueError: `nats` is negative or `characters_per_token` is not positive.
+
+    Example:
+        >>> import math
+        >>> from keras_course.metrics import bits_per_character
+        >>> bits_per_character(math.log(8)), bits_per_character(math.log(8), characters_per_token=4)
+        (3.0, 0.75)
+    """
+    _check_nats(nats)
+    if not 0 < characters_per_token < math.inf:
+        raise ValueError(f"characters_per_token={characters_per_token} must be finite and positive")
+    return nats / math.log(2) / characters_per_token
+
+
+def _check_nats(nats):
+    if nats < 0:
+        raise ValueError(f"nats={nats} must not be negative: it is a mean of -ln p")
+
+
+@keras.saving.register_keras_serializable("keras_course")
+class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
+    """Perplexity during training: the exponential of the mean cross-entropy over all tokens so far.
+
+    Takes y `(B, T)`, the next tokens, and logits `(B, T, V)`.
+
+    Args:
+        name: name of the metric.
+        dtype: type of its result.
+        from_logits: whether the model gives logits, as those of `gpt`, or probabilities.
+        ignore_class: token that does not count where it is the one to predict (padding, say), or None.
+        axis: axis of the vocabulary.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.metrics import Perplexity
+        >>> metric = Perplexity()
+        >>> metric.update_state(np.zeros((2, 3)), np.zeros((2, 3, 8)))
+        >>> round(float(metric.result()), 4)
+        8.0
+    """
+
+    def __init__(self, name="perplexity", dtype=None, from_logits=True, ignore_class=None, axis=-1):
+        super().__init__(name=name, dtype=dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
+
+    def result(self):
+        return ops.exp(super().result())
+
+
+def text_loss(model, tokens, batch_size=64):
+    """Measure a language model on a whole text: every token but the first is predicted once.
+
+    The text is cut into consecutive windows of T = `context_length` tokens, which do not overlap; the last may be
+    shorter. So a token has T / 2 tokens before it on average.
+
+    Args:
+        model: a model built by `gpt`; it need not be compiled, and nothing in it changes.
+        tokens: 1-D array of integer tokens, at least two.
+        batch_size: number of windows that go through the model at once. (Those of a bigram table hold one token.)
+
+    Returns:
+        The mean of -ln p(x_{t+1} | x_1..x_t), in nats per token; a float.
+
+    Raises:
+        ValueError: `tokens` is no 1-D array of at least two integers that the model knows, or `batch_size` < 1.
+
+    Example:
+        >>> import math
+        >>> import numpy as np
+        >>> from keras_course.language import gpt
+        >>> from keras_course.metrics import text_loss
+        >>> abs(text_loss(gpt(10, 8), np.arange(100) % 10) - math.log(10)) < 0.1    # it has learned nothing yet
+        True
+    """
+    tokens = check_tokens("tokens", tokens, vocab_size(model))
+    if len(tokens) < 2 or batch_size < 1:
+        raise ValueError(f"tokens holds {len(tokens)} tokens, batch_size={batch_size}; at least 2 and 1 are needed")
+    width = context_length(model)
+    count = len(tokens) - 1
+    batch_size = min(batch_size, -(-count // width))
+    shape = (-1, batch_size, width)
+    rest = -count % (batch_size * width)  # what is filled up counts nothing, and no token before it sees it
+    x, y = (np.pad(part, (0, rest)).reshape(shape) for part in (tokens[:-1], tokens[1:]))
+    counted = np.pad(np.ones(count, "float32"), (0, rest)).reshape(shape)
+    summed_loss = _summed_loss(model)
+    return sum(float(summed_loss(*batch)) for batch in zip(x, y, counted, strict=True)) / count
+
+
+def _summed_loss(model):
+    """Return the compiled function of a batch; it is kept with the model for the next call."""
+
+    def summed(x, y, counted):
+        logits = ops.cast(model(x, training=False), "float32")
+        return ops.sum(counted * ops.sparse_categorical_crossentropy(y, logits, from_logits=True))
+
+    kept = model.__dict__.setdefault("_summed_loss_programs", {})
+    key = tuple(id(variable) for variable in model.variables)
+    if key not in kept:
+        kept[key] = jit(summed, variables=model.variables)
+    return kept[key]
