@@ -12,7 +12,7 @@ PACKAGE = ROOT / "keras_course"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = {
-    1: {"backend", "ops", "_registry", "_lectures", "_files"},
+    1: {"backend", "ops", "_registry", "_lectures", "_files", "_tokens"},
     2: {"layers", "losses", "metrics", "portable"},
     3: {"perceptron", "autodiff", "training", "convnets", "attention"},
     4: {"fundamentals", "vision", "language", "graphs", "uncertainty", "autoencoders", "diffusion"},

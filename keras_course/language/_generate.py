@@ -15,8 +15,9 @@ import dataclasses
 import numpy as np
 from keras import ops
 
+from keras_course._tokens import check_tokens, context_length, vocab_size
 from keras_course.language._choose import best_beams, draw
-from keras_course.language._decode import check_tokens, context_length, decode, empty_cache, vocab_size
+from keras_course.language._decode import decode, empty_cache
 from keras_course.ops import jit, jit_while
 
 
