@@ -188,8 +188,8 @@ def _check_choices(hidden_dim, num_layers, num_heads, positions, norm, block, he
         )
     if positions == "rotary" and num_layers and hidden_dim // num_heads % 2:
         raise ValueError(
-            f"hidden_dim={hidden_dim} and num_heads={num_heads} give heads of odd width {hidden_dim // num_heads}, which "
-            f"positions='rotary' cannot turn in pairs"
+            f"hidden_dim={hidden_dim} and num_heads={num_heads} give heads of odd width {hidden_dim // num_heads}, "
+            "which positions='rotary' cannot turn in pairs"
         )
     if tie_embeddings and head_bias:
         raise ValueError("head_bias=True has no place where tie_embeddings=True: the tied output layer has no bias")
