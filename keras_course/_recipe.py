@@ -1,0 +1,134 @@
+"""What a training run is made of, as plain data: a recipe and its optimizer.
+
+Notation: the learning rate rises linearly to `peak_rate` over `warmup` steps and falls along half a cosine to
+`final_rate`. Importing this module does not import Keras.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class AdamW:
+    """Adam with decoupled weight decay, on matrices only: neither biases nor gains of a normalization decay.
+
+    Args:
+        peak_rate, final_rate: the highest learning rate and the one at the end.
+        warmup: number of steps until the peak.
+        betas: decay rates of the two moments.
+        weight_decay: share of a weight that is taken off per unit of learning rate and step.
+        clip: largest norm of the gradient of all weights together.
+
+    References:
+        Decoupled Weight Decay Regularization, Loshchilov, Hutter, 2019, https://arxiv.org/abs/1711.05101
+    """
+
+    peak_rate: float
+    final_rate: float
+    warmup: int
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.1
+    clip: float | None = 1.0
+
+    def build(self, model, schedule):
+        """Return the Keras optimizer for a model; `schedule(peak, final)` gives the learning rate."""
+        import keras
+
+        optimizer = keras.optimizers.AdamW(
+            schedule(self.peak_rate, self.final_rate),
+            beta_1=self.betas[0],
+            beta_2=self.betas[1],
+            weight_decay=self.weight_decay,
+            global_clipnorm=self.clip,
+        )
+        optimizer.exclude_from_weight_decay(var_list=[v for v in model.trainable_variables if len(v.shape) < 2])
+        return optimizer
+
+
+@dataclasses.dataclass(frozen=True)
+class Muon:
+    """Momentum with orthogonalized updates for the matrices inside blocks, Adam for all other weights.
+
+    Args:
+        peak_rate, final_rate: the highest learning rate of the matrices and the one at the end.
+        adam_rate: the highest learning rate of the other weights.
+        warmup: number of steps until the peak.
+        betas: decay rates of Adam's two moments.
+        momentum: decay rate of the momentum.
+        weight_decay: share of a matrix that is taken off per unit of learning rate and step; Adam's weights decay not.
+        rms_rate: size of an update relative to Adam's, or None for the orthogonal matrix itself.
+
+    References:
+        Muon: An optimizer for hidden layers in neural networks, Jordan et al., 2024,
+        https://kellerjordan.github.io/posts/muon/
+    """
+
+    peak_rate: float
+    final_rate: float
+    adam_rate: float
+    warmup: int
+    betas: tuple[float, float] = (0.9, 0.99)
+    momentum: float = 0.95
+    weight_decay: float = 0.0
+    rms_rate: float | None = None
+
+    def build(self, model, schedule):
+        """Return the Keras optimizer for a model; `schedule(peak, final)` gives the learning rate."""
+        import keras
+
+        return keras.optimizers.Muon(
+            schedule(self.peak_rate, self.final_rate),
+            adam_lr_ratio=self.adam_rate / self.peak_rate,
+            adam_beta_1=self.betas[0],
+            adam_beta_2=self.betas[1],
+            adam_weight_decay=0.0,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            rms_rate=self.rms_rate,
+            exclude_layers=["embedding", "head"],
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """One training run, complete: model, data, optimizer, budget, and the result to expect.
+
+    Args:
+        name: what the run is called.
+        summary: what it is for, in one line.
+        topic, builder, preset, overrides: the model: `keras_course.<topic>.<builder>.from_preset(preset, **overrides)`.
+        data: name of a text in `keras_course.datasets`, or the path of a text file.
+        tokenizer: "characters", or "bpe" (then `overrides` has the `vocab_size`).
+        split: share of the text to train on; the rest is for validation.
+        batch_size: windows in a step.
+        steps: number of steps.
+        optimizer: an `AdamW` or `Muon`.
+        metric, unit: what is measured at the end.
+        expected: the value is expected to be at most this,
+        tolerance: up to so much for one seed.
+        published, source: what others report, and where; None where nobody did.
+        prompt: beginning of the text that the trained model writes.
+        minutes: about how long it takes on two CPU cores; None where that is no place to run it.
+    """
+
+    name: str
+    summary: str
+    preset: str
+    data: str
+    batch_size: int
+    steps: int
+    optimizer: AdamW | Muon
+    topic: str = "language"
+    builder: str = "gpt"
+    overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    tokenizer: str = "characters"
+    split: float = 0.9
+    metric: str = "validation loss"
+    unit: str = "nats/character"
+    expected: float | None = None
+    tolerance: float = 0.0
+    published: float | None = None
+    source: str | None = None
+    prompt: str = "\n"
+    minutes: float | None = None

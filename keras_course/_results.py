@@ -1,0 +1,174 @@
+"""The measured figures: rows in `docs/results.json`, and the page that is made of them.
+
+A row is a dict. `kind` says which: "recipe" is the result of a training run, "speed" a time beside that of a named
+peer, with `ratio` = our speed / the peer's, so that above 1 ours is the faster one.
+"""
+
+import json
+import os
+import pathlib
+import statistics
+from collections.abc import Sequence
+
+from keras_course import _machine
+from keras_course._files import atomic_write_all
+
+_COMMON = ("backend", "value", "machine", "versions", "commit", "date")
+_KEYS = {
+    "recipe": (
+        *("recipe", "seed", "metric", "expected", "tolerance", "published", "source", "data", "characters"),
+        *("steps", "parameters", "device", "minutes"),
+    ),
+    "speed": ("benchmark", "unit", "peer", "ratio"),
+}
+
+_INTRODUCTION = """# Results
+
+<!-- Generated from results.json: do not edit. -->
+
+This page is generated from `results.json`, to which `keras-course train RECIPE --record` and the benchmarks append.
+Every figure in it was measured by a run of the commit that stands beside it.
+"""
+
+
+def check_row(row: dict) -> None:
+    """Raise a ValueError where a row lacks something, or has something else."""
+    kind = row.get("kind")
+    if kind not in _KEYS:
+        raise ValueError(f"kind={kind!r} is no kind of result; choose one of {', '.join(_KEYS)}.")
+    wanted = {"kind", *_COMMON, *_KEYS[kind]}
+    if missing := sorted(wanted - set(row)):
+        raise ValueError(f"row of kind {kind!r} lacks {', '.join(missing)}.")
+    if unknown := sorted(set(row) - wanted):
+        raise ValueError(
+            f"row of kind {kind!r} has {', '.join(unknown)}, which is none of {', '.join(sorted(wanted))}."
+        )
+
+
+def results_file(root: str | os.PathLike = ".") -> pathlib.Path:
+    """Return `docs/results.json` of the checkout at `root`, fit for recording results of this package now.
+
+    Raises:
+        FileNotFoundError: `root` is no checkout.
+        ValueError: the package was imported from somewhere else, or differs from its commit.
+    """
+    path = pathlib.Path(root).resolve() / "docs" / "results.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no {path}: results are recorded from the root of a checkout.")
+    if _machine.PACKAGE.parent != path.parent.parent:
+        raise ValueError(f"results of {_machine.PACKAGE} cannot be recorded in {path}, which is another checkout.")
+    if _machine.commit() is None:
+        raise ValueError(f"{_machine.PACKAGE} belongs to no git commit: what it measures cannot be recorded.")
+    if changed := _machine.uncommitted():
+        raise ValueError(
+            f"keras_course/ has uncommitted changes, so this run belongs to no commit: {'; '.join(changed)}"
+        )
+    return path
+
+
+def record_result(row: dict, path: str | os.PathLike) -> None:
+    """Append a row to `results.json` and write the page `results.md` beside it anew, both or neither.
+
+    Args:
+        row: dict with `kind` "recipe" or "speed"; `check_row` has what belongs into it.
+        path: the file `results.json`.
+
+    Raises:
+        ValueError: the row lacks something or has something else, or the file is malformed.
+    """
+    path = pathlib.Path(path)
+    check_row(row)
+    rows = [*read_results(path), row]
+    atomic_write_all({path: json.dumps(rows, indent=1) + "\n", path.with_suffix(".md"): results_page(rows)})
+
+
+def read_results(path: str | os.PathLike) -> list[dict]:
+    """Return the rows of a `results.json`.
+
+    Raises:
+        ValueError: the file is malformed.
+    """
+    try:
+        rows = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise ValueError("it is no list of objects")
+        for row in rows:
+            check_row(row)
+    except ValueError as error:
+        raise ValueError(f"{path} does not hold results: {error}") from error
+    return rows
+
+
+def recipe_row(facts: dict) -> dict:
+    """Return the row for a complete run, out of what its `run.json` holds."""
+    row = {"kind": "recipe", **{key: facts[key] for key in (*_KEYS["recipe"], *_COMMON) if key != "date"}}
+    return {**row, "date": facts["finished"]}
+
+
+def results_page(rows: Sequence[dict]) -> str:
+    """Return the page of results, in Markdown: a table for each recipe, with means over seeds, and one of speeds."""
+    parts = [_INTRODUCTION]
+    recipes = [row for row in rows if row["kind"] == "recipe"]
+    for name in dict.fromkeys(row["recipe"] for row in recipes):
+        parts.append(_recipe_section(name, [row for row in recipes if row["recipe"] == name]))
+    if speeds := [row for row in rows if row["kind"] == "speed"]:
+        parts.append(_speed_section(speeds))
+    if not rows:
+        parts.append("Nothing has been recorded yet.\n")
+    return "\n".join(parts)
+
+
+def _latest(rows, *keys):
+    """Keep the last row for each combination of `keys`, in the order of the first ones."""
+    return list({tuple(row[key] for key in keys): row for row in rows}.values())
+
+
+def _recipe_section(name, rows):
+    rows = _latest(rows, "backend", "seed")
+    last = rows[-1]
+    lines = [f"## `{name}`\n", f"{last['metric'].capitalize()}; {last['parameters']:,} parameters, {last['steps']:,}"]
+    lines[-1] += f" steps on `{last['data']}` ({last['characters']:,} characters)."
+    if last["expected"] is not None:
+        lines.append(f"Expected: at most {last['expected']}.")
+    if last["published"] is not None:
+        lines.append(f"Published: {last['published']} ({last['source']}).")
+    table = []
+    for backend in dict.fromkeys(row["backend"] for row in rows):
+        here = sorted((row for row in rows if row["backend"] == backend), key=lambda row: row["seed"])
+        values = [row["value"] for row in here]
+        seeds = ", ".join(f"{row['value']:.4f} (seed {row['seed']})" for row in here)
+        minutes = f"{statistics.mean(row['minutes'] for row in here):.1f}"
+        table.append([backend, f"{statistics.mean(values):.4f}", seeds, minutes, *_origin(here)])
+    heads = ["backend", "mean", "single runs", "minutes", "machine", "versions", "commit", "date"]
+    return "\n".join([*lines, "", *_markdown(heads, table), ""])
+
+
+def _speed_section(rows):
+    rows = sorted(_latest(rows, "benchmark", "backend", "peer"), key=lambda row: (row["benchmark"], row["peer"]))
+    table = [
+        [
+            *(row["benchmark"], row["backend"], f"{row['value']:.4g} {row['unit']}"),
+            *(row["peer"], f"{row['ratio']:.2f}", *_origin([row])),
+        ]
+        for row in rows
+    ]
+    heads = ["benchmark", "backend", "measured", "peer", "ratio", "machine", "versions", "commit", "date"]
+    text = "The ratio is our speed over the peer's, measured in the same run: above 1 ours is the faster one."
+    return "\n".join(["## Speed\n", text, "", *_markdown(heads, table), ""])
+
+
+def _origin(rows):
+    """Return the cells that say where figures come from; several rows usually agree in them."""
+    machines = [f"{row['machine']['cpu']}, {row['machine']['cores']} cores" for row in rows]
+    machines = [
+        f"{text}, {row['device']}" if "device" in row else text for text, row in zip(machines, rows, strict=True)
+    ]
+    packages = [", ".join(f"{name} {version}" for name, version in row["versions"].items()) for row in rows]
+    commits = [f"`{row['commit'][:8]}`" for row in rows]
+    dates = [row["date"][:10] for row in rows]
+    return ["; ".join(dict.fromkeys(cells)) for cells in (machines, packages, commits, dates)]
+
+
+def _markdown(heads, table):
+    cells = [heads, ["---"] * len(heads), *table]
+    return ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in cells]

@@ -1,0 +1,235 @@
+"""What `recipes.train` is made of: data and model of a recipe, its optimizer, and the state that outlives a crash.
+
+Notation: a run makes S = `steps` steps of B = `batch_size` windows of T tokens, in E epochs. An epoch is the stretch
+between two validations, not a pass over the data.
+"""
+
+import dataclasses
+import hashlib
+import importlib
+import io
+import json
+import math
+import sys
+import time
+import warnings
+
+import keras
+import numpy as np
+
+from keras_course import _run
+from keras_course._files import atomic_write
+from keras_course.datasets import split_text, text, token_windows, validation_windows
+from keras_course.language import BPETokenizer, CharTokenizer, generate
+from keras_course.ops import default_jit_compile
+from keras_course.portable import portable_init
+
+
+@dataclasses.dataclass(frozen=True)
+class Corpus:
+    """The data of a recipe, in the form in which a model takes them."""
+
+    name: str
+    sha256: str
+    text: str
+    tokenizer: object
+    train: np.ndarray
+    validation: np.ndarray
+    context_length: int
+
+
+def read_corpus(recipe, data):
+    """Read, tokenize and split the text `data` of a recipe, and check that it is long enough."""
+    content = text(data)
+    tokenizer = _tokenizer(recipe, content)
+    arguments = {**_builder(recipe).presets[recipe.preset], **recipe.overrides}
+    context_length = arguments["context_length"]
+    parts = [tokenizer.encode(part) for part in split_text(content, recipe.split)]
+    for part, tokens in zip(("training", "validation"), parts, strict=True):
+        if len(tokens) <= context_length:
+            raise ValueError(
+                f"data={data!r} is too short: its {part} part has {len(tokens)} tokens, and the model needs at least "
+                f"{context_length + 1}, one more than its context_length={context_length}."
+            )
+    sha256 = hashlib.sha256(content.encode("utf-8")).hexdigest()
+    return Corpus(data, sha256, content, tokenizer, *parts, context_length)
+
+
+def _tokenizer(recipe, content):
+    if recipe.tokenizer == "characters":
+        return CharTokenizer.train(content)
+    return BPETokenizer.train(split_text(content, recipe.split)[0], recipe.overrides["vocab_size"])
+
+
+def _builder(recipe):
+    return getattr(importlib.import_module(f"keras_course.{recipe.topic}"), recipe.builder)
+
+
+def build_model(recipe, corpus, steps, seed):
+    """Return the compiled model of a recipe, with weights that are the same on every backend."""
+    arguments = {**recipe.overrides, "vocab_size": corpus.tokenizer.vocab_size, "seed": seed}
+    model = portable_init(_builder(recipe).from_preset(recipe.preset, **arguments), seed)
+    model.compile(
+        optimizer=recipe.optimizer.build(model, _schedule_of(recipe, steps)),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=default_jit_compile(),
+    )
+    model.optimizer.build(model.trainable_variables)  # its state has to be there before one is restored
+    return model
+
+
+def _schedule_of(recipe, steps):
+    """Return a function from (peak, final) to the learning rate over a run: a linear rise, then half a cosine.
+
+    A run that is shorter or longer than the recipe's has the same schedule, shrunk or stretched.
+    """
+    warmup = round(recipe.optimizer.warmup * steps / recipe.steps)
+
+    def schedule(peak, final):
+        return keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=peak / (warmup + 1),  # not 0, which would waste the first step
+            warmup_target=peak if warmup else None,
+            warmup_steps=warmup,
+            decay_steps=max(1, steps - warmup),
+            alpha=final / peak,
+        )
+
+    return schedule
+
+
+def plan(steps):
+    """Return (E, steps per epoch): up to ten epochs of equal length, cut to Keras's own caps.
+
+    The caps are the environment variables KERAS_MAX_EPOCHS and KERAS_MAX_STEPS_PER_EPOCH.
+    """
+    epochs = next(count for count in range(10, 0, -1) if steps % count == 0)
+    cap_epochs, cap_steps = keras.config.max_epochs(), keras.config.max_steps_per_epoch()
+    return min(epochs, cap_epochs or epochs), min(steps // epochs, cap_steps or steps)
+
+
+def fit(model, corpus, recorder, recipe, facts, callbacks, verbose):
+    """Train from where `recorder` stands to the last epoch, with a validation after each."""
+    if recorder.epoch >= facts["epochs"]:  # interrupted between the last epoch and the end
+        return
+    if verbose == "auto":
+        verbose = 1 if sys.stdout.isatty() else 2
+    lines = [EpochLines(recorder, facts["steps"], recipe.unit)] if verbose == 2 else []
+    windows = token_windows(
+        corpus.train,
+        corpus.context_length,
+        recipe.batch_size,
+        steps_per_epoch=facts["steps_per_epoch"],
+        seed=facts["seed"],
+        start_epoch=recorder.epoch,
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Limiting (epochs|steps_per_epoch) to")  # whoever set the cap knows it
+        model.fit(
+            windows,
+            steps_per_epoch=windows.steps_per_epoch,
+            initial_epoch=recorder.epoch,
+            epochs=facts["epochs"],
+            shuffle=False,
+            validation_data=validation_windows(corpus.validation, corpus.context_length),
+            validation_batch_size=64,
+            callbacks=[recorder, *callbacks, *lines],
+            verbose=1 if verbose == 1 else 0,
+        )
+
+
+def sample(model, corpus, prompt, seed, length=300):
+    """Return a text that the model writes; it begins with `prompt`, or with the corpus's first character."""
+    prompt = prompt if set(prompt) <= set(corpus.text) else corpus.text[0]
+    tokens = generate(model, corpus.tokenizer.encode(prompt), length, temperature=0.8, seed=seed)
+    return corpus.tokenizer.decode(tokens)
+
+
+class Recorder(keras.callbacks.Callback):
+    """Keep the history of a run and, where it has a folder, all state that a restart needs.
+
+    Keras's `BackupAndRestore` leaves out the states of the random generators and the history, so a run that it
+    restores differs from one that was never interrupted. Here everything stands in one file, which is replaced in one
+    step at the end of each epoch: weights, state of the optimizer and of the generators, history. The order of the
+    data needs no state: it is a function of (seed, epoch, batch).
+    """
+
+    def __init__(self, folder, steps_per_epoch):
+        super().__init__()
+        self.folder = folder
+        self.steps_per_epoch = steps_per_epoch
+        self.rows = []  # one dict for each epoch
+        self._started = time.monotonic()
+
+    @property
+    def epoch(self):
+        """The number of complete epochs."""
+        return len(self.rows)
+
+    @property
+    def seconds(self):
+        """Time spent, that of interrupted sessions included up to their last complete epoch."""
+        return time.monotonic() - self._started
+
+    def on_epoch_end(self, epoch, logs=None):
+        step = (epoch + 1) * self.steps_per_epoch
+        row = {"epoch": epoch + 1, "step": step, **{name: float(value) for name, value in logs.items()}}
+        if not math.isfinite(row["loss"]):
+            raise FloatingPointError(
+                f"the loss is {row['loss']} after step {step}: training has diverged. A lower learning rate helps."
+            )
+        self.rows.append({**row, "seconds": round(self.seconds, 1)})
+        if self.folder is not None:
+            self._save()
+
+    def _save(self):
+        arrays = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_state(self.model))}
+        content = io.BytesIO()
+        np.savez(content, history=np.array(json.dumps(self.rows)), **arrays)
+        atomic_write(self.folder / _run.CHECKPOINT, content.getvalue())
+        _run.write_history(self.folder, self.rows)
+
+    def restore(self, model):
+        """Bring back the state at the end of the last epoch, if one was completed.
+
+        Raises:
+            ValueError: the checkpoint is truncated, foreign or of another model; nothing is changed then.
+        """
+        path = self.folder / _run.CHECKPOINT
+        if not path.exists():
+            return
+        variables = _state(model)
+        try:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as content:
+                rows = json.loads(str(content["history"]))
+                values = [content[f"v{i}"] for i in range(len(variables))]
+                if len(content.files) != len(variables) + 1 or any(
+                    v.shape != tuple(variable.shape) for v, variable in zip(values, variables, strict=True)
+                ):
+                    raise ValueError("it is of another model")
+        except Exception as error:  # numpy and zipfile raise whatever the part that they stumble over raises
+            raise ValueError(f"{path} is no checkpoint of this run: {error}") from error
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        self.rows = rows
+        self._started -= rows[-1]["seconds"]
+
+
+def _state(model):
+    """Return every variable that outlives a training step; the non-trainable ones include the seed generators'."""
+    return [*model.trainable_variables, *model.non_trainable_variables, *model.optimizer.variables]
+
+
+class EpochLines(keras.callbacks.Callback):
+    """Print one line for each epoch, where there is no terminal to draw a progress bar on."""
+
+    def __init__(self, recorder, steps, unit):
+        super().__init__()
+        self.recorder, self.steps, self.unit = recorder, steps, unit
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = self.recorder.rows[-1]
+        print(
+            f"step {row['step']:>{len(str(self.steps))}}/{self.steps}: loss {row['loss']:.4f}, "
+            f"validation loss {row['val_loss']:.4f} {self.unit}, {row['seconds']:.0f} s",
+            flush=True,
+        )

@@ -1,0 +1,252 @@
+"""The command `keras-course`: list | train | generate | backends.
+
+What a user can get wrong ends in one sentence on standard error and exit code 2, not in a traceback. Keras is imported
+only once a backend has been chosen.
+"""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import shlex
+import sys
+
+import keras_course
+from keras_course import _machine, _results, _run, backend, recipes
+
+
+def main(arguments=None) -> int:
+    """Run the command with a list of arguments, by default those of the process; return the exit code."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets with a page of log otherwise
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except BrokenPipeError:  # the reader of a pipe has had enough, as in `keras-course list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print("\nkeras-course: interrupted", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:
+        print(f"keras-course: error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="keras-course", description="Models of a deep-learning course: train them, and let them write."
+    )
+    parser.add_argument("--version", action="version", version=f"keras-course {keras_course.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for add in (_add_list, _add_train, _add_generate, _add_backends):
+        add(commands)
+    return parser
+
+
+def _command(commands, run, name, text):
+    parser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_backend_option(parser):
+    parser.add_argument(
+        "--backend",
+        metavar="B",
+        help=f"one of {', '.join(backend.BACKENDS)}; default: KERAS_BACKEND, else ~/.keras/keras.json, else tensorflow",
+    )
+
+
+def _select(name):
+    """Choose the backend before anything imports Keras."""
+    if name is not None:
+        backend.use(name)
+    backend.require()
+
+
+# list --------------------------------------------------------------------------------------------------------------
+
+
+def _add_list(commands):
+    _command(commands, _list, "list", "list lectures, recipes, data sets and builders")
+
+
+def _list(options):
+    from keras_course import datasets
+    from keras_course._lectures import LECTURES
+
+    lectures = [(row.number, row.topic, row.title) for row in LECTURES if row.ready]
+    print(_table("Lectures", ("number", "topic", "title"), lectures))
+    runs = [
+        (row.name, f"{row.builder}/{row.preset}", row.data, f"{row.steps:,}", row.minutes or "GPU", row.summary)
+        for row in recipes.RECIPES.values()
+    ]
+    print(_table("Recipes", ("name", "model", "data", "steps", "minutes", "what for"), runs))
+    sets = [(row.name, row.kind, row.size, row.licence, row.offline) for row in datasets.list_datasets()]
+    print(_table("Data sets", ("name", "kind", "size", "licence", "without download"), sets), flush=True)
+    builders = [  # only this needs Keras, and takes seconds
+        (row.name, f"{row.lecture} {row.topic}", ", ".join(row.presets)) for row in keras_course.list_builders()
+    ]
+    print(_table("Builders", ("name", "lecture", "presets"), builders), end="")
+    return 0
+
+
+def _table(title, heads, rows):
+    """Return rows as aligned columns under a title."""
+    rows = [[str(cell) for cell in row] for row in (heads, *rows)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
+    rows.insert(1, ["-" * width for width in widths])
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([title, "", *lines, ""])
+
+
+# backends ----------------------------------------------------------------------------------------------------------
+
+
+def _add_backends(commands):
+    _command(commands, _backends, "backends", "show which backends are installed, their versions and devices")
+
+
+def _backends(options):
+    rows = [(("* " if name == backend.current() else "  ") + name, *rest) for name, *rest in _machine.list_backends()]
+    print(
+        _table("Backends (* is the one that runs when none is named)", ("  name", "version", "devices"), rows), end=""
+    )
+    return 0
+
+
+# train -------------------------------------------------------------------------------------------------------------
+
+
+def _add_train(commands):
+    parser = _command(commands, _train, "train", "train a model by a recipe")
+    parser.add_argument(
+        "recipe",
+        nargs="?",
+        metavar="RECIPE",
+        choices=recipes.RECIPES,
+        help=f"one of {', '.join(recipes.RECIPES)}; default: {recipes.DEFAULT}",
+    )
+    _add_backend_option(parser)
+    parser.add_argument("--data", metavar="D", help="name of a text, or path of a text file; default: the recipe's")
+    parser.add_argument("--steps", metavar="N", type=int, help="number of training steps; default: the recipe's")
+    parser.add_argument("--seed", metavar="S", type=int, help="fixes weights, data order and dropout; default: 0")
+    parser.add_argument("--out", metavar="DIR", help="folder to write into; default: a new one below runs/")
+    parser.add_argument("--resume", metavar="DIR", help="go on with the interrupted run in this folder")
+    parser.add_argument("--record", action="store_true", help="append the result to docs/results.json of this checkout")
+
+
+def _train(options):
+    if options.resume is not None and options.backend is None:
+        options.backend = _run.read_facts(options.resume)["backend"]
+    _select(options.backend)
+    results = None
+    if options.record:
+        _refuse_changes(options)
+        results = _results.results_file()
+    run = _train_into_folder(options)
+    print(_report(run))
+    if results is not None:
+        _results.record_result(_results.recipe_row(run.facts), results)
+        print(f"Recorded in {results}")
+    return 0
+
+
+def _refuse_changes(options):
+    """Raise a ValueError where the run is not what the recipe says: its result would be recorded under that name."""
+    changed = [f"--{name}" for name in ("data", "steps") if getattr(options, name) is not None]
+    changed += [name for name in ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH") if os.environ.get(name)]
+    if changed:
+        raise ValueError(f"--record records a recipe as it stands in the table: leave out {', '.join(changed)}.")
+    if options.resume is not None:
+        earlier = _run.read_facts(options.resume)
+        recipe = recipes.RECIPES[earlier["recipe"]]
+        now = {"data": recipe.data, "steps": recipe.steps, "commit": _machine.commit(), "uncommitted": []}
+        if changed := [name for name in now if earlier.get(name) != now[name]]:
+            raise ValueError(
+                f"--record cannot record the run in {options.resume}: its {', '.join(changed)} were not those of the "
+                "recipe and of this commit when it was started."
+            )
+
+
+def _train_into_folder(options):
+    """Train in the folder asked for or in a fresh one, and say how to go on where that is interrupted."""
+    arguments = {name: getattr(options, name) for name in ("recipe", "data", "steps", "seed", "out", "resume")}
+    if options.resume is None and options.out is None:
+        name = f"{options.recipe or recipes.DEFAULT}-{backend.current()}-seed{options.seed or 0}"
+        arguments["out"] = _run.new_folder(name)
+    folder = pathlib.Path(options.resume or arguments["out"])
+    print(f"Training on {backend.current()}, into {folder}", flush=True)
+    try:
+        return recipes.train(**arguments)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt | OSError) and (folder / _run.RUN).exists():
+            command = f"keras-course train --resume {shlex.quote(str(folder))}"
+            print(f"\nTo go on with this run from its last complete epoch:\n  {command}", file=sys.stderr)
+        elif options.out is None and options.resume is None:
+            with contextlib.suppress(OSError):  # not empty: something was written before it failed
+                folder.rmdir()
+        raise
+
+
+def _report(run):
+    """Return the lines that a training ends with."""
+    facts, recipe = run.facts, run.recipe
+    lines = [
+        "",
+        f"{recipe.metric}: {run.value:.4f} {recipe.unit} (seed {facts['seed']}, {run.history['step'][-1]:,} steps, "
+        f"{facts['minutes']:.1f} minutes)",
+    ]
+    if facts["expected"] is not None:
+        reached = "reached" if run.value <= facts["expected"] + facts["tolerance"] else "NOT reached"
+        lines.append(f"expected: at most {facts['expected']} (up to {facts['tolerance']} more for one seed): {reached}")
+    if facts["published"] is not None:
+        lines.append(f"published: {facts['published']} ({facts['source']})")
+    lines += ["", "It writes:", "", run.sample, "", f"Everything is in {run.folder}. To let it write more:"]
+    lines.append(f"  keras-course generate {shlex.quote(str(run.folder))} --prompt {shlex.quote(recipe.prompt)}")
+    return "\n".join(lines)
+
+
+# generate ----------------------------------------------------------------------------------------------------------
+
+
+def _add_generate(commands):
+    parser = _command(commands, _generate, "generate", "continue a text with a trained language model")
+    parser.add_argument("model", metavar="MODEL", help="folder of a run, or a .keras file with its tokenizer beside it")
+    parser.add_argument("--prompt", metavar="TEXT", required=True, help="the text to continue")
+    _add_backend_option(parser)
+    parser.add_argument("--length", metavar="N", type=int, default=300, help="tokens to write; default: 300")
+    parser.add_argument(
+        "--temperature", metavar="T", type=float, default=1.0, help="0 takes the likeliest token; default: 1"
+    )
+    parser.add_argument("--top-k", metavar="K", type=int, help="draw from the K likeliest tokens; default: from all")
+    parser.add_argument("--top-p", metavar="P", type=float, help="draw from the likeliest with probability P together")
+    parser.add_argument("--seed", metavar="S", type=int, default=0, help="fixes what is drawn; default: 0")
+    parser.add_argument("--stop", metavar="TEXT", help="end after this text, which must be one token")
+
+
+def _generate(options):
+    _select(options.backend)
+    model, tokenizer = recipes.load_run(options.model)
+    from keras_course.language import generate
+
+    if not options.prompt:
+        raise ValueError("--prompt is empty: the model needs at least one token to continue.")
+    stop = None
+    if options.stop is not None:
+        tokens = tokenizer.encode(options.stop)
+        if len(tokens) != 1:
+            raise ValueError(f"--stop={options.stop!r} is {len(tokens)} tokens to this model; it must be one.")
+        stop = int(tokens[0])
+    text = generate(
+        model,
+        tokenizer.encode(options.prompt),
+        options.length,
+        temperature=options.temperature,
+        top_k=options.top_k,
+        top_p=options.top_p,
+        stop=stop,
+        seed=options.seed,
+    )
+    print(tokenizer.decode(text))
+    return 0

@@ -1,0 +1,199 @@
+"""Figures. Every function returns a Matplotlib `Figure`, to be shown by a notebook or saved with `savefig`.
+
+Matplotlib is imported when a figure is drawn, and its global state (`pyplot`) is not used: no window opens, and
+drawing works on a machine without a screen.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+_PER_ROW = 4  # panels beside each other
+
+
+def _figure(width, height, rows=1, columns=1):
+    """Return (figure, array of its axes, one for each panel)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def loss_curves(histories: Mapping[str, Mapping[str, Sequence[float]]], *, unit: str = "nats/token", title: str = ""):
+    """Draw the loss of one or several training runs over their steps.
+
+    Args:
+        histories: label to history: a dict with the columns `loss`, `val_loss` or both, and `step`, as `Run.history`
+            and Keras's `History.history` are. Without `step` the horizontal axis counts epochs.
+        unit: unit of the loss.
+        title: title of the figure.
+
+    Returns:
+        A Matplotlib `Figure`: dashed lines for the loss in training, solid ones for the validation loss.
+
+    Raises:
+        ValueError: there is no history, or one has neither column.
+
+    Example:
+        >>> from keras_course import plots
+        >>> figure = plots.loss_curves({"GPT": {"step": [100, 200], "loss": [2.9, 2.5], "val_loss": [2.8, 2.4]}})
+        >>> figure.axes[0].get_xlabel()
+        'training step'
+    """
+    if not histories:
+        raise ValueError("histories is empty: there is nothing to draw.")
+    figure, (ax,) = _figure(7, 4.2)
+    for i, (label, history) in enumerate(histories.items()):
+        columns = [name for name in ("loss", "val_loss") if name in history]
+        if not columns:
+            raise ValueError(f"histories[{label!r}] has the columns {sorted(history)}, but no loss and no val_loss.")
+        x = history.get("step", np.arange(1, len(history[columns[0]]) + 1))
+        for name in columns:
+            kind, style = ("validation", "-") if name == "val_loss" else ("training", "--")
+            marker = "o" if len(x) < 30 else ""
+            ax.plot(x, history[name], style, color=f"C{i}", marker=marker, markersize=3, label=f"{label}, {kind}")
+    ax.set_xlabel("training step" if all("step" in history for history in histories.values()) else "epoch")
+    ax.set_ylabel(f"loss ({unit})")
+    ax.set_title(title)
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False)
+    return figure
+
+
+def attention_map(weights, tokens: Sequence[str], *, title: str = ""):
+    """Draw where each position looks, one panel for each head.
+
+    Args:
+        weights: array `(T, T)`, or `(H, T, T)` for H heads; row t says how much position t takes from each position.
+        tokens: T strings, the text at each position. Spaces and line ends are shown by signs.
+        title: title of the figure.
+
+    Returns:
+        A Matplotlib `Figure`.
+
+    Raises:
+        ValueError: `weights` is not of that shape, or `tokens` has another length.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course import plots
+        >>> figure = plots.attention_map(np.eye(3), ["a", "b", " "])
+        >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
+        ['a', 'b', '␣']
+    """
+    weights = np.asarray(weights)
+    heads = weights[None] if weights.ndim == 2 else weights
+    if heads.ndim != 3 or heads.shape[1:] != (len(tokens), len(tokens)):
+        raise ValueError(
+            f"weights has shape {weights.shape}; for {len(tokens)} tokens it must end in that number twice."
+        )
+    columns = min(len(heads), _PER_ROW)
+    rows = -(-len(heads) // columns)
+    side = max(2.6, 0.19 * len(tokens))
+    figure, axes = _figure(side * columns + 0.9, side * rows + 0.5, rows, columns)
+    labels = [visible(token) for token in tokens]
+    for i, (ax, head) in enumerate(zip(axes, heads, strict=False)):
+        image = ax.imshow(head, cmap="viridis", vmin=0, vmax=1)
+        ax.set_xticks(range(len(labels)), labels, rotation=90 if max(map(len, labels)) > 1 else 0, fontsize=8)
+        ax.set_yticks(range(len(labels)), labels, fontsize=8)
+        ax.set_xlabel("position looked at")
+        if i % columns == 0:
+            ax.set_ylabel("position that looks")
+        if len(heads) > 1:
+            ax.set_title(f"head {i}", fontsize=10)
+    for ax in axes[len(heads) :]:
+        ax.remove()
+    figure.colorbar(image, ax=figure.axes, label="attention weight", shrink=0.8)
+    figure.suptitle(title)
+    return figure
+
+
+def visible(token: str) -> str:
+    """Return a token as a label of a figure, with its white space made visible.
+
+    Example:
+        >>> from keras_course.plots import visible
+        >>> visible(" the\\n")
+        '␣the⏎'
+    """
+    return token.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥").replace("$", r"\$")
+
+
+def temperature_bars(logits, tokens: Sequence[str], temperatures: Sequence[float] = (0.5, 1.0, 2.0), *, top: int = 12):
+    """Draw softmax(logits / temperature) over the most likely tokens, one panel for each temperature.
+
+    Args:
+        logits: array `(V,)`.
+        tokens: V strings.
+        temperatures: positive numbers.
+        top: how many tokens to show.
+
+    Returns:
+        A Matplotlib `Figure`.
+
+    Raises:
+        ValueError: `logits` is not one row with an entry for each token, or a temperature is not positive.
+
+    Example:
+        >>> from keras_course import plots
+        >>> figure = plots.temperature_bars([2.0, 1.0, 0.0], ["a", "b", "c"], (1.0, 2.0))
+        >>> len(figure.axes)
+        2
+    """
+    logits = np.asarray(logits, "float64")
+    if logits.ndim != 1 or len(logits) != len(tokens):
+        raise ValueError(f"logits has shape {logits.shape}; it must be ({len(tokens)},), one entry for each token.")
+    if not len(temperatures) or min(temperatures) <= 0:
+        raise ValueError(f"temperatures={tuple(temperatures)} must be positive numbers, at least one.")
+    best = np.argsort(-logits, kind="stable")[:top]
+    figure, axes = _figure(3.2 * len(temperatures) + 0.5, 3, 1, len(temperatures))
+    for ax, temperature in zip(axes, temperatures, strict=True):
+        odds = np.exp((logits - logits.max()) / temperature)
+        ax.bar(range(len(best)), (odds / odds.sum())[best])
+        ax.set_xticks(range(len(best)), [visible(tokens[i]) for i in best])
+        ax.set_xlabel("next token")
+        ax.set_ylim(0, 1)
+        ax.set_title(f"temperature {temperature:g}")
+    axes[0].set_ylabel("probability")
+    return figure
+
+
+def length_histogram(lengths: Mapping[str, Sequence[int]], *, xlabel: str = "length of a token (characters)"):
+    """Draw how often each length occurs, as shares, beside each other for several collections.
+
+    Args:
+        lengths: label to non-negative integers.
+        xlabel: what the lengths are of, with the unit.
+
+    Returns:
+        A Matplotlib `Figure`.
+
+    Raises:
+        ValueError: there is nothing to count, or a length is no non-negative integer.
+
+    Example:
+        >>> from keras_course import plots
+        >>> figure = plots.length_histogram({"BPE": [1, 2, 2, 5]})
+        >>> [float(bar.get_height()) for bar in figure.axes[0].patches]
+        [0.0, 0.25, 0.5, 0.0, 0.0, 0.25]
+    """
+    counts = {}
+    for label, values in lengths.items():
+        values = np.asarray(values)
+        if values.ndim != 1 or not len(values) or not np.issubdtype(values.dtype, np.integer) or values.min() < 0:
+            raise ValueError(f"lengths[{label!r}] must be a non-empty sequence of non-negative integers.")
+        counts[label] = np.bincount(values) / len(values)
+    if not counts:
+        raise ValueError("lengths is empty: there is nothing to count.")
+    figure, (ax,) = _figure(7, 3.5)
+    width = 0.8 / len(counts)
+    for i, (label, shares) in enumerate(counts.items()):
+        ax.bar(np.arange(len(shares)) + (i - (len(counts) - 1) / 2) * width, shares, width, label=label)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel("share")
+    ax.legend(frameon=False)
+    return figure

@@ -1,0 +1,292 @@
+"""The table of training runs, and `train`, which carries one out.
+
+Notation: a run makes `steps` steps of `batch_size` windows of T tokens. The validation loss is the mean of
+-log p(next token) over the whole validation text, cut into windows of T that do not overlap, in nats.
+
+Importing this module imports neither Keras nor a backend.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import sys
+from typing import Any
+
+from keras_course import _machine, _run, backend
+from keras_course._recipe import AdamW, Muon, Recipe
+from keras_course._results import record_result, results_page
+
+__all__ = ["DEFAULT", "RECIPES", "AdamW", "Muon", "Recipe", "Run", "load_run", "record_result", "results_page", "train"]
+
+DEFAULT = "python_docs_cpu"
+
+
+_TABLE = (
+    Recipe(
+        name="python_docs_cpu",
+        summary="the default: a small GPT writes Python documentation, without any download",
+        preset="nanogpt_shakespeare_cpu",
+        overrides={"positions": "rotary"},
+        data="python_docs",
+        batch_size=12,
+        steps=2000,
+        optimizer=AdamW(peak_rate=6e-3, final_rate=6e-4, warmup=100),
+        expected=1.6,
+        tolerance=0.05,  # the text differs a little between versions of Python
+        prompt="The ",
+        minutes=2,
+    ),
+    Recipe(
+        name="nanogpt_shakespeare_cpu",
+        summary="nanoGPT's run for a laptop, number for number",
+        preset="nanogpt_shakespeare_cpu",
+        data="tiny_shakespeare",
+        batch_size=12,
+        steps=2000,
+        optimizer=AdamW(peak_rate=1e-3, final_rate=1e-4, warmup=100),
+        expected=1.92,
+        tolerance=0.01,
+        published=1.88,
+        source="nanoGPT's README, an estimate from 20 batches; its code, measured over the whole text: 1.913",
+        minutes=2,
+    ),
+    Recipe(
+        name="shakespeare_cpu",
+        summary="the same tokens and no more parameters, but rotary positions and six times the learning rate",
+        preset="nanogpt_shakespeare_cpu",
+        overrides={"positions": "rotary"},
+        data="tiny_shakespeare",
+        batch_size=12,
+        steps=2000,
+        optimizer=AdamW(peak_rate=6e-3, final_rate=6e-4, warmup=100),
+        expected=1.75,
+        tolerance=0.01,
+        minutes=2,
+    ),
+    Recipe(
+        name="nanogpt_shakespeare",
+        summary="nanoGPT's run for one GPU",
+        preset="nanogpt_shakespeare",
+        data="tiny_shakespeare",
+        batch_size=64,
+        steps=5000,
+        optimizer=AdamW(peak_rate=1e-3, final_rate=1e-4, warmup=100),
+        published=1.4697,
+        source="nanoGPT's README, the lowest of the run, an estimate from 200 batches",
+    ),
+)
+
+RECIPES = {recipe.name: recipe for recipe in _TABLE}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A complete run: what came out of `train`.
+
+    Args:
+        recipe: the `Recipe`.
+        model: the trained `keras.Model`.
+        tokenizer: the tokenizer of its text.
+        history: column name to list with one entry for each epoch: `epoch`, `step`, `loss`, `val_loss`, `seconds`.
+        value: the recipe's metric at the end.
+        sample: a text that the model wrote.
+        facts: what `run.json` holds: machine, versions, arguments and result.
+        folder: where the files are, or None.
+    """
+
+    recipe: Recipe
+    model: Any
+    tokenizer: Any
+    history: dict[str, list]
+    value: float
+    sample: str
+    facts: dict
+    folder: pathlib.Path | None
+
+
+def train(
+    recipe: Recipe | str | None = None,
+    *,
+    data: str | os.PathLike | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+    out: str | os.PathLike | None = None,
+    resume: str | os.PathLike | None = None,
+    callbacks=(),
+    verbose: int | str = "auto",
+) -> Run:
+    """Carry out a recipe, and go on with one that was interrupted.
+
+    With a folder, all state is saved at the end of each epoch, in one step. A run that was interrupted, even killed,
+    and resumed ends with the same weights, bit for bit, as one that was not.
+
+    Args:
+        recipe: a `Recipe` or the name of one in `RECIPES`; by default "python_docs_cpu".
+        data: name of a text, or path of a text file, in place of the recipe's.
+        steps: number of steps in place of the recipe's; the schedule shrinks or stretches with it.
+        seed: non-negative integer, 0 by default: it fixes first weights, order of the data and dropout.
+        out: folder to make and write into; None writes nothing.
+        resume: folder of an interrupted run. The arguments above are the earlier ones then, and may be left out,
+            except for a `recipe` that is not in `RECIPES`.
+        callbacks: further Keras callbacks. Their own state is not saved.
+        verbose: 0 for silence, 1 for Keras's progress bar, 2 for one line an epoch, or "auto": 1 on a terminal, else 2.
+
+    Returns:
+        A `Run`.
+
+    Raises:
+        ValueError: an unknown recipe or text, a number out of range, a text too short, or an argument that differs
+            from the interrupted run's.
+        FileNotFoundError: the text or the folder to resume is not there.
+        FileExistsError: `out` already holds a run.
+        FloatingPointError: the loss became infinite or NaN.
+
+    Example:
+        >>> from keras_course import recipes
+        >>> run = recipes.train("python_docs_cpu", steps=2, verbose=0)
+        >>> len(run.history["val_loss"]), run.value < 5
+        (2, True)
+    """
+    from keras_course import _training
+
+    backend.require()
+
+    earlier = None if resume is None else _earlier(resume, out)
+    recipe, data, steps, seed = _settle(recipe, data, steps, seed, earlier)
+    corpus = _training.read_corpus(recipe, data)
+    facts = _facts(recipe, corpus, steps, _training.plan(steps), seed)
+    if earlier is None:
+        folder = None if out is None else _run.claim(out)
+    else:
+        folder = pathlib.Path(resume).expanduser()
+        facts = _continued(facts, earlier, folder)
+
+    model = _training.build_model(recipe, corpus, steps, seed)
+    recorder = _training.Recorder(folder, facts["steps_per_epoch"])
+    if folder is not None:
+        corpus.tokenizer.save(folder)
+        _run.write_facts(folder, facts)
+        recorder.restore(model)
+    _training.fit(model, corpus, recorder, recipe, facts, callbacks, verbose)
+    sample = _training.sample(model, corpus, recipe.prompt, seed)
+    facts |= _result(recipe, facts, model, recorder.rows, sample)
+    history = {name: [row[name] for row in recorder.rows] for name in recorder.rows[0]}
+    if folder is not None:
+        _finish(folder, recipe, model, history, facts)
+    return Run(recipe, model, corpus.tokenizer, history, facts["value"], sample, facts, folder)
+
+
+def load_run(path: str | os.PathLike):
+    """Return (model, tokenizer) of a run.
+
+    Args:
+        path: folder of a run, or a `.keras` file beside which a tokenizer lies.
+
+    Raises:
+        FileNotFoundError: there is no model, or no tokenizer beside it.
+        ValueError: the file is truncated, no Keras model, or one that cannot be loaded safely.
+    """
+    backend.require()
+    from keras_course.language import load_tokenizer  # it also makes the package's layers known to Keras
+
+    model = _run.load_model(path)
+    return model, load_tokenizer(_run.model_path(path).parent)
+
+
+def _earlier(resume, out):
+    """Return what `run.json` of an interrupted run says."""
+    if out is not None:
+        raise ValueError(f"out={str(out)!r} cannot go with resume={str(resume)!r}: that run has its folder.")
+    earlier = _run.read_facts(resume)
+    if earlier["complete"]:
+        raise ValueError(f"resume={str(resume)!r}: that run is complete, there is nothing to go on with.")
+    return earlier
+
+
+def _settle(recipe, data, steps, seed, earlier):
+    """Fill in what was not given, from the interrupted run or from the recipe, and check it."""
+    usual = earlier or {"recipe": DEFAULT, "seed": 0}
+    recipe = usual["recipe"] if recipe is None else recipe
+    if not isinstance(recipe, Recipe):
+        if recipe not in RECIPES:
+            raise ValueError(f"recipe={recipe!r} is not a recipe; choose one of {', '.join(RECIPES)}.")
+        recipe = RECIPES[recipe]
+    data = usual.get("data", recipe.data) if data is None else data
+    data = str(pathlib.Path(data).resolve()) if os.path.isfile(data) else str(data)  # a path has to last until resumed
+    steps = usual.get("steps", recipe.steps) if steps is None else steps
+    seed = usual["seed"] if seed is None else seed
+    for argument, value, lowest in (("steps", steps, 1), ("seed", seed, 0)):
+        if not isinstance(value, int) or value < lowest:
+            raise ValueError(f"{argument}={value!r} must be a whole number, at least {lowest}.")
+    return recipe, data, steps, seed
+
+
+def _facts(recipe, corpus, steps, plan, seed):
+    """Return what is known before training. The first half decides on the result, so a resumed run must agree in it."""
+    settings = json.loads(json.dumps(dataclasses.asdict(recipe)))  # as it will read when it comes back from run.json
+    settings["optimizer"]["kind"] = type(recipe.optimizer).__name__
+    epochs, steps_per_epoch = plan
+    return {
+        "recipe": recipe.name,
+        "settings": {key: settings[key] for key in settings if key in _DECISIVE},
+        "data": corpus.name,
+        "data_sha256": corpus.sha256,
+        "steps": steps,
+        "epochs": epochs,
+        "steps_per_epoch": steps_per_epoch,
+        "seed": seed,
+        "backend": backend.current(),
+        "complete": False,
+        "characters": len(corpus.text),
+        "tokens": len(corpus.train) + len(corpus.validation),
+        "started": _machine.today(),
+        "command": sys.argv,
+        "machine": _machine.machine(),
+        "versions": _machine.versions(backend.current()),
+        "commit": _machine.commit(),
+        "uncommitted": _machine.uncommitted(),
+    }
+
+
+_DECISIVE = {"topic", "builder", "preset", "overrides", "tokenizer", "split", "batch_size", "steps", "optimizer"}
+
+
+def _continued(facts, earlier, folder):
+    """Return the facts of a run that goes on, after comparing those that decide on its result."""
+    for key in list(facts)[: list(facts).index("complete")]:
+        if facts[key] != earlier.get(key):
+            raise ValueError(
+                f"resume={str(folder)!r}: {key} was {earlier.get(key)!r} when that run was started, and is now "
+                f"{facts[key]!r}. Go on with what it was started with, or start a new run."
+            )
+    same = facts["commit"] == earlier.get("commit")
+    return {**facts, "started": earlier.get("started"), "commit": facts["commit"] if same else None}
+
+
+def _result(recipe, facts, model, rows, sample):
+    """Return what is known after training; another text or number of steps than the recipe's has no expected value."""
+    usual = (facts["data"], rows[-1]["step"]) == (recipe.data, recipe.steps)
+    compared = ("expected", "tolerance", "published", "source")
+    return {
+        "complete": True,
+        "finished": _machine.today(),
+        "metric": f"{recipe.metric} in {recipe.unit}",
+        "value": rows[-1]["val_loss"],
+        **{name: getattr(recipe, name) if usual else None for name in compared},
+        "parameters": model.count_params(),
+        "device": str(model.trainable_variables[0].value.device),
+        "minutes": round(rows[-1]["seconds"] / 60, 2),
+        "sample": sample,
+    }
+
+
+def _finish(folder, recipe, model, history, facts):
+    """Write the results; the checkpoint goes last, so that a failure here can be resumed as well."""
+    from keras_course import plots
+
+    _run.save_model(model, folder / _run.MODEL)
+    figure = plots.loss_curves({recipe.name: history}, unit=recipe.unit)
+    _run.save_figure(figure, folder / _run.FIGURE)
+    _run.write_facts(folder, facts)
+    (folder / _run.CHECKPOINT).unlink(missing_ok=True)

@@ -1,0 +1,92 @@
+"""Figures: what is drawn, how it is labelled, and that no global state of Matplotlib is touched."""
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from keras_course import plots
+
+HISTORY = {"step": [10, 20, 30], "loss": [3.0, 2.0, 1.5], "val_loss": [3.1, 2.2, 1.9]}
+
+
+def size(figure):
+    """Draw a figure, with warnings as errors (a sign that the font lacks would warn), and return its file's size."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return len(buffer.getvalue())
+
+
+def test_loss_curves():
+    figure = plots.loss_curves({"one": HISTORY, "two": {"step": [10], "val_loss": [1.0]}}, unit="nats/character")
+    (ax,) = figure.axes
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("training step", "loss (nats/character)")
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["one, training", "one, validation", "two, validation"]
+    assert [line.get_xydata().tolist() for line in ax.lines][1] == [[10, 3.1], [20, 2.2], [30, 1.9]]
+    assert [line.get_linestyle() for line in ax.lines] == ["--", "-", "-"]
+    assert size(figure) > 5000
+    assert plots.loss_curves({"keras": {"loss": [2.0, 1.0]}}).axes[0].get_xlabel() == "epoch"
+
+
+def test_attention_map():
+    tokens = list("To be\n$x$")
+    weights = np.tril(np.ones((6, 9, 9))) / np.arange(1, 10)[:, None]
+    figure = plots.attention_map(weights, tokens, title="Block 0")
+    *heads, bar = figure.axes
+    assert [ax.get_title() for ax in heads] == [f"head {i}" for i in range(6)]
+    np.testing.assert_array_equal(heads[5].images[0].get_array(), weights[5])
+    assert bar.get_ylabel() == "attention weight"
+    assert size(figure) > 5000
+
+
+def test_temperature_bars():
+    logits = np.log([0.5, 0.3, 0.2])
+    figure = plots.temperature_bars(logits, ["a", " ", "\n"], (0.5, 1.0), top=2)
+    heights = [[bar.get_height() for bar in ax.patches] for ax in figure.axes]
+    squares = np.array([0.25, 0.09]) / (0.25 + 0.09 + 0.04)
+    np.testing.assert_allclose(heights, [squares, [0.5, 0.3]])
+    assert [text.get_text() for text in figure.axes[1].get_xticklabels()] == ["a", "␣"]
+    assert size(figure) > 3000
+
+
+def test_length_histogram():
+    figure = plots.length_histogram({"one": [1, 1, 3, 3], "two": [2, 2]})
+    (ax,) = figure.axes
+    shares = [bar.get_height() for bar in ax.patches]
+    assert shares == [0, 0.5, 0, 0.5, 0, 0, 1]
+    assert ax.get_ylabel() == "share"
+    assert size(figure) > 3000
+
+
+@pytest.mark.parametrize(
+    ("draw", "arguments", "message"),
+    [
+        (plots.loss_curves, ({},), "histories is empty"),
+        (plots.loss_curves, ({"a": {"accuracy": [1]}},), r"histories\['a'\]"),
+        (plots.attention_map, (np.ones((3, 2)), "abc"), r"shape \(3, 2\)"),
+        (plots.attention_map, (np.ones((3, 3)), "ab"), "2 tokens"),
+        (plots.temperature_bars, ([1.0], "ab"), r"must be \(2,\)"),
+        (plots.temperature_bars, ([1.0], "a", (0.0,)), r"temperatures=\(0.0,\)"),
+        (plots.temperature_bars, ([1.0], "a", ()), r"temperatures=\(\)"),
+        (plots.length_histogram, ({},), "lengths is empty"),
+        (plots.length_histogram, ({"a": []},), r"lengths\['a'\]"),
+        (plots.length_histogram, ({"a": [-1]},), r"lengths\['a'\]"),
+        (plots.length_histogram, ({"a": [0.5]},), r"lengths\['a'\]"),
+    ],
+)
+def test_bad_arguments(draw, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        draw(*arguments)
+
+
+def test_neither_keras_nor_the_global_state_of_matplotlib_is_needed():
+    code = (
+        "import sys; from keras_course import plots; before = 'matplotlib' in sys.modules;"
+        "plots.loss_curves({'a': {'loss': [1.0]}});"
+        "print(before, 'matplotlib.pyplot' in sys.modules, 'keras' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["False", "False", "False"]

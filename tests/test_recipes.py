@@ -1,0 +1,264 @@
+"""Training by a recipe: what it writes, how it resumes, and what it refuses."""
+
+import dataclasses
+import errno
+import json
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from tiny_recipe import recipe
+
+from keras_course import _files, _run, datasets, recipes
+from keras_course.language import CharTokenizer, gpt
+
+TEXT = "a rose is a rose is a rose, said the rose; and so it is.\n" * 20
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    path = tmp_path_factory.mktemp("text") / "roses.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(text, tmp_path_factory):
+    """A complete run, never interrupted."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    return recipes.train(recipe(text), seed=7, out=folder, verbose=0)
+
+
+def weights(run):
+    """Return all weights and the states of all random generators."""
+    variables = [*run.model.trainable_variables, *run.model.non_trainable_variables]
+    return [keras.ops.convert_to_numpy(v) for v in variables]
+
+
+def equal(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(weights(first), weights(second), strict=True))
+
+
+def test_folder_of_a_run(run):
+    files = {path.name for path in run.folder.iterdir()}
+    assert files == {"run.json", "model.keras", "history.csv", "loss.png", "tokenizer.json"}
+    facts = json.loads((run.folder / "run.json").read_text())
+    assert facts == run.facts
+    assert facts["complete"]
+    assert (facts["backend"], facts["seed"], facts["steps"]) == (keras.config.backend(), 7, 15)
+    assert {"python", "keras", facts["backend"]} <= set(facts["versions"])
+    lines = (run.folder / "history.csv").read_text().splitlines()
+    assert lines[0] == "epoch,step,loss,val_loss,seconds"
+    assert [int(line.split(",")[1]) for line in lines[1:]] == [3, 6, 9, 12, 15] == run.history["step"]
+    assert (run.folder / "loss.png").read_bytes().startswith(b"\x89PNG")
+    assert run.sample.startswith("a")
+    assert len(run.sample) == 301
+
+
+def test_value_is_the_mean_over_the_whole_validation_text(run):
+    tokens = CharTokenizer.train(TEXT).encode(datasets.split_text(TEXT, 0.9)[1])
+    x, y = datasets.validation_windows(tokens, 8)
+    logits = keras.ops.convert_to_numpy(run.model(x)).astype("float64")
+    logs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    nats = -np.take_along_axis(logs, y[..., None], -1).mean()
+    assert run.value == pytest.approx(nats, abs=1e-5)
+    assert run.value < run.history["val_loss"][0]
+
+
+def test_saved_run_loads(run):
+    model, tokenizer = recipes.load_run(run.folder)
+    x = tokenizer.encode("a rose i")[None]
+    np.testing.assert_array_equal(*(keras.ops.convert_to_numpy(m(x)) for m in (model, run.model)))
+
+
+def test_another_seed_is_another_run(run, text):
+    other = recipes.train(recipe(text), seed=8, verbose=0)
+    assert other.folder is None
+    assert not equal(run, other)
+
+
+def test_killed_run_resumes_bit_for_bit(run, text, tmp_path):
+    folder = tmp_path / "killed"
+    script = pathlib.Path(__file__).with_name("tiny_recipe.py")
+    command = [sys.executable, str(script), str(text), str(folder), "8"]  # in the middle of the third epoch
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    assert not (folder / "model.keras").exists()
+    assert len((folder / "history.csv").read_text().splitlines()) == 1 + 2
+
+    resumed = recipes.train(recipe(text), resume=folder, verbose=0)
+    assert equal(resumed, run)
+    for name in ("epoch", "step", "loss", "val_loss"):
+        assert resumed.history[name] == run.history[name]
+    assert resumed.sample == run.sample
+    assert {path.name for path in folder.iterdir()} == {path.name for path in run.folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def stopped(text, tmp_path_factory):
+    """The folder of a run that Ctrl-C ended in its third epoch."""
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    folder = tmp_path_factory.mktemp("runs") / "stopped"
+    with pytest.raises(KeyboardInterrupt):
+        recipes.train(recipe(text), seed=7, out=folder, callbacks=[Interrupt()], verbose=0)
+    return folder
+
+
+@pytest.fixture
+def interrupted(stopped, tmp_path):
+    return shutil.copytree(stopped, tmp_path / "run")
+
+
+def test_full_disk_leaves_the_earlier_checkpoint(text, interrupted, monkeypatch):
+    before = {path.name: path.read_bytes() for path in interrupted.iterdir()}
+    assert "checkpoint.npz" in before
+
+    def full(file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_run, "write_facts", lambda folder, facts: None)  # so that the checkpoint is what fails
+    monkeypatch.setattr(CharTokenizer, "save", lambda tokenizer, folder: None)
+    monkeypatch.setattr(_files.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        recipes.train(recipe(text), resume=interrupted, verbose=0)
+    assert {path.name: path.read_bytes() for path in interrupted.iterdir()} == before
+
+
+def test_full_disk_leaves_the_earlier_model(run, monkeypatch, tmp_path):
+    path = tmp_path / "model.keras"
+    path.write_bytes(b"earlier")
+
+    def half(model, where):
+        pathlib.Path(where).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(keras.Model, "save", half)
+    with pytest.raises(OSError, match="No space left"):
+        _run.save_model(run.model, path)
+    assert path.read_bytes() == b"earlier"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def change(folder, **facts):
+    _run.write_facts(folder, _run.read_facts(folder) | facts)
+
+
+def test_resume_refuses_what_would_give_another_result(text, interrupted, tmp_path):
+    for bad, message in [
+        ({"steps": 30}, "steps was 15 .* now 30"),
+        ({"seed": 8}, "seed was 7 .* now 8"),
+        ({"data": "python_words"}, "data was .*roses.txt.* now 'python_words'"),
+        ({"recipe": recipe(text, batch_size=5)}, "settings was"),
+        ({"recipe": None}, "recipe='tiny' is not a recipe"),
+        ({"out": tmp_path / "elsewhere"}, "out="),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            recipes.train(**({"recipe": recipe(text), "resume": interrupted, "verbose": 0} | bad))
+    changed = {"backend": ("other", "backend was 'other'"), "data_sha256": ("0", "data_sha256 was '0'")}
+    changed["complete"] = (True, "is complete")
+    right = _run.read_facts(interrupted)
+    for key, (value, message) in changed.items():
+        change(interrupted, **{key: value})
+        with pytest.raises(ValueError, match=message):
+            recipes.train(recipe(text), resume=interrupted, verbose=0)
+        change(interrupted, **right)
+
+
+def test_resume_refuses_a_broken_folder(text, interrupted, tmp_path):
+    checkpoint = interrupted / "checkpoint.npz"
+    content = checkpoint.read_bytes()
+    other = tmp_path / "other.npz"
+    np.savez(other, history="[]", v0=np.zeros(3))
+    for bad in (content[:1000], b"", other.read_bytes()):
+        checkpoint.write_bytes(bad)
+        with pytest.raises(ValueError, match=r"checkpoint.npz is no checkpoint of this run"):
+            recipes.train(recipe(text), resume=interrupted, verbose=0)
+    (interrupted / "run.json").write_text("{}")
+    with pytest.raises(ValueError, match="does not describe a run"):
+        recipes.train(recipe(text), resume=interrupted)
+    with pytest.raises(FileNotFoundError, match=r"absent.*holds no run"):
+        recipes.train(recipe(text), resume=tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("bad", "error", "message"),
+    [
+        ({"recipe": "absent"}, ValueError, "recipe='absent'.*python_docs_cpu"),
+        ({"steps": 0}, ValueError, "steps=0"),
+        ({"seed": -1}, ValueError, "seed=-1"),
+        ({"data": "absent.txt"}, FileNotFoundError, "absent.txt"),
+        ({"data": "absent"}, ValueError, "python_docs"),
+    ],
+)
+def test_bad_arguments(bad, error, message, text, tmp_path):
+    with pytest.raises(error, match=message):
+        recipes.train(**({"recipe": recipe(text), "out": tmp_path / "run"} | bad))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("content", "message"), [("", "empty"), ("ab" * 40, "validation part has 8 tokens.* 9")])
+def test_text_too_short(content, message, tmp_path):
+    path = tmp_path / "short.txt"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=message):
+        recipes.train(recipe(path))
+
+
+def test_a_run_is_never_written_over(run, text):
+    before = (run.folder / "model.keras").read_bytes()
+    with pytest.raises(FileExistsError, match=r"already holds run\.json"):
+        recipes.train(recipe(text), out=run.folder)
+    assert (run.folder / "model.keras").read_bytes() == before
+    root = run.folder.parent
+    assert [_run.new_folder("x", root).name for _ in range(3)] == ["x", "x-2", "x-3"]
+
+
+def test_divergence_is_said(text):
+    wild = recipe(text, optimizer=recipes.AdamW(1e30, 1e30, 0, clip=None))
+    with pytest.raises(FloatingPointError, match="diverged"):
+        recipes.train(wild, verbose=0)
+
+
+def test_byte_pairs_and_the_caps_of_keras(text):
+    own = recipe(text, tokenizer="bpe")
+    own = dataclasses.replace(own, overrides={**own.overrides, "vocab_size": 270})
+    keras.config.set_max_epochs(2)
+    keras.config.set_max_steps_per_epoch(1)
+    try:
+        run = recipes.train(own, verbose=0)
+    finally:
+        keras.config.set_max_epochs(None)
+        keras.config.set_max_steps_per_epoch(None)
+    assert run.history["step"] == [1, 2]
+    assert run.tokenizer.vocab_size == run.model.output.shape[-1] == 270
+
+
+def test_lines_for_those_without_a_terminal(text, capsys):
+    recipes.train(recipe(text), steps=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith("step 2/2: loss ")
+
+
+@pytest.mark.parametrize("row", recipes.RECIPES.values(), ids=lambda row: row.name)
+def test_table(row):
+    assert row.preset in gpt.presets
+    assert row.data in {entry.name for entry in datasets.list_datasets() if entry.kind == "text"}
+    assert recipes.RECIPES[row.name] is row
+    assert (row.published is None) == (row.source is None)
+
+
+def test_table_needs_no_keras():
+    code = "import sys, keras_course.recipes as r; print(len(r.RECIPES), 'keras' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == [str(len(recipes.RECIPES)), "False"]

@@ -1,0 +1,137 @@
+"""Recorded results: what a row must have, which runs may be recorded, and the page that is generated."""
+
+import json
+import pathlib
+import subprocess
+
+import pytest
+
+from keras_course import _machine, _results
+from keras_course.recipes import record_result, results_page
+
+DOCS = pathlib.Path(__file__).parent.parent / "docs"
+COMMON = {
+    "backend": "jax",
+    "machine": {"cpu": "Abacus 3", "cores": 2},
+    "versions": {"python": "3.11.7", "jax": "0.10"},
+    "commit": "0123456789abcdef",
+    "date": "2026-11-23T10:00:00+00:00",
+}
+
+
+def recipe_row(**changes):
+    row = {
+        **{"kind": "recipe", "recipe": "some", "seed": 0, "metric": "validation loss in nats", "value": 1.5},
+        **{"expected": 1.6, "tolerance": 0.1, "published": 1.4, "source": "a paper", "data": "python_docs"},
+        **{"characters": 1000, "steps": 20, "parameters": 12345, "device": "cpu:0", "minutes": 2.0},
+    }
+    return row | COMMON | changes
+
+
+def speed_row(**changes):
+    row = {"kind": "speed", "benchmark": "step", "value": 30.0, "unit": "ms", "peer": "plain torch", "ratio": 1.25}
+    return row | COMMON | changes
+
+
+def table(page):
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")]
+
+
+def test_page_has_the_mean_over_seeds_of_the_latest_runs():
+    rows = [recipe_row(value=9.0), recipe_row(value=1.5), recipe_row(seed=1, value=1.6, commit="fedcba9876543210")]
+    rows += [recipe_row(backend="torch", value=1.7), recipe_row(recipe="other", expected=None, published=None)]
+    page = results_page(rows)
+    assert "Generated from results.json" in page
+    heads, _, jax, torch, *_ = table(page)
+    assert heads[:4] == ["backend", "mean", "single runs", "minutes"]
+    assert jax[:4] == ["jax", "1.5500", "1.5000 (seed 0), 1.6000 (seed 1)", "2.0"]
+    assert jax[6] == "`01234567`; `fedcba98`"
+    assert torch[:2] == ["torch", "1.7000"]
+    assert page.count("Expected: at most 1.6") == page.count("Published: 1.4 (a paper)") == 1
+    assert "12,345 parameters" in page
+
+
+def test_page_has_speeds_beside_their_peers():
+    rows = [speed_row(ratio=9.0), speed_row(), speed_row(peer="transformers", ratio=0.5)]
+    _, _, *cells = table(results_page(rows))
+    assert [row[:5] for row in cells] == [
+        ["step", "jax", "30 ms", "plain torch", "1.25"],
+        ["step", "jax", "30 ms", "transformers", "0.50"],
+    ]
+
+
+def test_page_in_the_docs_is_generated():
+    rows = _results.read_results(DOCS / "results.json")
+    assert (DOCS / "results.md").read_text(encoding="utf-8") == results_page(rows)
+
+
+def test_record_appends_and_writes_the_page(tmp_path):
+    path = tmp_path / "results.json"
+    path.write_text("[]\n")
+    record_result(recipe_row(), path)
+    record_result(speed_row(), path)
+    assert json.loads(path.read_text()) == [recipe_row(), speed_row()]
+    assert (tmp_path / "results.md").read_text() == results_page([recipe_row(), speed_row()])
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"kind": "other"}, "kind='other'"),
+        ({key: value for key, value in speed_row().items() if key != "peer"}, "lacks peer"),
+        (speed_row(speed=3), "has speed"),
+    ],
+)
+def test_bad_rows(row, message, tmp_path):
+    path = tmp_path / "results.json"
+    path.write_text("[]")
+    with pytest.raises(ValueError, match=message):
+        record_result(row, path)
+    assert path.read_text() == "[]"
+    for content in ("{}", "[", json.dumps([row])):
+        path.write_text(content)
+        with pytest.raises(ValueError, match="does not hold results"):
+            record_result(recipe_row(), path)
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A git checkout with a clean package in it, from which the package seems to be imported."""
+    (tmp_path / "keras_course").mkdir()
+    (tmp_path / "keras_course" / "__init__.py").write_text("")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "results.json").write_text("[]")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(tmp_path)]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
+        subprocess.run([*git, *arguments], check=True, timeout=60)
+    monkeypatch.setattr(_machine, "PACKAGE", tmp_path / "keras_course")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_clean_checkout_may_record(checkout):
+    assert _results.results_file() == checkout / "docs" / "results.json"
+    assert len(_machine.commit()) == 40
+    (checkout / "notes.txt").write_text("outside the package")
+    assert _results.results_file().exists()
+
+
+def test_others_may_not_record(checkout, tmp_path, monkeypatch):
+    file = checkout / "keras_course" / "__init__.py"
+    file.write_text("changed")
+    with pytest.raises(ValueError, match=r"uncommitted changes.*__init__\.py"):
+        _results.results_file()
+    file.write_text("")
+    (checkout / "keras_course" / "new.py").write_text("")
+    with pytest.raises(ValueError, match=r"uncommitted changes.*new\.py"):
+        _results.results_file()
+    with pytest.raises(FileNotFoundError, match=r"results\.json"):
+        _results.results_file(checkout / "docs")
+    monkeypatch.setattr(_machine, "PACKAGE", pathlib.Path("/somewhere/else/keras_course"))
+    with pytest.raises(ValueError, match="another checkout"):
+        _results.results_file()
+
+
+def test_package_outside_git_has_no_commit(tmp_path, monkeypatch):
+    monkeypatch.setattr(_machine, "PACKAGE", tmp_path)
+    assert _machine.commit() is None
