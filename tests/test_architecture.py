@@ -17,12 +17,12 @@ FLOORS = {
     3: {"perceptron", "autodiff", "training", "convnets", "attention"},
     4: {"fundamentals", "vision", "language", "graphs", "uncertainty", "autoencoders", "diffusion"},
     5: {"datasets", "recipes", "_training", "plots"},
-    6: {"cli", "__main__", "__init__"},
+    6: {"cli", "__init__"},
+    7: {"__main__"},
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 SIDEWAYS = {
     ("_registry", "_lectures"),
-    ("_tokens", "ops"),
     ("_machine", "backend"),
     ("diffusion", "vision"),
     ("_training", "datasets"),  # a recipe is where models and data meet
