@@ -1,0 +1,205 @@
+"""What all benchmarks share: choose the backend, warm up, synchronise, take the median, compare in turn.
+
+A *call* is a function without arguments that does a fixed amount of work and returns a tensor of its result, or
+anything that is no tensor if the work is over when it returns. Fetching the tensor makes sure that it is the work that
+is timed: JAX (even on a CPU) and PyTorch (on a GPU) return before it is done.
+
+Nothing here imports Keras before a backend was chosen, as Keras reads the choice once.
+"""
+
+import multiprocessing
+import os
+import statistics
+import time
+
+from keras_course import backend
+
+BACKENDS = backend.BACKENDS
+TOKENS = 20_000  # length of the random text that models are timed on
+
+
+def select(name):
+    """Choose the backend of this process; a benchmark of one that is not installed is skipped.
+
+    Raises:
+        NotImplementedError: the backend is not installed. In `setup` this is asv's word for "skip".
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        backend.use(name)
+    except ModuleNotFoundError as error:
+        raise NotImplementedError(str(error)) from error
+
+
+def seconds(call):
+    """Return how long one call takes, until its result can be read."""
+    start = time.perf_counter()
+    synchronise(call())
+    return time.perf_counter() - start
+
+
+def synchronise(result):
+    """Wait until a result is there."""
+    import keras
+
+    if keras.ops.is_tensor(result):
+        keras.ops.convert_to_numpy(result)
+
+
+def median_seconds(call, repeats=7, warmups=2):
+    """Return the median time of a call in seconds.
+
+    Args:
+        call: see the top of this file.
+        repeats: number of calls that are timed.
+        warmups: number of the same calls before; the first one compiles.
+    """
+    for _ in range(warmups):
+        seconds(call)
+    return statistics.median(seconds(call) for _ in range(repeats))
+
+
+def median_ratio(call, reference, repeats=15, warmups=2):
+    """Return the median of (seconds of a call) / (seconds of a reference), the two timed one after the other.
+
+    What slows the machine down for longer than a pair takes cancels out, so this is steady where seconds are not. The
+    reference should load the machine as the call does, by code that is not under test.
+    """
+    for _ in range(warmups):
+        seconds(call), seconds(reference)
+    return statistics.median(seconds(call) / seconds(reference) for _ in range(repeats))
+
+
+# Language models ---------------------------------------------------------------------------------------------------
+
+
+def random_tokens(vocab_size, length=TOKENS, seed=0):
+    """Return a text of `length` random tokens: what a token is makes no difference to the time it takes."""
+    import numpy as np
+
+    return np.random.default_rng(seed).integers(vocab_size, size=length, dtype=np.int32)
+
+
+def compile_gpt(model):
+    """Compile a GPT as the recipe `nanogpt_shakespeare_cpu` does, at its highest learning rate; return the model."""
+    import keras
+
+    from keras_course.ops import default_jit_compile
+    from keras_course.recipes import RECIPES
+
+    model.compile(
+        RECIPES["nanogpt_shakespeare_cpu"].optimizer.build(model, lambda peak, final: peak),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=default_jit_compile(),
+    )
+    return model
+
+
+def dense_reference(width, rows, steps):
+    """Return the call that trains a plain Keras network of eight dense layers, without any code of this package."""
+    import keras
+    import numpy as np
+
+    layers = [keras.layers.Dense(units, activation="relu") for units in (4 * width, width) * 4]
+    model = keras.Sequential([keras.Input((width,)), *layers])
+    model.compile("adam", "mse", jit_compile=False if keras.config.backend() == "tensorflow" else "auto")
+    x = np.random.default_rng(0).standard_normal((steps * rows, width), dtype=np.float32)
+
+    def call():
+        model.fit(x, x, batch_size=rows, epochs=1, shuffle=False, verbose=0)
+        return model.optimizer.iterations.value
+
+    return call
+
+
+def fit_call(model, context_length, batch_size, steps):
+    """Return the call that trains a compiled GPT for some steps: `fit` on random windows, as a recipe does."""
+    from keras_course.datasets import token_windows
+
+    windows = token_windows(
+        random_tokens(model.output.shape[-1]), context_length, batch_size, steps_per_epoch=steps, seed=0
+    )
+
+    def call():
+        model.fit(windows, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0)
+        return model.optimizer.iterations.value
+
+    return call
+
+
+# Comparing implementations in turn ---------------------------------------------------------------------------------
+
+PAUSE = 0.3  # seconds between two turns, in which the threads of the last one stop spinning
+
+
+def take_turns(makers, rounds):
+    """Time several implementations of the same work, one call each in turn, and return the seconds of each round.
+
+    Each has a process of its own that lives from the first round to the last, so that no two frameworks meet in a
+    process and none is measured while another computes. Whatever slows the machine down for a while hits all of them
+    alike; odd rounds go backwards, so that none is always the one after the slowest.
+
+    Args:
+        makers: `{name: (function, *arguments)}`; the function, which must be one of a module, runs in the process of
+            its own, so that it may choose a backend. It returns a function without arguments whose work is over when
+            it returns.
+        rounds: number of timed calls of each, after two to warm up.
+
+    Returns:
+        `{name: [seconds of round 0, seconds of round 1, ...]}`.
+
+    Raises:
+        RuntimeError: an implementation failed; the message says which one, and with what.
+    """
+    workers, times = {}, {name: [] for name in makers}
+    try:
+        for name, (function, *arguments) in makers.items():
+            workers[name] = _start(function, arguments)
+            _answer(name, workers[name])
+        for number in range(rounds):
+            for name in sorted(makers, key=list(makers).index, reverse=number % 2 == 1):
+                time.sleep(PAUSE)
+                workers[name][1].send("go")
+                times[name].append(_answer(name, workers[name]))
+    finally:
+        for process, connection in workers.values():
+            connection.close()
+            process.join(timeout=10)
+            process.terminate()
+    return times
+
+
+def _start(function, arguments):
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_serve, args=(there, function, arguments), daemon=True)
+    process.start()
+    there.close()
+    return process, here
+
+
+def _answer(name, worker):
+    try:
+        answer = worker[1].recv()
+    except EOFError:
+        raise RuntimeError(f"{name}: its process ended") from None
+    if isinstance(answer, str):
+        raise RuntimeError(f"{name}: {answer}")
+    return answer
+
+
+def _serve(connection, function, arguments):
+    """Be a worker: make the call, warm it up, then time it whenever the parent asks, until the parent is gone."""
+    try:
+        call = function(*arguments)
+        for _ in range(2):
+            call()
+        connection.send(0.0)
+        while connection.recv():
+            start = time.perf_counter()
+            call()
+            connection.send(time.perf_counter() - start)
+    except EOFError:
+        return
+    except Exception as error:
+        connection.send(f"{type(error).__name__}: {error}")

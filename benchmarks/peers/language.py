@@ -1,0 +1,253 @@
+"""Our GPT beside a plain PyTorch loop and beside `transformers`: the same network, the same work, timed in turn.
+
+    python -m benchmarks.peers.language [--rounds 5] [--compile] [--record]
+
+The network is nanoGPT's for a CPU: L = 4 blocks of H = 4 heads, C = 128, N = 64, V = 65, no biases, tied embeddings
+(804,096 weights). Notation: B = batch size, T = N tokens in a window.
+
+Training: steps on B = 12 random windows, drawn in the loop; AdamW (1e-3, betas 0.9 and 0.99, decay 0.1 on matrices),
+gradients clipped to a norm of 1. Ours goes through `model.fit`. Generation: 63 tokens sampled after one, with a
+cache. GPT-2 in `transformers` always has biases (809,856 weights); in generation ours has them too.
+"""
+
+import argparse
+import importlib.util
+import statistics
+import sys
+
+from benchmarks import common
+from keras_course import _machine, _results, backend
+
+SHAPE = {"vocab_size": 65, "context_length": 64, "hidden_dim": 128, "num_layers": 4, "num_heads": 4}
+BATCH, STEPS = 12, 50
+BATCHES = (1, 16)  # of generation
+WRITTEN = SHAPE["context_length"] - 1
+
+
+# The peers ---------------------------------------------------------------------------------------------------------
+
+
+def torch_gpt(vocab_size, context_length, hidden_dim, num_layers, num_heads):
+    """Return the network as one writes it in plain PyTorch, from tokens `(B, T)` to logits `(B, T, V)`."""
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention_norm = nn.LayerNorm(hidden_dim, bias=False)
+            self.qkv = nn.Linear(hidden_dim, 3 * hidden_dim, bias=False)
+            self.projection = nn.Linear(hidden_dim, hidden_dim, bias=False)
+            self.mlp_norm = nn.LayerNorm(hidden_dim, bias=False)
+            self.mlp_in = nn.Linear(hidden_dim, 4 * hidden_dim, bias=False)
+            self.mlp_out = nn.Linear(4 * hidden_dim, hidden_dim, bias=False)
+
+        def forward(self, x):
+            qkv = self.qkv(self.attention_norm(x)).unflatten(-1, (3, num_heads, -1))  # (B, T, 3, H, D)
+            y = functional.scaled_dot_product_attention(*(t.transpose(1, 2) for t in qkv.unbind(2)), is_causal=True)
+            x = x + self.projection(y.transpose(1, 2).flatten(-2))
+            return x + self.mlp_out(functional.gelu(self.mlp_in(self.mlp_norm(x))))
+
+    class GPT(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.tokens = nn.Embedding(vocab_size, hidden_dim)
+            self.positions = nn.Embedding(context_length, hidden_dim)
+            self.blocks = nn.Sequential(*(Block() for _ in range(num_layers)))
+            self.norm = nn.LayerNorm(hidden_dim, bias=False)
+            for weight in self.parameters():
+                if weight.ndim == 2:
+                    nn.init.normal_(weight, std=0.02)
+
+        def forward(self, x):
+            h = self.tokens(x) + self.positions(torch.arange(x.shape[1], device=x.device))
+            return functional.linear(self.norm(self.blocks(h)), self.tokens.weight)
+
+    return GPT()
+
+
+def transformers_gpt(vocab_size, context_length, hidden_dim, num_layers, num_heads):
+    """Return `transformers.GPT2LMHeadModel` of this size, without dropout and without an end of text."""
+    import transformers
+
+    config = transformers.GPT2Config(
+        vocab_size=vocab_size,
+        n_positions=context_length,
+        n_embd=hidden_dim,
+        n_layer=num_layers,
+        n_head=num_heads,
+        activation_function="gelu",
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    return transformers.GPT2LMHeadModel(config)
+
+
+def torch_training(library, fused, compiled=False):
+    """Return the call that makes `STEPS` steps in a plain PyTorch loop."""
+    import torch
+
+    model = torch_gpt(**SHAPE) if library == "torch" else transformers_gpt(**SHAPE)
+    model.train()
+    logits_of = model if library == "torch" else lambda x: model(input_ids=x, use_cache=False).logits
+    if compiled:
+        logits_of = torch.compile(logits_of)
+    matrices = [w for w in model.parameters() if w.ndim >= 2]
+    groups = [
+        {"params": matrices, "weight_decay": 0.1},
+        {"params": [w for w in model.parameters() if w.ndim < 2], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99), fused=fused)
+    tokens, length = torch.from_numpy(common.random_tokens(SHAPE["vocab_size"])).long(), SHAPE["context_length"]
+
+    def call():
+        for _ in range(STEPS):
+            starts = torch.randint(len(tokens) - length, (BATCH,)).tolist()
+            x = torch.stack([tokens[i : i + length] for i in starts])
+            y = torch.stack([tokens[i + 1 : i + 1 + length] for i in starts])
+            loss = torch.nn.functional.cross_entropy(logits_of(x).flatten(0, 1), y.flatten())
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+        return loss.item()
+
+    return call
+
+
+def transformers_generation(batch_size):
+    """Return the call that samples with `transformers.generate` and its cache."""
+    import torch
+
+    model = transformers_gpt(**SHAPE).eval()
+    prompts = torch.ones((batch_size, 1), dtype=torch.long)
+    settings = {"max_new_tokens": WRITTEN, "do_sample": True, "temperature": 1.0, "top_k": 0, "pad_token_id": 0}
+
+    def call():
+        with torch.inference_mode():
+            texts = model.generate(prompts, attention_mask=torch.ones_like(prompts), use_cache=True, **settings)
+        _check_length(texts)
+
+    return call
+
+
+def _check_length(texts):
+    if any(len(text) != 1 + WRITTEN for text in texts):
+        raise RuntimeError(f"a text ended before {WRITTEN} tokens were written")
+
+
+# Ours --------------------------------------------------------------------------------------------------------------
+
+
+def our_training(name):
+    """Return the call that makes `STEPS` steps in `model.fit` on one backend."""
+    common.select(name)
+    from keras_course.language import gpt
+
+    model = common.compile_gpt(gpt.from_preset("nanogpt_shakespeare_cpu"))
+    fit = common.fit_call(model, SHAPE["context_length"], BATCH, STEPS)
+    return lambda: common.synchronise(fit())
+
+
+def our_generation(name, batch_size):
+    """Return the call that samples with our `generate` on one backend."""
+    common.select(name)
+    from keras_course.language import generate, gpt
+
+    model = gpt.from_preset("nanogpt_shakespeare_cpu", use_bias=True)
+    return lambda: _check_length(generate(model, [[1]] * batch_size, WRITTEN))
+
+
+# The comparison ----------------------------------------------------------------------------------------------------
+
+
+def comparisons(with_compile=False):
+    """Return `{benchmark: (tokens in one call, {peer: maker}, {backend: maker})}` for `common.take_turns`."""
+    training = {
+        "torch loop, AdamW": (torch_training, "torch", False),
+        "torch loop, fused AdamW": (torch_training, "torch", True),
+        "transformers, fused AdamW": (torch_training, "transformers", True),
+    }
+    if with_compile:
+        training["torch.compile, fused AdamW"] = (torch_training, "torch", True, True)
+    names = backend.available()
+    found = {
+        "gpt_training": (
+            STEPS * BATCH * SHAPE["context_length"],
+            training,
+            {name: (our_training, name) for name in names},
+        )
+    }
+    for size in BATCHES:
+        peers = {"transformers.generate": (transformers_generation, size)}
+        ours = {name: (our_generation, name, size) for name in names}
+        found[f"gpt_generation_batch_{size}"] = (size * WRITTEN, peers, ours)
+    return found
+
+
+def compare(benchmark, tokens, peers, ours, rounds):
+    """Time peers and ours in turn; return a row for each backend of ours, and print a line for each of all.
+
+    The ratio of a backend is the median over the rounds of (seconds of the fastest peer) / (seconds of ours), the two
+    taken in the same round: above 1 ours is faster. The fastest peer is the one of the smallest median.
+    """
+    times = common.take_turns({**peers, **{f"keras_course, {name}": maker for name, maker in ours.items()}}, rounds)
+    speed = {name: tokens / statistics.median(seconds) for name, seconds in times.items()}
+    fastest = max(peers, key=speed.get)
+    print(f"\n{benchmark}, {rounds} rounds of {tokens} tokens")
+    print(f"  {'':30}{'tokens/s':>10}  {'range over rounds':>19}  {'ratio':>6}")
+    rows = []
+    for name, seconds in times.items():
+        ratio = statistics.median(p / s for p, s in zip(times[fastest], seconds, strict=True))
+        span = f"{tokens / max(seconds):,.0f} - {tokens / min(seconds):,.0f}"
+        print(f"  {name:30}{speed[name]:>10,.0f}  {span:>19}  {ratio:>6.2f}", flush=True)
+        if name not in peers:
+            rows.append(
+                {
+                    "kind": "speed",
+                    "benchmark": benchmark,
+                    "backend": name.split(", ")[1],
+                    "value": round(speed[name]),
+                    "unit": "tokens/s",
+                    "peer": fastest,
+                    "ratio": round(ratio, 2),
+                }
+            )
+    return rows
+
+
+def origin(name):
+    """Return the part of a row that says where, with what and when a backend was measured."""
+    return {
+        "machine": _machine.machine(),
+        "versions": _machine.versions(*dict.fromkeys((name, "torch", "transformers"))),
+        "commit": _machine.commit(),
+        "date": _machine.today(),
+    }
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.language", description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5, help="timed calls of each implementation (default 5)")
+    parser.add_argument("--compile", action="store_true", help="also torch.compile, which takes a minute to start")
+    parser.add_argument("--record", action="store_true", help="append the result to docs/results.json")
+    options = parser.parse_args(arguments)
+    if options.rounds < 1:
+        parser.error(f"--rounds {options.rounds} must be at least 1")
+    if missing := [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]:
+        sys.exit(
+            f"This comparison needs {' and '.join(missing)}. Install with: pip install 'keras_course[torch,bench]'"
+        )
+    path = _results.results_file() if options.record else None  # no minute is spent on what cannot be recorded
+    for benchmark, (tokens, peers, ours) in comparisons(options.compile).items():
+        for row in compare(benchmark, tokens, peers, ours, options.rounds):
+            if path is not None:
+                _results.record_result({**row, **origin(row["backend"])}, path)
+
+
+if __name__ == "__main__":
+    main()

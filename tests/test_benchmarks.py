@@ -1,0 +1,204 @@
+"""Benchmarks run, measure what they say, and stay fair: the peers do the same work as ours."""
+
+import functools
+import importlib.util
+import json
+import pathlib
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from keras_course import backend
+from keras_course._results import read_results
+
+ROOT = pathlib.Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))  # not only here: a process that is started from here looks there, too
+
+from benchmarks import bench_language, common  # noqa: E402
+from benchmarks.peers import language as peers  # noqa: E402
+
+needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="the peers need torch")
+needs_transformers = pytest.mark.skipif(
+    importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None,
+    reason="the peer needs torch and transformers",
+)
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.setattr(bench_language, "STAGES", {"v1": (2, 2), "v4": (2, 2)})
+    monkeypatch.setattr(bench_language, "SMALL_GPT", "v4")
+    monkeypatch.setattr(common, "median_ratio", functools.partial(common.median_ratio, repeats=1, warmups=0))
+    monkeypatch.setattr(common, "median_seconds", lambda call, **repeats: common.seconds(call))
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """The list of models that benchmarks compile from now on."""
+    models, original = [], common.compile_gpt
+    monkeypatch.setattr(common, "compile_gpt", lambda model: models.append(original(model)) or model)
+    return models
+
+
+def run(suite, name, *parameters):
+    """Do what asv does with one benchmark and one set of parameters."""
+    suite.setup(*parameters)
+    return getattr(suite, name)(*parameters)
+
+
+@pytest.mark.parametrize("stage", ["v1", "v4"])
+@pytest.mark.parametrize("name", ["track_forward", "track_training"])
+def test_stages(tiny, name, stage):
+    assert run(bench_language.Stages(), name, backend.current(), stage) > 0
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_generation(tiny, cache):
+    assert run(bench_language.Generation(), "track_generate", backend.current(), 2, cache) > 0
+
+
+def test_steady_training(tiny):
+    assert run(bench_language.Steady(), "track_training", backend.current()) > 0
+
+
+def test_memory_trains_the_model(tiny, compiled, monkeypatch):
+    monkeypatch.setattr(bench_language, "STAGES", {"v4": (2, 3)})
+    run(bench_language.Memory(), "peakmem_training", backend.current())
+    assert int(compiled[0].optimizer.iterations) == 3
+
+
+def test_tokenizer(tiny, monkeypatch):
+    suite = bench_language.Tokenizer()
+    monkeypatch.setattr(common.backend, "available", lambda: (backend.current(),))
+    suite.setup()
+    assert suite.track_bpe_training(characters=500, vocab_size=260) > 0
+
+
+def test_every_benchmark_takes_the_backends_as_parameter():
+    for suite in (bench_language.Stages, bench_language.Generation, bench_language.Steady, bench_language.Memory):
+        assert suite.params[0] == ("tensorflow", "jax", "torch")
+        assert suite.param_names[0] == "backend"
+
+
+def test_backend_that_is_not_installed_is_skipped(monkeypatch):
+    monkeypatch.setattr(common.backend, "available", lambda: ())
+    with pytest.raises(NotImplementedError, match="not installed"):
+        bench_language.Stages().setup(backend.current(), "v1")
+
+
+def test_median_leaves_the_first_calls_out():
+    waits = iter([0.2, 0.01, 0.02, 0.12])  # a slow first call, and one that somebody disturbed
+    assert 0.01 <= common.median_seconds(lambda: time.sleep(next(waits)), repeats=3, warmups=1) < 0.1
+
+
+def test_ratio_pairs_the_two():
+    waits = iter([0.01, 0.02, 0.04, 0.08, 0.02, 0.04])  # the same work, while the machine gets slower and recovers
+    wait = lambda: time.sleep(next(waits))  # noqa: E731
+    assert 0.4 < common.median_ratio(wait, wait, repeats=3, warmups=0) < 0.75
+
+
+def test_turns_are_taken_by_processes_of_their_own():
+    times = common.take_turns(
+        {"short": (functools.partial, time.sleep, 0.01), "long": (functools.partial, time.sleep, 0.1)}, 2
+    )
+    assert [len(seconds) for seconds in times.values()] == [2, 2]
+    assert min(times["short"]) >= 0.01
+    assert min(times["long"]) >= 0.1
+    assert min(times["short"]) < 0.1
+
+
+def test_turns_name_the_implementation_that_fails():
+    with pytest.raises(RuntimeError, match="broken: ValueError"):
+        common.take_turns({"broken": (functools.partial, int, "x")}, 1)
+
+
+@needs_torch
+def test_torch_peer_computes_the_same_function():
+    import torch
+
+    from keras_course.language import gpt
+
+    ours, peer = gpt.from_preset("nanogpt_shakespeare_cpu"), peers.torch_gpt(**peers.SHAPE)
+    assert sum(w.numel() for w in peer.parameters()) == ours.count_params() == 804_096
+    with torch.no_grad():
+        for weight, source in zip(peer.parameters(), weights_in_order(ours), strict=True):
+            weight.copy_(torch.tensor(source))
+        x = common.random_tokens(65, 2 * 64).reshape(2, 64)
+        expected = peer(torch.from_numpy(x).long()).numpy()
+    np.testing.assert_allclose(np.asarray(ours.predict(x, verbose=0)), expected, atol=1e-4)
+
+
+def weights_in_order(model):
+    """Return the weights in PyTorch's order, matrices as (out, in)."""
+    values = {weight.path: value for weight, value in zip(model.weights, model.get_weights(), strict=True)}
+    return [v.T if path.endswith("/kernel") else v for path, v in values.items()]
+
+
+@needs_transformers
+def test_transformers_peer_has_the_same_size():
+    from keras_course.language import gpt
+
+    ours, peer = gpt.from_preset("nanogpt_shakespeare_cpu", use_bias=True), peers.transformers_gpt(**peers.SHAPE)
+    assert sum(w.numel() for w in peer.parameters()) == ours.count_params()
+
+
+@needs_transformers
+def test_peers_do_the_work_that_they_are_timed_for(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(peers, "STEPS", 2)
+    calls = []
+    original = torch.optim.AdamW.step
+    monkeypatch.setattr(torch.optim.AdamW, "step", lambda self, *rest: calls.append(self) or original(self, *rest))
+    for library in ("torch", "transformers"):
+        loss = peers.torch_training(library, fused=True)()
+        assert abs(loss - np.log(65)) < 0.5  # no better than chance after two steps
+    assert len(calls) == 4
+    assert calls[0].param_groups[0]["weight_decay"] == 0.1
+    peers.transformers_generation(2)()  # raises if a text ended early
+    with pytest.raises(RuntimeError, match="ended before"):
+        peers._check_length([np.zeros(10)])
+
+
+def test_ours_does_the_work_that_it_is_timed_for(compiled, monkeypatch):
+    monkeypatch.setattr(peers, "STEPS", 2)
+    peers.our_training(backend.current())()
+    assert int(compiled[0].optimizer.iterations) == 2
+    peers.our_generation(backend.current(), 2)()
+
+
+def test_ratio_is_ours_over_the_fastest_peer_and_is_recorded(monkeypatch, tmp_path, capsys):
+    seconds = {"slow": [4.0, 4.0, 8.0], "fast": [2.0, 2.0, 4.0], "keras_course, jax": [1.0, 1.0, 2.0]}
+    monkeypatch.setattr(common, "take_turns", lambda makers, rounds: seconds)
+    monkeypatch.setattr(
+        peers, "comparisons", lambda with_compile: {"toy": (100, {"slow": (), "fast": ()}, {"jax": ()})}
+    )
+    path = tmp_path / "results.json"
+    path.write_text("[]")
+    monkeypatch.setattr(peers._results, "results_file", lambda: path)
+    monkeypatch.setattr(peers._machine, "commit", lambda: "0" * 40)
+    peers.main(["--rounds", "3", "--record"])
+    (row,) = read_results(path)
+    assert (row["value"], row["peer"], row["ratio"]) == (100, "fast", 2.0)
+    assert "2.00" in capsys.readouterr().out
+
+
+def test_missing_peers_are_said_in_one_sentence(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match=r"needs torch and transformers\. Install"):
+        peers.main([])
+
+
+def test_rounds_must_be_positive(capsys):
+    with pytest.raises(SystemExit):
+        peers.main(["--rounds", "0"])
+    assert "--rounds 0 must be at least 1" in capsys.readouterr().err
+
+
+def test_asv_finds_its_parts():
+    lines = (ROOT / "benchmarks" / "asv.conf.json").read_text().splitlines()
+    config = json.loads("\n".join(line for line in lines if not line.strip().startswith("//")))
+    assert (ROOT / "benchmarks" / config["repo"]).resolve() == ROOT
+    assert all(config[key].startswith(".asv/") for key in ("env_dir", "results_dir", "html_dir"))
