@@ -16,7 +16,7 @@ from keras_course._lectures import LECTURES
 __version__ = "0.1.0"
 
 _MODULES = {lecture.topic for lecture in LECTURES if lecture.ready} | {
-    "datasets", "layers", "losses", "metrics", "ops", "plots", "portable", "recipes"
+    "datasets", "layers", "metrics", "ops", "plots", "portable", "recipes"
 }  # fmt: skip
 
 __all__ = ["__version__", "backend", "list_builders"]
