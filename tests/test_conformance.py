@@ -69,7 +69,7 @@ class Root(keras.layers.Layer):
 @keras.saving.register_keras_serializable("keras_course_tests")
 class Dead(keras.layers.Layer):
     def build(self, shape):
-        self.unused = self.add_weight(shape=(3,), name="unused")
+        self.unused = self.add_weight(shape=(3,), name="unused", initializer="zeros")
 
     def call(self, x):
         return x
@@ -128,7 +128,7 @@ class LosesItsLoss(toys.ToyOwnLoss):
     @classmethod
     def from_config(cls, config):
         model = toys.ToyOwnLoss(**config)
-        return keras.Model(model.inputs, model.output)
+        return keras.Model(model.input, model.output)
 
 
 def fault_loses_its_loss(num_features, *, hidden_dim=2):
