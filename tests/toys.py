@@ -77,6 +77,7 @@ class ToySampler:
 
     def __call__(self, x, seed=0):
         noise = np.random.default_rng(seed).standard_normal((self.steps, *x.shape)).astype("float32")
+        x = ops.convert_to_tensor(x)
         for step in noise:
             x = x + ops.convert_to_tensor(step)
         return x
