@@ -139,7 +139,11 @@ FAULTS = {  # the fault, the check that must find it, and what it must say
     "compiled at birth": (fault_born_compiled, conformance.check_built_at_birth, "is compiled"),
     "mixes the batch": (with_layer(BatchMean), conformance.check_batches, "depends on the others"),
     "infinite gradient": (with_layer(Root), conformance.check_gradients, "is not finite"),
-    "a dead weight": (with_layer(Dead), conformance.check_fit_moves_every_weight, "does not move|Gradients do not exist"),
+    "a dead weight": (
+        with_layer(Dead),
+        conformance.check_fit_moves_every_weight,
+        "does not move|Gradients do not exist",
+    ),
     "depends on how often it ran": (with_layer(Counting), conformance.check_compiled_equals_eager, "outputs differ"),
     "always float32": (with_layer(Float32), conformance.check_policies, "gives .*float32"),
     "cannot be loaded": (with_layer(Unregistered), conformance.check_saving, "Unregistered"),
