@@ -15,10 +15,10 @@ META = keras.config.backend() == "torch"  # whose device "meta" has shapes but n
 BUILDERS = {row.name: row.build for row in keras_course.list_builders()}
 
 
-@pytest.mark.parametrize("check", conformance.CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check_one", conformance.CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", BUILDERS)
-def test_builder(name, check):
-    check(BUILDERS[name])
+def test_builder(name, check_one):
+    check_one(BUILDERS[name])
 
 
 def published():

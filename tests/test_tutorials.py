@@ -33,7 +33,7 @@ def capped(full):
     keras.config.set_max_steps_per_epoch(before[1])
 
 
-def run_page(path):
+def check_page(path):
     """Execute the Python fences of a page and return their number; a failure shows the page's own line."""
     examples = list(Sybil(parsers=[PythonCodeBlockParser()]).parse(path))
     for example in examples:
@@ -46,7 +46,7 @@ def run_page(path):
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_page_runs(path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    fences = run_page(path)
+    fences = check_page(path)
     plt.close("all")
     assert fences == path.read_text(encoding="utf-8").count("\n```python\n") > 0
 
@@ -55,7 +55,7 @@ def test_a_failing_fence_fails_with_its_line(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("# Page\n\n```python\nx = 1\n```\n\ntext\n\n```python\ny = 2\nassert x == y\n```\n")
     with pytest.raises(AssertionError) as failure:
-        run_page(page)
+        check_page(page)
     last = failure.traceback[-1]
     assert (str(last.path), last.lineno + 1) == (str(page), 11)
 
