@@ -81,9 +81,9 @@ def _bind(variables, values):
 def _values(variables):
     """Return the values of variables; on PyTorch without the history that would cling to the results."""
     values = [v.value for v in variables]
-    if _BACKEND != "torch":
-        return values
-    return [value.detach() if isinstance(value, torch.nn.Parameter) else value for value in values]
+    if _BACKEND == "torch":
+        return [value.detach() if isinstance(value, torch.nn.Parameter) else value for value in values]
+    return values
 
 
 # Gradients ---------------------------------------------------------------------------------------------------------
@@ -107,9 +107,8 @@ def value_and_grad(fn, argnums=0, *, variables=None):
     Example:
         >>> from keras import ops as k
         >>> from keras_course import ops
-        >>> value, slope = ops.value_and_grad(lambda x: k.sum(x**3))(k.convert_to_tensor([2.0]))
-        >>> float(value), float(slope[0])
-        (8.0, 12.0)
+        >>> [float(a) for a in ops.value_and_grad(lambda x: x**3)(k.convert_to_tensor(2.0))]
+        [8.0, 12.0]
     """
     if variables is not None:
         bound = functional(fn, variables)
@@ -154,13 +153,9 @@ def grad(fn, argnums=0, *, variables=None):
 def vjp(fn, *primals, variables=None):
     """Evaluate `fn` and return the function that pulls cotangents back through it (reverse mode, u'J).
 
-    Args:
-        fn: function of tensors, or of nested structures of them; `primals` are all its arguments.
-        variables: list of `keras.Variable`; if given, pull back to these instead of to `primals`.
-
-    Returns:
-        `(output, pullback)`; `pullback(cotangent)` takes a structure like `output` and returns a tuple with one
-        gradient per primal (a list with one per variable). Call it once.
+    `primals` are all arguments of `fn`. Returns `(output, pullback)`; `pullback(cotangent)` takes a structure like
+    `output` and returns a tuple with a gradient for each primal, or a list with one for each of `variables` (a list of
+    `keras.Variable`) where these are given. Call it once.
     """
     if variables is not None:
         bound = functional(lambda: fn(*primals), variables)
@@ -187,13 +182,8 @@ def vjp(fn, *primals, variables=None):
 def jvp(fn, primals, tangents, *, variables=None):
     """Evaluate `fn` and its derivative along one direction (forward mode, J v).
 
-    Args:
-        fn: function of tensors; the tuple `primals` has all its arguments.
-        tangents: tuple of directions shaped like `primals`; with `variables`, a list shaped like these.
-        variables: list of `keras.Variable`; if given, the direction is one in their space.
-
-    Returns:
-        `(output, tangent)`, both shaped like the output of `fn`.
+    The tuple `primals` has all arguments of `fn`, and `tangents` a direction for each; with `variables`, a list of
+    `keras.Variable`, the direction is a list shaped like these. Returns `(output, tangent)`, both shaped alike.
     """
     if variables is not None:
         bound = functional(lambda: fn(*primals), variables)
@@ -212,13 +202,8 @@ def jvp(fn, primals, tangents, *, variables=None):
 def hvp(fn, primals, tangents, *, variables=None):
     """Return the product H v of a scalar function's Hessian with a direction, without forming H.
 
-    Arguments are those of `jvp`. Returns a tuple shaped like `primals` (a list shaped like `variables`).
-
-    Example:
-        >>> from keras_course import ops
-        >>> (product,) = ops.hvp(lambda x: x**3, (1.0,), (2.0,))     # H = 6 x
-        >>> float(product)
-        12.0
+    Arguments are those of `jvp`. Returns a tuple shaped like `primals` (a list shaped like `variables`). For x^3 at
+    x = 1 along v = 2, `hvp(lambda x: x**3, (1.0,), (2.0,))` is `(12.0,)`.
     """
     if variables is not None:
         bound = functional(lambda: fn(*primals), variables)
