@@ -38,9 +38,8 @@ def _keep_working_memory():
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
-        trim_threshold, map_at_most = -1, -4  # the names of these options, in malloc.h
-        mallopt(trim_threshold, 2**31 - 1)
-        mallopt(map_at_most, 0)
+        mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD in malloc.h
+        mallopt(-4, 0)  # M_MMAP_MAX
 
 
 if _BACKEND == "jax" and jax.default_backend() == "cpu":
@@ -167,7 +166,6 @@ def vjp(fn, *primals, variables=None):
     if _BACKEND == "torch":
         output, pullback = torch.func.vjp(fn, *primals)
         return output, lambda cotangent: pullback(_to_tensors(cotangent))
-
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(tree.flatten(primals))
         output = fn(*primals)
