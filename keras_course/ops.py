@@ -395,6 +395,6 @@ def gelu(x):
 def default_jit_compile():
     """Return the value of `jit_compile` with which `model.compile` trains small dense models fastest.
 
-    Keras's own choice on TensorFlow is XLA, with which a training step of a GPT takes 1.5 times as long on a CPU.
+    Keras's own choice on TensorFlow is XLA, which on a CPU made a GPT's step up to 1.5 times as long.
     """
     return False if _BACKEND == "tensorflow" else "auto"

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+import tiny_recipe
 
 from keras_course import backend
 
@@ -27,3 +28,11 @@ def pytest_report_header():
 def full(pytestconfig):
     """Whether the long runs were asked for."""
     return pytestconfig.getoption("--full")
+
+
+@pytest.fixture(scope="session")
+def text(tmp_path_factory):
+    """A text file that is long enough for the tiny recipe."""
+    path = tmp_path_factory.mktemp("text") / "roses.txt"
+    path.write_text(tiny_recipe.TEXT, encoding="utf-8")
+    return path

@@ -16,15 +16,6 @@ from tiny_recipe import recipe
 import keras_course
 from keras_course import _machine, _results, _run, backend, cli, datasets, recipes
 
-TEXT = "a rose is a rose is a rose, said the rose; and so it is.\n" * 40
-
-
-@pytest.fixture(scope="module")
-def text(tmp_path_factory):
-    path = tmp_path_factory.mktemp("text") / "roses.txt"
-    path.write_text(TEXT, encoding="utf-8")
-    return path
-
 
 @pytest.fixture(scope="module")
 def trained(text, tmp_path_factory):

@@ -2,18 +2,10 @@
 
 import keras
 import numpy as np
-import pytest
 from tiny_recipe import recipe
 
 from keras_course._training import build_model, read_corpus
 from keras_course.recipes import AdamW, Muon
-
-
-@pytest.fixture(scope="module")
-def text(tmp_path_factory):
-    path = tmp_path_factory.mktemp("text") / "text.txt"
-    path.write_text("some words, and more. " * 20)
-    return path
 
 
 def built(text, optimizer, steps=100):

@@ -12,19 +12,10 @@ import sys
 import keras
 import numpy as np
 import pytest
-from tiny_recipe import recipe
+from tiny_recipe import TEXT, recipe
 
 from keras_course import _files, _run, datasets, recipes
 from keras_course.language import CharTokenizer, gpt
-
-TEXT = "a rose is a rose is a rose, said the rose; and so it is.\n" * 20
-
-
-@pytest.fixture(scope="module")
-def text(tmp_path_factory):
-    path = tmp_path_factory.mktemp("text") / "roses.txt"
-    path.write_text(TEXT, encoding="utf-8")
-    return path
 
 
 @pytest.fixture(scope="module")

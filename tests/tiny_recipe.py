@@ -9,6 +9,8 @@ import sys
 
 from keras_course.recipes import AdamW, Recipe, train
 
+TEXT = "a rose is a rose is a rose, said the rose; and so it is.\n" * 40
+
 
 def recipe(data, **changes):
     """Return the tiny recipe on the text file `data`: 5 epochs of 3 steps when `steps` is 15."""

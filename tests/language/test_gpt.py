@@ -104,8 +104,7 @@ def test_attention_equals_keras_multi_head_attention(model):
     weights = []
     for i in range(3):
         weights += [kernel[:, 16 * i : 16 * (i + 1)].reshape(16, 4, 4), bias[16 * i : 16 * (i + 1)].reshape(4, 4)]
-    order = [weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]]
-    theirs.set_weights([*order, projection.reshape(4, 4, 16), projection_bias])
+    theirs.set_weights([*weights, projection.reshape(4, 4, 16), projection_bias])
     np.testing.assert_allclose(
         keras.ops.convert_to_numpy(ours(x)),
         keras.ops.convert_to_numpy(theirs(x, x, use_causal_mask=True)),
