@@ -84,13 +84,11 @@ def compile_gpt(model):
     """Compile a GPT as the recipe `nanogpt_shakespeare_cpu` does, at its highest learning rate; return the model."""
     import keras
 
-    from keras_course.ops import default_jit_compile
     from keras_course.recipes import RECIPES
 
     model.compile(
         RECIPES["nanogpt_shakespeare_cpu"].optimizer.build(model, lambda peak, final: peak),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=default_jit_compile(),
     )
     return model
 
@@ -102,7 +100,7 @@ def dense_reference(width, rows, steps):
 
     layers = [keras.layers.Dense(units, activation="relu") for units in (4 * width, width) * 4]
     model = keras.Sequential([keras.Input((width,)), *layers])
-    model.compile("adam", "mse", jit_compile=False if keras.config.backend() == "tensorflow" else "auto")
+    model.compile("adam", "mse")
     x = np.random.default_rng(0).standard_normal((steps * rows, width), dtype=np.float32)
 
     def call():

@@ -21,7 +21,6 @@ from keras_course import _run
 from keras_course._files import atomic_write
 from keras_course.datasets import split_text, text, token_windows, validation_windows
 from keras_course.language import BPETokenizer, CharTokenizer, generate
-from keras_course.ops import default_jit_compile
 from keras_course.portable import portable_init
 
 
@@ -72,7 +71,6 @@ def build_model(recipe, corpus, steps, seed):
     model.compile(
         optimizer=recipe.optimizer.build(model, _schedule_of(recipe, steps)),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=default_jit_compile(),
     )
     model.optimizer.build(model.trainable_variables)  # its state has to be there before one is restored
     return model

@@ -17,6 +17,7 @@ import contextlib
 import ctypes
 import functools
 import sys
+import warnings
 
 import keras
 from keras import tree
@@ -31,10 +32,10 @@ else:
 
 
 def _keep_working_memory():
-    """Let the C library keep large blocks that JAX frees.
+    """Let the C library keep large blocks that XLA frees.
 
     On a CPU, XLA allocates its working memory anew in every step. The GNU C library hands such large blocks back to the
-    system at once, so each step of a GPT starts with ten thousand page faults.
+    system at once, so each step of a GPT starts with ten thousand page faults: it takes a quarter longer on TensorFlow.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
@@ -42,7 +43,7 @@ def _keep_working_memory():
         mallopt(-4, 0)  # M_MMAP_MAX
 
 
-if _BACKEND == "jax" and jax.default_backend() == "cpu":
+if _BACKEND != "torch":
     _keep_working_memory()
 
 
@@ -221,8 +222,8 @@ def jit(fn, *, variables=()):
     """Compile a function of tensors with the selected backend.
 
     JAX: `jax.jit`. TensorFlow: `tf.function` with XLA. PyTorch: the function is recorded once per set of shapes as a
-    list of primitive calls, which is replayed without the cost of Keras and Python around each; that takes a fraction
-    of a second, where `torch.compile` takes half a minute (and gains little on these models).
+    list of primitive calls, which TorchScript replays without the cost of Keras and Python around each; that takes a
+    fraction of a second, where `torch.compile` takes half a minute.
 
     Args:
         fn: function of tensors, returning tensors (both may be nested). Its Python runs once per set of shapes.
@@ -287,16 +288,17 @@ def _record(fn, variables, args):
     def flat(*leaves):
         values, leaves = leaves[: len(variables)], leaves[len(variables) :]
         with _bind(variables, values):
-            return tree.flatten(fn(*tree.pack_sequence_as(args, leaves)))
+            return tuple(tree.flatten(fn(*tree.pack_sequence_as(args, leaves))))
 
-    graph = make_fx(flat)(*_values(variables), *tree.flatten(args))
-    graph.graph.set_codegen(torch.fx.graph.CodeGen())  # arguments are flat: no need to take them apart each time
-    graph.recompile()
+    leaves = (*_values(variables), *tree.flatten(args))
+    with warnings.catch_warnings():  # PyTorch advises torch.compile instead, which takes a hundred times as long
+        warnings.simplefilter("ignore", DeprecationWarning)
+        program = torch.jit.trace(make_fx(flat)(*leaves), leaves, check_trace=False)
 
     def replay(args):
-        return tree.pack_sequence_as(structure, graph.forward(*_values(variables), *tree.flatten(args)))
+        return tree.pack_sequence_as(structure, program(*_values(variables), *tree.flatten(args)))
 
-    replay.flat = graph.forward
+    replay.flat = program
     return replay
 
 
@@ -390,11 +392,3 @@ def gelu(x):
     if _BACKEND == "jax":  # written out it takes a tenth off a GPT's training step on a CPU
         return x * (0.5 + 0.5 * keras.ops.erf(x * 0.5**0.5))
     return keras.ops.gelu(x, approximate=False)
-
-
-def default_jit_compile():
-    """Return the value of `jit_compile` with which `model.compile` trains small dense models fastest.
-
-    Keras's own choice on TensorFlow is XLA, which on a CPU made a GPT's step up to 1.5 times as long.
-    """
-    return False if _BACKEND == "tensorflow" else "auto"
