@@ -19,7 +19,7 @@ _KEYS = {
         *("recipe", "seed", "metric", "expected", "tolerance", "published", "source", "data", "characters"),
         *("steps", "parameters", "device", "minutes"),
     ),
-    "speed": ("benchmark", "unit", "peer", "ratio"),
+    "speed": ("benchmark", "unit", "peer", "peer_value", "ratio", "rounds"),
 }
 
 _INTRODUCTION = """# Results
@@ -147,13 +147,28 @@ def _speed_section(rows):
     rows = sorted(_latest(rows, "benchmark", "backend", "peer"), key=lambda row: (row["benchmark"], row["peer"]))
     table = [
         [
-            *(row["benchmark"], row["backend"], f"{row['value']:.4g} {row['unit']}"),
-            *(row["peer"], f"{row['ratio']:.2f}", *_origin([row])),
+            *(row["benchmark"], row["backend"], f"{row['value']:,} {row['unit']}"),
+            *(row["peer"], f"{row['peer_value']:,}", f"{row['ratio']:.2f}", row["rounds"], *_origin([row])),
         ]
         for row in rows
     ]
-    heads = ["benchmark", "backend", "measured", "peer", "ratio", "machine", "versions", "commit", "date"]
-    text = "The ratio is our speed over the peer's, measured in the same run: above 1 ours is the faster one."
+    heads = [
+        "benchmark",
+        "backend",
+        "measured",
+        "peer",
+        "the peer's",
+        "ratio",
+        "rounds",
+        "machine",
+        "versions",
+        "commit",
+        "date",
+    ]
+    text = (
+        "The ratio is our speed over that of the fastest peer, the median of as many rounds of one run as stand beside "
+        "it: above 1 ours is the faster one. [Benchmarks](benchmarks.md) says what is compared, and why a ratio is low."
+    )
     return "\n".join(["## Speed\n", text, "", *_markdown(heads, table), ""])
 
 

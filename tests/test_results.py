@@ -29,7 +29,16 @@ def recipe_row(**changes):
 
 
 def speed_row(**changes):
-    row = {"kind": "speed", "benchmark": "step", "value": 30.0, "unit": "ms", "peer": "plain torch", "ratio": 1.25}
+    row = {
+        "kind": "speed",
+        "benchmark": "step",
+        "value": 30.0,
+        "unit": "ms",
+        "peer": "plain torch",
+        "ratio": 1.25,
+        "peer_value": 24.0,
+        "rounds": 3,
+    }
     return row | COMMON | changes
 
 
@@ -54,9 +63,9 @@ def test_page_has_the_mean_over_seeds_of_the_latest_runs():
 def test_page_has_speeds_beside_their_peers():
     rows = [speed_row(ratio=9.0), speed_row(), speed_row(peer="transformers", ratio=0.5)]
     _, _, *cells = table(results_page(rows))
-    assert [row[:5] for row in cells] == [
-        ["step", "jax", "30 ms", "plain torch", "1.25"],
-        ["step", "jax", "30 ms", "transformers", "0.50"],
+    assert [row[:7] for row in cells] == [
+        ["step", "jax", "30.0 ms", "plain torch", "24.0", "1.25", "3"],
+        ["step", "jax", "30.0 ms", "transformers", "24.0", "0.50", "3"],
     ]
 
 

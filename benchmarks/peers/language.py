@@ -214,7 +214,9 @@ def compare(benchmark, tokens, peers, ours, rounds):
                     "value": round(speed[name]),
                     "unit": "tokens/s",
                     "peer": fastest,
+                    "peer_value": round(speed[fastest]),
                     "ratio": round(ratio, 2),
+                    "rounds": rounds,
                 }
             )
     return rows
