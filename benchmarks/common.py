@@ -29,6 +29,9 @@ def select(name):
         backend.use(name)
     except ModuleNotFoundError as error:
         raise NotImplementedError(str(error)) from error
+    from keras_course.ops import keep_working_memory
+
+    keep_working_memory()  # as recipes do
 
 
 def seconds(call):

@@ -57,8 +57,8 @@ def commit() -> str | None:
 
 
 def uncommitted() -> list[str]:
-    """Return the files of this package that differ from the commit, as `git status` names them."""
-    return (_git("status", "--porcelain", "--", ".") or "").splitlines()
+    """Return the files of package and benchmarks that differ from the commit, as `git status` names them."""
+    return (_git("status", "--porcelain", "--", ".", "../benchmarks") or "").splitlines()
 
 
 def _git(*arguments):

@@ -61,7 +61,8 @@ def results_file(root: str | os.PathLike = ".") -> pathlib.Path:
         raise ValueError(f"{_machine.PACKAGE} belongs to no git commit: what it measures cannot be recorded.")
     if changed := _machine.uncommitted():
         raise ValueError(
-            f"keras_course/ has uncommitted changes, so this run belongs to no commit: {'; '.join(changed)}"
+            "keras_course/ or benchmarks/ has uncommitted changes, so this run belongs to no commit: "
+            + "; ".join(changed)
         )
     return path
 
@@ -129,7 +130,7 @@ def _recipe_section(name, rows):
     lines = [f"## `{name}`\n", f"{last['metric'].capitalize()}; {last['parameters']:,} parameters, {last['steps']:,}"]
     lines[-1] += f" steps on `{last['data']}` ({last['characters']:,} characters)."
     if last["expected"] is not None:
-        lines.append(f"Expected: at most {last['expected']}.")
+        lines.append(f"Expected: at most {last['expected']} (up to {last['tolerance']} more for one seed).")
     if last["published"] is not None:
         lines.append(f"Published: {last['published']} ({last['source']}).")
     table = []

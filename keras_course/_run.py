@@ -19,6 +19,7 @@ import zipfile
 from keras_course._files import atomic_write
 
 RUN, CHECKPOINT, MODEL, HISTORY, FIGURE = "run.json", "checkpoint.npz", "model.keras", "history.csv", "loss.png"
+TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt")
 _KERAS_MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 
 
@@ -42,10 +43,11 @@ def claim(folder: str | os.PathLike) -> pathlib.Path:
         FileExistsError: it holds a run already.
     """
     folder = pathlib.Path(folder).expanduser()
-    if there := [name for name in (RUN, CHECKPOINT, MODEL, HISTORY, FIGURE) if (folder / name).exists()]:
+    files = (RUN, CHECKPOINT, MODEL, HISTORY, FIGURE, *TOKENIZER)
+    if there := [name for name in files if (folder / name).exists()]:
         raise FileExistsError(
-            f"out={str(folder)!r} already holds {', '.join(there)} of an earlier run, which is never written over. "
-            "Choose another folder, or go on with that run by --resume."
+            f"out={str(folder)!r} already holds {', '.join(there)} of an earlier run or of something else, and "
+            "nothing is written over. Choose another folder, or go on with that run by --resume."
         )
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -10,6 +10,8 @@ import importlib
 import io
 import json
 import math
+import os
+import pathlib
 import sys
 import time
 import warnings
@@ -19,8 +21,9 @@ import numpy as np
 
 from keras_course import _run
 from keras_course._files import atomic_write
-from keras_course.datasets import split_text, text, token_windows, validation_windows
+from keras_course.datasets import TEXTS, split_text, text, token_windows, validation_windows
 from keras_course.language import BPETokenizer, CharTokenizer, generate
+from keras_course.ops import keep_working_memory
 from keras_course.portable import portable_init
 
 
@@ -35,6 +38,12 @@ class Corpus:
     train: np.ndarray
     validation: np.ndarray
     context_length: int
+
+
+def full_name(data):
+    """Return the name of a text as it is, and the path of a file in full: it has to last until the run is resumed."""
+    known = str(data) in {row.name for row in TEXTS}
+    return str(pathlib.Path(data).resolve()) if not known and os.path.isfile(data) else str(data)
 
 
 def read_corpus(recipe, data):
@@ -66,6 +75,7 @@ def _builder(recipe):
 
 def build_model(recipe, corpus, steps, seed):
     """Return the compiled model of a recipe, with weights that are the same on every backend."""
+    keep_working_memory()
     arguments = {**recipe.overrides, "vocab_size": corpus.tokenizer.vocab_size, "seed": seed}
     model = portable_init(_builder(recipe).from_preset(recipe.preset, **arguments), seed)
     model.compile(
@@ -96,11 +106,17 @@ def _schedule_of(recipe, steps):
 
 
 def plan(steps):
-    """Return (E, steps per epoch): up to ten epochs of equal length, cut to Keras's own caps.
+    """Return (E, steps per epoch): ten epochs of equal length, or as near to ten as divides; cut to Keras's own caps.
 
     The caps are the environment variables KERAS_MAX_EPOCHS and KERAS_MAX_STEPS_PER_EPOCH.
     """
-    epochs = next(count for count in range(10, 0, -1) if steps % count == 0)
+    counts = [count for count in (10, 9, 8, 7, 6, 5, *range(11, 21)) if steps % count == 0]
+    if not counts and steps > 100:
+        raise ValueError(
+            f"steps={steps} has no divisor from 5 to 20, so it cannot be cut into equal stretches with a checkpoint "
+            f"after each; {10 * round(steps / 10)} can."
+        )
+    epochs = counts[0] if counts else next(count for count in (4, 3, 2, 1) if steps % count == 0)
     cap_epochs, cap_steps = keras.config.max_epochs(), keras.config.max_steps_per_epoch()
     return min(epochs, cap_epochs or epochs), min(steps // epochs, cap_steps or steps)
 
@@ -199,6 +215,7 @@ class Recorder(keras.callbacks.Callback):
         try:
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as content:
                 rows = json.loads(str(content["history"]))
+                seconds = float(rows[-1]["seconds"])
                 values = [content[f"v{i}"] for i in range(len(variables))]
                 if len(content.files) != len(variables) + 1 or any(
                     v.shape != tuple(variable.shape) for v, variable in zip(values, variables, strict=True)
@@ -209,7 +226,7 @@ class Recorder(keras.callbacks.Callback):
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         self.rows = rows
-        self._started -= rows[-1]["seconds"]
+        self._started -= seconds
 
 
 def _state(model):

@@ -180,13 +180,21 @@ def _train_into_folder(options):
     try:
         return recipes.train(**arguments)
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt | OSError) and (folder / _run.RUN).exists():
+        if (
+            isinstance(error, KeyboardInterrupt | OSError)
+            and not isinstance(error, FileExistsError)
+            and _unfinished(folder)
+        ):
             command = f"keras-course train --resume {shlex.quote(str(folder))}"
             print(f"\nTo go on with this run from its last complete epoch:\n  {command}", file=sys.stderr)
         elif options.out is None and options.resume is None:
             with contextlib.suppress(OSError):  # not empty: something was written before it failed
                 folder.rmdir()
         raise
+
+
+def _unfinished(folder):
+    return (folder / _run.RUN).exists() and not _run.read_facts(folder)["complete"]
 
 
 def _report(run):

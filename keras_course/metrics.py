@@ -56,8 +56,8 @@ def bits_per_character(nats, characters_per_token=1.0):
 
 
 def _check_nats(nats):
-    if nats < 0:
-        raise ValueError(f"nats={nats} must not be negative: it is a mean of -ln p")
+    if not nats >= 0:
+        raise ValueError(f"nats={nats} must not be negative or NaN: it is a mean of -ln p")
 
 
 @keras.saving.register_keras_serializable("keras_course")
@@ -84,6 +84,14 @@ class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
 
     def __init__(self, name="perplexity", dtype=None, from_logits=True, ignore_class=None, axis=-1):
         super().__init__(name=name, dtype=dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
+
+        self._ignored = ignore_class  # Keras's own metric adds nothing for it, but counts it all the same
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        if self._ignored is not None:
+            counted = ops.cast(ops.not_equal(y_true, self._ignored), self.dtype)
+            sample_weight = counted if sample_weight is None else counted * ops.cast(sample_weight, self.dtype)
+        return super().update_state(y_true, y_pred, sample_weight)
 
     def result(self):
         return ops.exp(super().result())

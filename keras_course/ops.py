@@ -31,20 +31,19 @@ else:
     import torch
 
 
-def _keep_working_memory():
-    """Let the C library keep large blocks that XLA frees.
+def keep_working_memory():
+    """Let the C library keep large blocks that are freed, for the rest of this process; XLA on a CPU is faster then.
 
-    On a CPU, XLA allocates its working memory anew in every step. The GNU C library hands such large blocks back to the
-    system at once, so each step of a GPT starts with ten thousand page faults: it takes a quarter longer on TensorFlow.
+    XLA allocates its working memory anew in every step. The GNU C library hands such large blocks back to the system at
+    once, so each step of a GPT starts with ten thousand page faults: on TensorFlow it takes a quarter longer. Recipes
+    and benchmarks call this. It does nothing elsewhere than on Linux, or on PyTorch, and cannot be undone: memory that
+    your own arrays leave then stays with the process.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    here = sys.platform == "linux" and _BACKEND != "torch"
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if here else None
     if mallopt is not None:
         mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD in malloc.h
         mallopt(-4, 0)  # M_MMAP_MAX
-
-
-if _BACKEND != "torch":
-    _keep_working_memory()
 
 
 # Variables as arguments --------------------------------------------------------------------------------------------
@@ -257,6 +256,9 @@ def _run_and_track(fn, variables, values, args):
     with _bind(variables, values) as scope:
         output = fn(*args)
         new = [scope.get_current_value(v) for v in variables]
+        known = {id(v) for v, _ in _bindings}
+    if any(key not in known for key in scope.state_mapping):
+        raise ValueError("fn assigns a variable (a SeedGenerator's state?) that is not in `variables`: pass it there")
     return output, {i: now for i, (now, was) in enumerate(zip(new, values, strict=True)) if now is not was}
 
 

@@ -1,7 +1,8 @@
 """The table of training runs, and `train`, which carries one out.
 
 Notation: a run makes `steps` steps of `batch_size` windows of T tokens. The validation loss is the mean of
--log p(next token) over the whole validation text, cut into windows of T that do not overlap, in nats.
+-log p(next token) over the validation text, cut into windows of T that do not overlap, in nats; fewer than T tokens
+that are left at its end do not count.
 
 Importing this module imports neither Keras nor a backend.
 """
@@ -39,7 +40,7 @@ _TABLE = (
     ),
     Recipe(
         name="nanogpt_shakespeare_cpu",
-        summary="nanoGPT's run for a laptop, number for number",
+        summary="nanoGPT's run for a laptop; Adam's epsilon alone is Keras's, 1e-7",
         preset="nanogpt_shakespeare_cpu",
         data="tiny_shakespeare",
         batch_size=12,
@@ -124,7 +125,8 @@ def train(
     Args:
         recipe: a `Recipe` or the name of one in `RECIPES`; by default "python_docs_cpu".
         data: name of a text, or path of a text file, in place of the recipe's.
-        steps: number of steps in place of the recipe's; the schedule shrinks or stretches with it.
+        steps: number of steps in place of the recipe's; the schedule shrinks or stretches with it. Above 100 it
+            needs a divisor from 5 to 20, the number of validations and checkpoints.
         seed: non-negative integer, 0 by default: it fixes first weights, order of the data and dropout.
         out: folder to make and write into; None writes nothing.
         resume: folder of an interrupted run. The arguments above are the earlier ones then, and may be left out,
@@ -206,6 +208,8 @@ def _earlier(resume, out):
 
 def _settle(recipe, data, steps, seed, earlier):
     """Fill in what was not given, from the interrupted run or from the recipe, and check it."""
+    from keras_course import _training
+
     usual = earlier or {"recipe": DEFAULT, "seed": 0}
     recipe = usual["recipe"] if recipe is None else recipe
     if not isinstance(recipe, Recipe):
@@ -213,7 +217,7 @@ def _settle(recipe, data, steps, seed, earlier):
             raise ValueError(f"recipe={recipe!r} is not a recipe; choose one of {', '.join(RECIPES)}.")
         recipe = RECIPES[recipe]
     data = usual.get("data", recipe.data) if data is None else data
-    data = str(pathlib.Path(data).resolve()) if os.path.isfile(data) else str(data)  # a path has to last until resumed
+    data = _training.full_name(data)
     steps = usual.get("steps", recipe.steps) if steps is None else steps
     seed = usual["seed"] if seed is None else seed
     for argument, value, lowest in (("steps", steps, 1), ("seed", seed, 0)):

@@ -129,7 +129,10 @@ def check_compiled_equals_eager(build):
     x = inputs_of(model)
     eager = outputs_of(model, x)
     _reset_noise(model)
-    _close(tree.flatten(model.predict(x, batch_size=4, verbose=0)), eager, "compiled and eager calls differ")
+    _close(tree.flatten(model.predict(x, batch_size=4, verbose=0)), eager, "predict and eager calls differ")
+    _reset_noise(model)
+    compiled = course_ops.jit(lambda x: model(x, training=False), variables=model.variables)
+    _close([_array(y) for y in tree.flatten(compiled(x))], eager, "compiled and eager calls differ")
 
 
 def check_policies(build):
@@ -167,13 +170,14 @@ def check_config(build):
 
 
 def check_bad_arguments(build):
-    """Every integer argument of a builder is a size: -1 must be refused, by name."""
+    """Every integer argument of a builder is a size: -1 and a fraction must be refused, by name."""
     _refuses(lambda: build.from_preset("no such preset"), "preset")
     _refuses(lambda: build.from_preset("tiny", no_such_argument=1), "no_such_argument")
     tiny = {**_defaults(build), **build.presets["tiny"]}
     for argument, value in tiny.items():
         if isinstance(value, int) and not isinstance(value, bool) and argument != "seed":
-            _refuses(lambda argument=argument: build.from_preset("tiny", **{argument: -1}), argument)
+            for bad in (-1, 1.5):
+                _refuses(lambda pair={argument: bad}: build.from_preset("tiny", **pair), argument)
 
 
 def _defaults(build):

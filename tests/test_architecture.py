@@ -12,7 +12,7 @@ PACKAGE = ROOT / "keras_course"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = {
-    1: {"backend", "ops", "_registry", "_lectures", "_files", "_tokens", "_machine", "_recipe"},
+    1: {"backend", "ops", "_registry", "_check", "_lectures", "_files", "_tokens", "_machine", "_recipe"},
     2: {"layers", "losses", "metrics", "portable", "_run", "_results"},
     3: {"perceptron", "autodiff", "training", "convnets", "attention"},
     4: {"fundamentals", "vision", "language", "graphs", "uncertainty", "autoencoders", "diffusion"},
@@ -71,7 +71,7 @@ def test_models_and_datasets_do_not_know_each_other():
     for path in FILES:
         names = [name.split(".")[1] for name in imports(parsed(path)) if name.startswith("keras_course.")]
         if room(path) == "datasets":
-            assert set(names) <= {"datasets", "_files", "backend"}, path
+            assert set(names) <= {"datasets", "_check", "_files", "backend"}, path
         elif FLOOR.get(room(path), 9) <= 4:
             assert "datasets" not in names, path
 

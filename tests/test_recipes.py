@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from tiny_recipe import TEXT, recipe
 
-from keras_course import _files, _run, datasets, recipes
+from keras_course import _files, _run, _training, datasets, recipes
 from keras_course.language import CharTokenizer, gpt
 
 
@@ -51,7 +51,7 @@ def test_folder_of_a_run(run):
     assert len(run.sample) == 301
 
 
-def test_value_is_the_mean_over_the_whole_validation_text(run):
+def test_value_is_the_mean_over_the_windows_of_the_validation_text(run):
     tokens = CharTokenizer.train(TEXT).encode(datasets.split_text(TEXT, 0.9)[1])
     x, y = datasets.validation_windows(tokens, 8)
     logits = keras.ops.convert_to_numpy(run.model(x)).astype("float64")
@@ -212,6 +212,26 @@ def test_a_run_is_never_written_over(run, text):
     assert (run.folder / "model.keras").read_bytes() == before
     root = run.folder.parent
     assert [_run.new_folder("x", root).name for _ in range(3)] == ["x", "x-2", "x-3"]
+
+
+def test_nothing_of_others_is_written_over(text, tmp_path):
+    (tmp_path / "tokenizer.json").write_text("somebody else's")
+    with pytest.raises(FileExistsError, match=r"already holds tokenizer\.json"):
+        recipes.train(recipe(text), out=tmp_path)
+
+
+def test_steps_are_cut_into_equal_stretches_or_refused():
+    assert [_training.plan(steps) for steps in (2000, 77, 5005)] == [(10, 200), (7, 11), (7, 715)]
+    with pytest.raises(ValueError, match="steps=4999 has no divisor from 5 to 20"):
+        _training.plan(4999)
+
+
+def test_name_of_a_text_comes_before_a_file_of_that_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("python_docs", "mine"):
+        (tmp_path / name).write_text("text")
+    assert _training.full_name("python_docs") == "python_docs"
+    assert _training.full_name("mine") == str(tmp_path / "mine")
 
 
 def test_divergence_is_said(text):

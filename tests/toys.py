@@ -6,13 +6,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_course._check import whole_number
 from keras_course._registry import builder
 
 
 def toy_network(num_features, *, hidden_dim=4, seed=0, name="toy_network"):
     """A network whose loss is a function of target and output (kind a)."""
-    if num_features < 1 or hidden_dim < 1:
-        raise ValueError(f"num_features={num_features} and hidden_dim={hidden_dim} must be at least 1")
+    whole_number(1, num_features=num_features, hidden_dim=hidden_dim)
     x = keras.Input((num_features,))
     h = keras.layers.Dense(hidden_dim, activation="tanh", name="hidden")(x)
     h = keras.layers.Dropout(0.1, seed=seed)(h)
@@ -40,8 +40,7 @@ class ToyOwnLoss(keras.Model):
     """A noisy auto-encoder that draws noise and owns its loss (kind b)."""
 
     def __init__(self, num_features, *, hidden_dim=2, seed=0, name="toy_own_loss"):
-        if num_features < 1 or hidden_dim < 1:
-            raise ValueError(f"num_features={num_features} and hidden_dim={hidden_dim} must be at least 1")
+        whole_number(1, num_features=num_features, hidden_dim=hidden_dim)
         x = keras.Input((num_features,))
         z = Noise(seed)(keras.layers.Dense(hidden_dim, name="encode")(x))
         y = keras.layers.Dense(num_features, name="decode")(z)

@@ -10,6 +10,8 @@ so that y holds the successor of every token in x.
 import keras
 import numpy as np
 
+from keras_course._check import whole_number
+
 
 class TokenWindows(keras.utils.PyDataset):
     """Endless stream of random windows; see `token_windows`, which checks the arguments.
@@ -89,8 +91,8 @@ def token_windows(
         ((4, 8), True)
     """
     tokens = _check(tokens, context_length)
-    _whole_number(1, batch_size=batch_size, steps_per_epoch=steps_per_epoch)
-    _whole_number(0, seed=seed, start_epoch=start_epoch)
+    whole_number(1, batch_size=batch_size, steps_per_epoch=steps_per_epoch)
+    whole_number(0, seed=seed, start_epoch=start_epoch)
     return TokenWindows(
         tokens,
         context_length,
@@ -131,7 +133,7 @@ def validation_windows(tokens: np.ndarray, context_length: int) -> tuple[np.ndar
 
 
 def _check(tokens, context_length):
-    _whole_number(1, context_length=context_length)
+    whole_number(1, context_length=context_length)
     tokens = np.asarray(tokens)
     if tokens.size == 0:
         raise ValueError("tokens is empty; a window needs context_length + 1 tokens.")
@@ -143,9 +145,3 @@ def _check(tokens, context_length):
             f"at least {context_length + 1} tokens."
         )
     return tokens
-
-
-def _whole_number(lowest, **arguments):
-    for name, value in arguments.items():
-        if not isinstance(value, int | np.integer) or value < lowest:
-            raise ValueError(f"{name}={value!r} must be a whole number, at least {lowest}.")

@@ -15,10 +15,13 @@ import dataclasses
 import numpy as np
 from keras import ops
 
+from keras_course._check import whole_number
 from keras_course._tokens import check_tokens, context_length, vocab_size
 from keras_course.language._choose import best_beams, draw
 from keras_course.language._decode import decode, empty_cache
 from keras_course.ops import jit, jit_while
+
+_COLDEST = 1e-6  # below it float32 cannot divide by the temperature, and only the likeliest token is left anyway
 
 
 def generate(
@@ -44,20 +47,21 @@ def generate(
         model: a model built by `gpt`.
         prompt: 1-D array of tokens, or a list of B such arrays, which may differ in length.
         length: number of tokens to write after each prompt.
-        temperature: above 1 evens the probabilities out, below 1 sharpens them; 0 takes the most likely token.
+        temperature: above 1 evens the probabilities out, below 1 sharpens them; below 1e-6, so with 0, the most likely
+            token is taken.
         top_k: keep this many tokens, or None for all.
         top_p: keep the smallest set of tokens with at least this probability, in (0, 1], or None for all.
         beams: number K of beams, or None to sample; it excludes the three above.
         stop: token that ends a text (it is kept), or None.
-        seed: integer; on one backend the same seed gives the same text.
+        seed: integer, at least 0; on one backend the same seed gives the same text.
         cache: whether to keep keys and values between tokens; without it each token costs a full pass.
 
     Returns:
         The prompt with what was written after it, a 1-D int32 array; a list of them for a list of prompts.
 
     Raises:
-        ValueError: an empty prompt, an unknown token, a `length`, `top_k` or `beams` below 1, a negative temperature,
-            a `top_p` outside (0, 1], or `beams` together with a way of sampling.
+        ValueError: an empty prompt, an unknown token, a `length`, `top_k` or `beams` below 1, a negative
+            temperature or seed, a `top_p` outside (0, 1], or `beams` together with a way of sampling.
 
     References:
         The Curious Case of Neural Text Degeneration (top-p), Holtzman et al., 2020, https://arxiv.org/abs/1904.09751
@@ -73,7 +77,7 @@ def generate(
     size = vocab_size(model)
     single = len(prompt) == 0 or np.ndim(prompt[0]) == 0
     prompts = [check_tokens("prompt", p, size) for p in ([prompt] if single else prompt)]
-    plan = _check(size, length, temperature, top_k, top_p, beams, stop, cache)
+    plan = _check(size, length, temperature, top_k, top_p, beams, stop, cache, seed)
     filters = {
         "temperature": np.float32(temperature),
         "top_k": np.int32(top_k or size),
@@ -93,10 +97,10 @@ class _Plan:
     cache: bool
 
 
-def _check(size, length, temperature, top_k, top_p, beams, stop, cache):
-    for argument, value in {"length": length, "top_k": top_k, "beams": beams}.items():
-        if value is not None and value < 1:
-            raise ValueError(f"{argument}={value} must be at least 1")
+def _check(size, length, temperature, top_k, top_p, beams, stop, cache, seed):
+    optional = {"top_k": top_k, "beams": beams}
+    whole_number(1, length=length, **{name: value for name, value in optional.items() if value is not None})
+    whole_number(0, seed=seed)
     if not temperature >= 0:
         raise ValueError(f"temperature={temperature} must be 0 (the most likely token) or positive")
     if top_p is not None and not 0 < top_p <= 1:
@@ -106,7 +110,7 @@ def _check(size, length, temperature, top_k, top_p, beams, stop, cache):
     filtered = top_k is not None or top_p is not None
     if beams is not None and (temperature != 1.0 or filtered):
         raise ValueError(f"beams={beams} searches for the likeliest text: leave temperature, top_k and top_p alone")
-    mode = "beam" if beams else "greedy" if temperature == 0 else "filter" if filtered else "sample"
+    mode = "beam" if beams else "greedy" if temperature < _COLDEST else "filter" if filtered else "sample"
     return _Plan(mode, min(beams or 1, size), -1 if stop is None else stop, cache)
 
 
@@ -137,7 +141,7 @@ def _write(model, plan, prompts, length, filters, seed):
             "last": np.int32(min(width, total - 1 - start)),
             "window": text[:, here],
             "noise": noise[start : start + width],
-            "starts": starts - start,
+            "starts": np.maximum(starts, known) - start,  # what is known is read, not written again
             "ends": ends - start,
             "done": done,
             "scores": scores,

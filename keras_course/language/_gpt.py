@@ -6,8 +6,10 @@ are those of token t + 1, and depend on the tokens up to t only.
 
 import keras
 
+from keras_course._check import whole_number
 from keras_course._registry import builder
 from keras_course.layers import CausalSelfAttention, Dense, PositionEmbedding, TransformerBlock
+from keras_course.layers._activations import get_activation
 from keras_course.layers._transformer import normalization
 
 _STAGE = {"vocab_size": 104, "activation": "relu", "qkv_bias": False, "head_bias": True}
@@ -34,6 +36,9 @@ _GPT2 = {"vocab_size": 50_257, "context_length": 1024, "activation": "gelu_tanh"
                                     "num_heads": 4, "parameters": 804_096},
         "nanogpt_shakespeare": {**_NANOGPT, "context_length": 256, "hidden_dim": 384, "num_layers": 6,
                                 "num_heads": 6, "dropout": 0.2, "parameters": 10_745_088},
+        # GPT-1 in the pre-norm form; its 116,534,784 weights and the 1,536 of the normalization at the end
+        "gpt1": {**_GPT2, "vocab_size": 40_478, "context_length": 512, "hidden_dim": 768, "num_layers": 12,
+                 "num_heads": 12, "parameters": 116_536_320},
         "gpt2_small": {**_GPT2, "hidden_dim": 768, "num_layers": 12, "num_heads": 12, "parameters": 124_439_808},
         "gpt2_medium": {**_GPT2, "hidden_dim": 1024, "num_layers": 24, "num_heads": 16, "parameters": 354_823_168},
         "gpt2_large": {**_GPT2, "hidden_dim": 1280, "num_layers": 36, "num_heads": 20, "parameters": 774_030_080},
@@ -114,6 +119,7 @@ def gpt(
         True
     """
     _check(vocab_size, context_length, hidden_dim, num_layers, num_heads, mlp_dim, dropout)
+    get_activation(activation)
     _check_choices(hidden_dim, num_layers, num_heads, positions, norm, block, head_bias, tie_embeddings)
     small = keras.initializers.RandomNormal(stddev=0.02, seed=seed)
     residual = keras.initializers.RandomNormal(stddev=0.02 / (2 * max(num_layers, 1)) ** 0.5, seed=seed)
@@ -159,13 +165,10 @@ def gpt(
 
 
 def _check(vocab_size, context_length, hidden_dim, num_layers, num_heads, mlp_dim, dropout):
-    sizes = {"vocab_size": vocab_size, "context_length": context_length, "num_heads": num_heads}
-    sizes |= {"hidden_dim": hidden_dim or 1, "mlp_dim": mlp_dim or 1}
-    for argument, value in sizes.items():
-        if value < 1:
-            raise ValueError(f"{argument}={value} must be at least 1")
-    if num_layers < 0:
-        raise ValueError(f"num_layers={num_layers} must be at least 0")
+    optional = {"hidden_dim": hidden_dim, "mlp_dim": mlp_dim}
+    given = {name: value for name, value in optional.items() if value is not None}
+    whole_number(1, vocab_size=vocab_size, context_length=context_length, num_heads=num_heads, **given)
+    whole_number(0, num_layers=num_layers)
     if num_layers and hidden_dim and hidden_dim % num_heads:
         raise ValueError(f"hidden_dim={hidden_dim} is not divisible by num_heads={num_heads}")
     if not 0 <= dropout < 1:

@@ -10,6 +10,7 @@ import zlib
 import keras
 import numpy as np
 
+from keras_course._check import whole_number
 from keras_course._tokens import vocab_size
 
 
@@ -51,8 +52,7 @@ def enable_lora(model, rank, alpha=None, *, seed=0):
         True
     """
     vocab_size(model)  # raises where the model is no GPT
-    if rank < 1:
-        raise ValueError(f"rank={rank} must be at least 1")
+    whole_number(1, rank=rank)
     if alpha is not None and not alpha > 0:
         raise ValueError(f"alpha={alpha} must be positive")
     blocks = [layer for layer in model.layers if layer.name.startswith("block_")]

@@ -76,4 +76,10 @@ def relu_squared(x):
 def get_activation(activation):
     """Return the function that a name stands for: one of this file's, or one of Keras's."""
     own = {"gelu": gelu, "gelu_tanh": gelu_tanh, "relu_squared": relu_squared}
-    return own[activation] if isinstance(activation, str) and activation in own else keras.activations.get(activation)
+    if isinstance(activation, str) and activation in own:
+        return own[activation]
+    try:
+        return keras.activations.get(activation)
+    except ValueError as error:
+        known = ", ".join(own)
+        raise ValueError(f"activation={activation!r} is neither one of {known} nor an activation of Keras") from error

@@ -7,6 +7,7 @@ A (B, H, T, T) attention weights. The cache of a layer is the pair (k, v) of all
 import keras
 from keras import ops
 
+from keras_course._check import whole_number
 from keras_course.layers._dense import Dense
 from keras_course.layers._embeddings import check_length, rotate
 from keras_course.ops import attention, attention_weights, write_at
@@ -33,7 +34,8 @@ class CausalSelfAttention(keras.layers.Layer):
         projection_initializer: initializer of the output kernel, `(C, C)`.
 
     Raises:
-        ValueError: C is not divisible by `num_heads` (when built), or a sequence is longer than `context_length`.
+        ValueError: `num_heads` < 1, C is not divisible by it (when built), or a sequence is longer than
+            `context_length`.
 
     Differences from the paper: q, k and v come from one kernel, as in GPT-2.
 
@@ -62,6 +64,7 @@ class CausalSelfAttention(keras.layers.Layer):
         projection_initializer="glorot_uniform",
         **kwargs,
     ):
+        whole_number(1, num_heads=num_heads)
         super().__init__(**kwargs)
         self.num_heads, self.context_length = num_heads, context_length
         self.use_bias, self.qkv_bias = use_bias, qkv_bias

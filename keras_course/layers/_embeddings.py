@@ -74,13 +74,16 @@ def rotate(x, positions, *, base=10_000.0):
     Args:
         x: `(B, T, H, D)` queries or keys, D even.
         positions: `(T,)` integers.
-        base: longest wavelength divided by 2 pi, in tokens.
+        base: ratio by which the wavelengths 2 pi base^(2i/D), in tokens, grow over the pairs.
 
     Returns:
         A tensor like `x`.
 
     Raises:
         ValueError: D is odd.
+
+    Differences from the paper: it pairs neighbouring features; these pairs are D/2 apart, as in GPT-NeoX and LLaMA. The
+    two differ by a fixed order of the features, which the kernels before it can learn.
 
     References:
         RoFormer: Enhanced Transformer with Rotary Position Embedding, Su et al., 2021,

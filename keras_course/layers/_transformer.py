@@ -9,6 +9,8 @@ from keras_course.layers._dense import Dense
 
 def normalization(kind, *, use_bias, epsilon, dtype=None, name=None):
     """Return the normalization layer "layer" (with or without its bias) or "rms" (which has none)."""
+    if kind not in ("layer", "rms"):
+        raise ValueError(f"norm={kind!r} must be 'layer' or 'rms'")
     if kind == "rms":
         return keras.layers.RMSNormalization(epsilon=epsilon, dtype=dtype, name=name)
     return keras.layers.LayerNormalization(epsilon=epsilon, center=use_bias, dtype=dtype, name=name)

@@ -18,7 +18,7 @@ KINDS = {
 
 def lively(**arguments):
     """A small GPT with weights large enough that its next token depends on the text."""
-    model = gpt(20, 8, **{"hidden_dim": 16, "num_layers": 2, **arguments})
+    model = gpt(20, **{"context_length": 8, "hidden_dim": 16, "num_layers": 2, **arguments})
     rng = np.random.default_rng(0)
     model.set_weights([w + (0.4 if w.ndim > 1 else 0.1) * rng.normal(size=w.shape) for w in model.get_weights()])
     return model
@@ -32,6 +32,32 @@ def kind(request):
 @pytest.fixture(scope="module")
 def model():
     return lively()
+
+
+@pytest.mark.parametrize("context_length", [7, 10, 12])
+@pytest.mark.parametrize("choice", [{"temperature": 0}, {"seed": 3}, {"beams": 3}], ids=lambda c: next(iter(c)))
+def test_cache_and_full_recompute_write_the_same_at_any_context_length(context_length, choice):
+    model = lively(context_length=context_length)
+    prompts = [[1, 2, 3], [4] * (context_length + 2)]
+    texts = [generate(model, prompts, 3 * context_length, cache=cache, **choice) for cache in (True, False)]
+    for cached, full in zip(*texts, strict=True):
+        assert cached.tolist() == full.tolist()
+
+
+def test_a_temperature_too_small_to_divide_by_takes_the_likeliest_token(model):
+    assert generate(model, [1, 2], 9, temperature=1e-45).tolist() == generate(model, [1, 2], 9, temperature=0).tolist()
+
+
+@pytest.mark.parametrize("bad", [{"seed": -1}, {"seed": 1.5}, {"top_k": 2.5}, {"length": 2.5}])
+def test_generate_wants_whole_numbers(model, bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        generate(model, [1], **{"length": 2, **bad})
+
+
+@pytest.mark.parametrize("bad", [{"hidden_dim": 0}, {"mlp_dim": 0}, {"activation": "nonsense"}, {"num_layers": 1.5}])
+def test_gpt_names_the_bad_argument(bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        gpt(10, 8, **bad)
 
 
 def logits_of(model, tokens):
@@ -241,7 +267,7 @@ def test_generation_after_loading(model, tmp_path):
         ({"block": "conv"}, "block='conv' must be one of"),
         ({"hidden_dim": None}, "hidden_dim=None is a bigram table"),
         ({"tie_embeddings": True, "head_bias": True}, "head_bias=True has no place"),
-        ({"num_layers": -1}, "num_layers=-1 must be at least 0"),
+        ({"num_layers": -1}, "num_layers=-1 must be a whole number, at least 0"),
         ({"hidden_dim": 12, "positions": "rotary"}, "heads of odd width 3"),
     ],
 )
@@ -257,13 +283,13 @@ def test_bad_architecture(arguments, message):
         ({"prompt": [1.5]}, "integer tokens"),
         ({"prompt": [20]}, "prompt holds token 20; the model knows 0 to 19"),
         ({"prompt": [-1]}, "prompt holds token -1"),
-        ({"length": 0}, "length=0 must be at least 1"),
+        ({"length": 0}, "length=0 must be a whole number, at least 1"),
         ({"temperature": -0.1}, "temperature=-0.1 must be 0"),
         ({"temperature": float("nan")}, "temperature=nan"),
-        ({"top_k": 0}, "top_k=0 must be at least 1"),
+        ({"top_k": 0}, "top_k=0 must be a whole number, at least 1"),
         ({"top_p": 0.0}, r"top_p=0.0 must lie in \(0, 1\]"),
         ({"top_p": 1.1}, r"top_p=1.1 must lie in \(0, 1\]"),
-        ({"beams": 0}, "beams=0 must be at least 1"),
+        ({"beams": 0}, "beams=0 must be a whole number, at least 1"),
         ({"beams": 2, "top_k": 3}, "beams=2 searches for the likeliest text"),
         ({"stop": 20}, "stop holds token 20"),
     ],

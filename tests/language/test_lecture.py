@@ -153,6 +153,14 @@ def test_perplexity_metric_is_that_of_the_loss():
     assert (type(again), again.name) == (Perplexity, "p")
 
 
+def test_perplexity_does_not_count_ignored_tokens():
+    logits, y = np.random.default_rng(0).normal(size=(2, 3, 5)), np.array([[1, 0, 2], [0, 4, 3]])
+    metric, kept = Perplexity(ignore_class=0), Perplexity()
+    metric.update_state(y, logits)
+    kept.update_state(y[y != 0][None], logits[y != 0][None])
+    assert float(metric.result()) == pytest.approx(float(kept.result()), rel=1e-5)
+
+
 def test_numbers_of_a_loss():
     assert perplexity(0) == 1.0
     assert perplexity(1e4) == np.inf  # a run that diverged can still be reported
