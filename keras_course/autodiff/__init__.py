@@ -4,7 +4,11 @@ from keras_course import backend
 
 backend.require()
 
+from keras_course.autodiff._checkpoint import checkpoint, checkpointed_chain, peak_memory, stored
+from keras_course.autodiff._cost import OperationCount, accumulation_cost, count_operations
 from keras_course.autodiff._dual import Dual
+from keras_course.autodiff._gradcheck import gradcheck
+from keras_course.autodiff._graph import graph_dot, graph_text
 from keras_course.autodiff._rules import relu, sigmoid
 from keras_course.autodiff._tape import Var, backward
 from keras_course.autodiff._verbs import (
@@ -20,16 +24,26 @@ from keras_course.autodiff._verbs import (
 
 __all__ = [
     "Dual",
+    "OperationCount",
     "Var",
+    "accumulation_cost",
     "backward",
+    "checkpoint",
+    "checkpointed_chain",
+    "count_operations",
     "grad",
+    "gradcheck",
+    "graph_dot",
+    "graph_text",
     "hessian",
     "hvp",
     "jacobian",
     "jvp",
     "nth_derivative",
+    "peak_memory",
     "relu",
     "sigmoid",
+    "stored",
     "value_and_grad",
     "vjp",
 ]

@@ -7,7 +7,7 @@ derivative along one direction, and nothing has to be kept.
 
 import numpy as np
 
-from keras_course.autodiff._traced import Traced, apply, as_array
+from keras_course.autodiff._traced import Traced, as_array
 
 
 class Dual(Traced):
@@ -33,13 +33,15 @@ class Dual(Traced):
     def __init__(self, value, tangent, level=-1):
         self.value, self.tangent, self.level = as_array(value), as_array(tangent, "tangent"), level
         if self.value.shape != self.tangent.shape:
-            raise ValueError(f"tangent has shape {self.tangent.shape}, and must be shaped like value, {self.value.shape}")
+            raise ValueError(
+                f"tangent has shape {self.tangent.shape}, and must be shaped like value, {self.value.shape}"
+            )
 
     def interpret(self, primitive, args, params):
         """Compute a primitive one level below, and its derivative along the tangents."""
         args = tuple(arg if isinstance(arg, Traced) else np.asarray(arg) for arg in args)
         values = self.values(args)
-        out = apply(primitive, values, params)
+        out = self.below(primitive, values, params)
         tangents = {i: arg.tangent for i, arg in enumerate(args) if isinstance(arg, Dual) and arg.level == self.level}
         return Dual(out, primitive.jvp(tangents, out, values, params), self.level)
 

@@ -88,7 +88,6 @@ where = Elementwise(
 FUNCTIONS[np.where] = lambda condition, x, y: where(plain(condition), x, y)
 
 
-
 def sigmoid(x):
     """The logistic function 1 / (1 + exp(-x)) of each entry of an array, recorded as one primitive.
 

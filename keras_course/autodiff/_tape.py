@@ -12,7 +12,7 @@ import itertools
 
 import numpy as np
 
-from keras_course.autodiff._traced import Traced, apply, as_array
+from keras_course.autodiff._traced import Traced, as_array
 
 _serials = itertools.count()
 
@@ -68,7 +68,7 @@ class Var(Traced):
         """Compute a primitive one level below, and record it."""
         operands = tuple(arg if isinstance(arg, Traced) else np.asarray(arg) for arg in args)
         values = self.values(operands)
-        out = apply(primitive, values, params)
+        out = self.below(primitive, values, params)
         wanted = tuple(i for i, arg in enumerate(operands) if isinstance(arg, Var) and arg.level == self.level)
         node = Var.__new__(Var)
         node._set(_read_only(out), self.level, primitive, operands, values, params, wanted)

@@ -70,7 +70,7 @@ def plain(x):
 
 
 class Traced:
-    """An array that passes every numpy function through `interpret`. Its `value` is an array, or traced at a lower level."""
+    """An array that takes every numpy function through `interpret`; its `value` is an array, or traced at a lower level."""
 
     __slots__ = ("level", "value")
 
@@ -80,6 +80,13 @@ class Traced:
     def values(self, args):
         """Return the operands of a primitive as this level sees them: its own arrays opened, all others constant."""
         return tuple(arg.value if isinstance(arg, Traced) and arg.level == self.level else arg for arg in args)
+
+    def below(self, primitive, values, params):
+        """Compute a primitive below this level."""
+        out = apply(primitive, values, params)
+        if isinstance(out, Traced) and out.level >= self.level:
+            raise ValueError(f"{primitive} reads a recorded array that is not among its arguments: pass it as one")
+        return out
 
     # How numpy asks -------------------------------------------------------------------------------------------------
 
@@ -102,7 +109,9 @@ class Traced:
         raise TypeError("float() would lose the derivative: use np.sin and its kin for math.sin, and .value to look")
 
     def __setitem__(self, index, value):
-        raise TypeError("a traced array cannot be changed in place: what was computed from it is recorded. Use np.where")
+        raise TypeError(
+            "a traced array cannot be changed in place: what was computed from it is recorded. Use np.where"
+        )
 
     # What an array can do -------------------------------------------------------------------------------------------
 

@@ -165,7 +165,9 @@ def jvp(fn, primals, tangents):
             y = as_array(y, "output")
             y = Dual(y, np.zeros(y.shape, y.dtype), level)
         outputs.append(y)
-    return tuple(tree.pack_sequence_as(structure, part) for part in zip(*((y.value, y.tangent) for y in outputs), strict=True))
+    return tuple(
+        tree.pack_sequence_as(structure, part) for part in zip(*((y.value, y.tangent) for y in outputs), strict=True)
+    )
 
 
 def hvp(fn, primals, tangents):
