@@ -9,9 +9,9 @@ import dataclasses
 import itertools
 
 import numpy as np
-from keras import tree
 
 from keras_course.autodiff._traced import Traced, as_array, fresh_level
+from keras_course.autodiff._tree import map_structure
 from keras_course.autodiff._verbs import _vjp, jvp
 
 
@@ -107,10 +107,10 @@ def count_operations(fn, *primals, mode="value"):
     count, level = OperationCount(), fresh_level()
 
     def counted(structure):
-        return tree.map_structure(lambda x: Counted(as_array(x, "primal"), level, count), structure)
+        return map_structure(lambda x: Counted(as_array(x, "primal"), level, count), structure)
 
     def ones(structure):
-        return counted(tree.map_structure(lambda x: np.ones(np.shape(x)), structure))
+        return counted(map_structure(lambda x: np.ones(np.shape(x)), structure))
 
     if mode == "value":
         fn(*counted(primals))

@@ -70,7 +70,7 @@ def plain(x):
 
 
 class Traced:
-    """An array that takes every numpy function through `interpret`; its `value` is an array, or traced at a lower level."""
+    """An array that takes numpy's functions through `interpret`; its `value` is an array, or traced at a lower level."""
 
     __slots__ = ("level", "value")
 

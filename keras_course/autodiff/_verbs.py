@@ -12,11 +12,11 @@ Functions are written with numpy. The verbs may be nested in any order: grad of 
 """
 
 import numpy as np
-from keras import tree
 
 from keras_course.autodiff._dual import Dual
 from keras_course.autodiff._tape import Var, owned, sweep
 from keras_course.autodiff._traced import Traced, as_array, fresh_level
+from keras_course.autodiff._tree import flatten, map_structure, unflatten
 
 # Reverse mode ------------------------------------------------------------------------------------------------------
 
@@ -43,27 +43,27 @@ def vjp(fn, *primals):
         >>> output.tolist(), pullback(np.array([1.0, 10.0]))[0].tolist()
         ([1.0, 9.0], [2.0, 60.0])
     """
-    return _vjp(fn, tree.map_structure(lambda x: x if isinstance(x, Traced) else np.array(x), primals))
+    return _vjp(fn, map_structure(lambda x: x if isinstance(x, Traced) else np.array(x), primals))
 
 
 def _vjp(fn, primals):
     level = fresh_level()
-    inputs = [Var.leaf(as_array(x, "primal"), level) for x in tree.flatten(primals)]
-    structure = fn(*tree.pack_sequence_as(primals, inputs))
-    outputs = tree.flatten(structure)
+    inputs = [Var.leaf(as_array(x, "primal"), level) for x in flatten(primals)]
+    structure = fn(*unflatten(primals, inputs))
+    outputs = flatten(structure)
     recorded = [i for i, y in enumerate(outputs) if isinstance(y, Var) and y.level == level]  # the others are constant
     values = [y.value if i in recorded else as_array(y, "output") for i, y in enumerate(outputs)]
 
     def pullback(cotangent):
-        cotangents = [as_array(u, "cotangent") for u in tree.flatten(cotangent)]
+        cotangents = [as_array(u, "cotangent") for u in flatten(cotangent)]
         if [u.shape for u in cotangents] != [y.shape for y in values]:
             raise ValueError(
                 f"cotangent has shapes {[u.shape for u in cotangents]}, the output has {[y.shape for y in values]}"
             )
         adjoints = sweep([outputs[i] for i in recorded], [cotangents[i] for i in recorded])
-        return tuple(tree.pack_sequence_as(primals, owned(adjoints, inputs, cotangents)))
+        return tuple(unflatten(primals, owned(adjoints, inputs, cotangents)))
 
-    return tree.pack_sequence_as(structure, values), pullback
+    return unflatten(structure, values), pullback
 
 
 def value_and_grad(fn, argnums=0):
@@ -154,20 +154,18 @@ def jvp(fn, primals, tangents):
         [6.0, 3.0]
     """
     level = fresh_level()
-    pairs = [tree.flatten(tuple(a)) for a in (primals, tangents)]
+    pairs = [flatten(tuple(a)) for a in (primals, tangents)]
     if len(pairs[0]) != len(pairs[1]):
         raise ValueError(f"tangents has {len(pairs[1])} arrays, and must have {len(pairs[0])} as primals has")
     inputs = [Dual(x, v, level) for x, v in zip(*pairs, strict=True)]
-    structure = fn(*tree.pack_sequence_as(tuple(primals), inputs))
+    structure = fn(*unflatten(tuple(primals), inputs))
     outputs = []
-    for y in tree.flatten(structure):
+    for y in flatten(structure):
         if not (isinstance(y, Dual) and y.level == level):  # it does not depend on the inputs
             y = as_array(y, "output")
             y = Dual(y, np.zeros(y.shape, y.dtype), level)
         outputs.append(y)
-    return tuple(
-        tree.pack_sequence_as(structure, part) for part in zip(*((y.value, y.tangent) for y in outputs), strict=True)
-    )
+    return tuple(unflatten(structure, part) for part in zip(*((y.value, y.tangent) for y in outputs), strict=True))
 
 
 def hvp(fn, primals, tangents):
