@@ -58,7 +58,7 @@ def differentiable_fluid(shape=(50, 75), *, num_steps=20, num_sweeps=50, strip=_
     start = first_flow(k.ones(shape), k.zeros(shape))
 
     def first(m):
-        return begin(start, m, num_sweeps)
+        return begin(start, m)
 
     def later(flow, m):
         return step(flow, start, m, num_sweeps, strip)
@@ -177,5 +177,5 @@ def _box(shape):
 def _check_grid(shape):
     if len(shape) != 2:
         raise ValueError(f"shape={shape} must name rows and columns")
-    for name, size in zip(("rows", "columns"), shape, strict=True):
-        _check_count(f"{name} of shape={tuple(shape)}: {name}", size, lowest=8)
+    _check_count("rows", shape[0], lowest=8)
+    _check_count("columns", shape[1], lowest=8)
