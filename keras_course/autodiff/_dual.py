@@ -39,7 +39,7 @@ class Dual(Traced):
 
     def interpret(self, primitive, args, params):
         """Compute a primitive one level below, and its derivative along the tangents."""
-        args = tuple(arg if isinstance(arg, Traced) else np.asarray(arg) for arg in args)
+        args = tuple(arg if isinstance(arg, (Traced, float, int)) else np.asarray(arg) for arg in args)
         values = self.values(args)
         out = self.below(primitive, values, params)
         tangents = {i: arg.tangent for i, arg in enumerate(args) if isinstance(arg, Dual) and arg.level == self.level}

@@ -256,6 +256,12 @@ def _squeeze(x, axis=None):
     return reshape(x, shape=np.squeeze(plain(x), axis).shape)
 
 
+def _dot(x, y):
+    if np.ndim(y) > 2:
+        raise TypeError(f"np.dot has no rule for operands of shapes {np.shape(x)} and {np.shape(y)}: use np.matmul")
+    return x * y if 0 in (np.ndim(x), np.ndim(y)) else np.matmul(x, y)
+
+
 FUNCTIONS.update(
     {
         "getitem": getitem,
@@ -273,7 +279,8 @@ FUNCTIONS.update(
         np.roll: lambda x, shift, axis=None: roll(x, shift=shift, axis=axis),
         np.concatenate: lambda arrays, axis=0: concatenate(*arrays, axis=axis),
         np.stack: lambda arrays, axis=0: concatenate(*[np.expand_dims(a, axis) for a in arrays], axis=axis),
-        np.dot: lambda x, y: x * y if 0 in (np.ndim(x), np.ndim(y)) else x @ y,
+        np.dot: _dot,
+        np.outer: lambda x, y: reshape(x, shape=(-1, 1)) * reshape(y, shape=(1, -1)),
         np.clip: lambda x, low, high: np.minimum(np.maximum(x, low), high),
         np.shape: lambda x: x.shape,
         np.ndim: lambda x: x.ndim,
@@ -282,6 +289,9 @@ FUNCTIONS.update(
         np.ones_like: lambda x: np.ones(x.shape, x.dtype),
     }
 )
+for _function, _ours in FUNCTIONS.items():
+    if not isinstance(_ours, Primitive):
+        _ours.__qualname__ = f"np.{_function.__name__}"  # so that Python's message on a wrong argument names it
 _PIECEWISE_CONSTANT = {  # their derivative is zero wherever there is one: they answer with a plain array
     *(np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal),
     *(np.sign, np.floor, np.ceil, np.rint, np.isfinite, np.isnan),

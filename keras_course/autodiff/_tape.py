@@ -15,6 +15,7 @@ import numpy as np
 from keras_course.autodiff._traced import Traced, as_array
 
 _serials = itertools.count()
+_IMMUTABLE = (Traced, float, int)  # of anything else the graph keeps a copy, since its owner may change it
 
 
 class Var(Traced):
@@ -66,7 +67,7 @@ class Var(Traced):
 
     def interpret(self, primitive, args, params):
         """Compute a primitive one level below, and record it."""
-        operands = tuple(arg if isinstance(arg, Traced) else np.asarray(arg) for arg in args)
+        operands = tuple(arg if isinstance(arg, _IMMUTABLE) else np.array(arg) for arg in args)
         values = self.values(operands)
         out = self.below(primitive, values, params)
         wanted = tuple(i for i, arg in enumerate(operands) if isinstance(arg, Var) and arg.level == self.level)
@@ -153,14 +154,14 @@ def backward(y, inputs, cotangent=None):
 
 
 def owned(adjoints, inputs, others=()):
-    """Return the adjoints of the inputs as arrays that share no memory, so that the caller may change them."""
+    """Return the adjoints of the inputs as arrays of their types that share no memory: the caller may change them."""
     seen, found = {id(other) for other in others}, []
     for node in inputs:
         gradient = adjoints.get(node.serial)
         if gradient is None:
             gradient = np.zeros(node.shape, node.dtype)
-        if isinstance(gradient, np.ndarray) and (not gradient.flags.owndata or id(gradient) in seen):
-            gradient = gradient.copy()
+        if isinstance(gradient, np.ndarray):
+            gradient = gradient.astype(node.dtype, copy=not gradient.flags.owndata or id(gradient) in seen)
         seen.add(id(gradient))
         found.append(gradient)
     return found

@@ -70,7 +70,7 @@ def plain(x):
 
 
 class Traced:
-    """An array that takes numpy's functions through `interpret`; its `value` is an array, or traced at a lower level."""
+    """An array that takes numpy's functions through `interpret`; its `value` is an array, or traced one level below."""
 
     __slots__ = ("level", "value")
 
@@ -95,7 +95,9 @@ class Traced:
             raise TypeError(f"np.{ufunc.__name__} would change an array in place, and the recorded derivatives with it")
         if method != "__call__" or ufunc not in UFUNCS:
             raise _no_rule(f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else ""))
-        return UFUNCS[ufunc](*inputs, **kwargs)
+        if kwargs:
+            raise TypeError(f"np.{ufunc.__name__} has no rule for its derivative with {', '.join(kwargs)}=")
+        return UFUNCS[ufunc](*inputs)
 
     def __array_function__(self, function, types, args, kwargs):
         if function not in FUNCTIONS:
@@ -144,6 +146,9 @@ class Traced:
 
     def __len__(self):
         return len(plain(self))
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
 
     def __bool__(self):
         return bool(plain(self))
