@@ -84,7 +84,17 @@ def advect(field, vx, vy):
 def divergence(vx, vy):
     """Return how much more air leaves each cell than enters it, `(H, W)`, by central differences.
 
-    div v = (vx[i, j + 1] - vx[i, j - 1]) / 2 + (vy[i + 1, j] - vy[i - 1, j]) / 2
+        div v = (vx[i, j + 1] - vx[i, j - 1]) / 2 + (vy[i + 1, j] - vy[i - 1, j]) / 2
+
+    Args:
+        vx: velocity to the right, cells per time step.
+        vy: velocity down, cells per time step.
+
+    Returns:
+        The divergence, per time step.
+
+    Raises:
+        ValueError: the shapes differ.
 
     Example:
         >>> import numpy as np
@@ -227,6 +237,9 @@ def lift_and_drag(before, after):
     Returns:
         Lift and drag in cells per time step (the density is 1).
 
+    Raises:
+        ValueError: the shapes differ.
+
     Example:
         >>> import numpy as np
         >>> from keras_course.autodiff import lift_and_drag
@@ -234,7 +247,7 @@ def lift_and_drag(before, after):
         >>> [float(force) for force in lift_and_drag((one, 0 * one), (0.5 * one, 0.25 * one))]
         [0.25, 0.5]
     """
-    (vx_before, vy_before), (vx, vy) = before[:2], after[:2]
+    vx_before, vy_before, vx, vy = (k.cast(field, "float32") for field in (*before[:2], *after[:2]))
     _check_shapes(vx_before=vx_before, vy_before=vy_before, vx=vx, vy=vy)
     return k.mean(vy - vy_before), k.mean(vx_before - vx)
 
