@@ -197,3 +197,46 @@ def length_histogram(lengths: Mapping[str, Sequence[int]], *, xlabel: str = "len
     ax.set_ylabel("share")
     ax.legend(frameon=False)
     return figure
+
+
+def wind_tunnel(run):
+    """Draw a shape that is optimised in a wind tunnel: at the start, in the middle, at the end, and how it improved.
+
+    Args:
+        run: what `keras_course.autodiff.optimise_shape` returns.
+
+    Returns:
+        A Matplotlib `Figure` of four panels. Smoke is orange and blue, the obstacle black; grey is half solid.
+
+    Raises:
+        ValueError: obstacle and smoke do not have one shape `(3, H, W)`.
+
+    Example:
+        >>> from keras_course import plots
+        >>> from keras_course.autodiff import optimise_shape
+        >>> figure = plots.wind_tunnel(optimise_shape((8, 12), steps=2, num_steps=1, num_sweeps=1))
+        >>> figure.axes[3].get_xlabel()
+        'step of gradient ascent'
+    """
+    fields = [np.asarray(field, "float64") for field in (run.upper, run.lower, run.obstacle)]
+    shapes = [field.shape for field in fields]
+    if len(set(shapes)) != 1 or len(shapes[0]) != 3 or shapes[0][0] != 3:
+        raise ValueError(f"run holds smoke and obstacle of shapes {shapes}; all must have one shape (3, H, W).")
+    colours = np.array([[0.95, 0.6, 0.1], [0.2, 0.5, 0.8], [0, 0, 0]])
+    pictures = np.ones((*shapes[0], 3))  # white
+    for field, colour in zip(fields, colours, strict=True):
+        share = np.clip(field, 0, 1)[..., None]
+        pictures = (1 - share) * pictures + share * colour
+    figure, axes = _figure(8, 5.6, 2, 2)
+    for ax, picture, name, step in zip(axes, pictures, ("start", "middle", "end"), run.moments, strict=False):
+        ax.imshow(picture)
+        ax.set_title(f"{name}, step {step}: lift/drag {run.lift_over_drag[step]:.3f}", fontsize=11)
+        ax.set_xlabel("column (cells); wind to the right")
+        ax.set_ylabel("row (cells)")
+    curve = axes[3]
+    curve.plot(run.lift_over_drag, color="black")
+    curve.plot(run.moments, [run.lift_over_drag[step] for step in run.moments], "o", color="black")
+    curve.set_xlabel("step of gradient ascent")
+    curve.set_ylabel("lift / drag")
+    curve.grid(alpha=0.3)
+    return figure

@@ -1,0 +1,169 @@
+"""Checkpointing: memory for time in reverse mode.
+
+Notation: a chain of T functions, y = f_T(... f_1(x)). The sweep back needs every intermediate array, so plain reverse
+mode keeps T of them. Cut into S segments, of which only the inputs are kept, it keeps S, and T / S more while it
+computes one segment again: S + T / S arrays in all, least at S = sqrt(T), for one more evaluation of f.
+"""
+
+import dataclasses
+import itertools
+import tracemalloc
+
+import numpy as np
+
+from keras_course.autodiff._tape import graph
+from keras_course.autodiff._traced import Primitive, Traced, plain
+from keras_course.autodiff._verbs import _vjp, jvp
+
+
+class Checkpointed(Primitive):
+    """A whole function as one primitive, which forgets what happened inside and computes it again when asked."""
+
+    def vjp(self, wanted, g, out, args, params):
+        def of_wanted(*picked):
+            full = list(args)
+            for i, value in zip(wanted, picked, strict=True):
+                full[i] = value
+            return self.function(*full)
+
+        return _vjp(of_wanted, [args[i] for i in wanted])[1](g)
+
+    def jvp(self, tangents, out, args, params):
+        full = [tangents[i] if i in tangents else np.zeros(np.shape(arg)) for i, arg in enumerate(args)]
+        return jvp(self.function, args, full)[1]
+
+
+def checkpoint(fn):
+    """Return a function with the same values and derivatives, of which reverse mode keeps nothing but the arguments.
+
+    What `fn` computes in between is computed a second time when the sweep comes by.
+
+    Args:
+        fn: function of arrays that returns an array, without side effects. Everything to be differentiated must be an
+            argument: an array that is recorded outside and merely seen from inside is refused.
+
+    Returns:
+        A function of the same arguments; it may be differentiated again.
+
+    Raises:
+        ValueError: `fn` reads a recorded array that is no argument (raised at the call).
+        TypeError: `fn` returns no array (raised at the call).
+
+    References:
+        Training Deep Nets with Sublinear Memory Cost, Chen et al., 2016, https://arxiv.org/abs/1604.06174
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course import autodiff
+        >>> f = autodiff.checkpoint(lambda x: np.sin(np.exp(x)))
+        >>> round(float(autodiff.grad(f)(0.0)), 4)  # cos(1)
+        0.5403
+    """
+
+    def run(*args):
+        out = fn(*args)
+        if not isinstance(out, (Traced, np.ndarray, np.floating)):
+            raise TypeError(f"a checkpointed function must return an array, not {type(out).__name__}")
+        return out.view() if isinstance(out, np.ndarray) else out  # `fn` may return an argument as it is
+
+    return Checkpointed(f"checkpoint({getattr(fn, '__name__', 'fn')})", run)
+
+
+def checkpointed_chain(functions, segments):
+    """Return the composition of functions of one array, cut into checkpointed segments of about equal length.
+
+    Args:
+        functions: list f_1, ..., f_T, applied in this order.
+        segments: S, at least 1 and at most T. About sqrt(T) keeps the fewest arrays.
+
+    Returns:
+        A function of an array, y = f_T(... f_1(x)).
+
+    Raises:
+        ValueError: there are no functions, or S is no integer from 1 to T.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course import autodiff
+        >>> chain = autodiff.checkpointed_chain([np.sin] * 9, segments=3)
+        >>> x = autodiff.Var(1.0)
+        >>> autodiff.stored(chain(x)).arrays, autodiff.stored(autodiff.checkpointed_chain([np.sin] * 9, 9)(x)).arrays
+        (4, 10)
+    """
+    functions = list(functions)
+    if not functions:
+        raise ValueError("functions=[] must have at least one function")
+    if not isinstance(segments, int) or not 1 <= segments <= len(functions):
+        raise ValueError(
+            f"segments={segments!r} must be an integer from 1 to the number of functions, {len(functions)}"
+        )
+    bounds = [len(functions) * i // segments for i in range(segments + 1)]
+    parts = [checkpoint(compose(functions[start:end])) for start, end in itertools.pairwise(bounds)]
+    return compose(parts)
+
+
+def compose(functions):
+    """Return the function x -> f_T(... f_1(x)) of a list of functions."""
+
+    def chain(x):
+        for function in functions:
+            x = function(x)
+        return x
+
+    return chain
+
+
+@dataclasses.dataclass(frozen=True)
+class Storage:
+    """What a graph keeps: the number of its distinct arrays, and their bytes."""
+
+    arrays: int
+    bytes: int
+
+
+def stored(y):
+    """Return how many arrays the graph of a `Var` keeps for the sweep back, and how many bytes they take.
+
+    Args:
+        y: `Var`.
+
+    Returns:
+        A `Storage` with `arrays` and `bytes`; inputs, results and constants are counted, each once.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.autodiff import Var, stored
+        >>> stored(np.sin(np.exp(Var(np.zeros(100)))))
+        Storage(arrays=3, bytes=2400)
+    """
+    arrays = {}
+    for node in graph(y):
+        for value in (node.value, *node.args):
+            value = plain(value)
+            arrays[id(value)] = np.asarray(value).nbytes
+    return Storage(len(arrays), sum(arrays.values()))
+
+
+def peak_memory(call):
+    """Run a function without arguments and return the most bytes that it held at once, as Python counts them.
+
+    Args:
+        call: function without arguments; what it returns is dropped.
+
+    Returns:
+        The number of bytes above what was held before. Running it takes longer than usual.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.autodiff import peak_memory
+        >>> 8_000_000 <= peak_memory(lambda: np.zeros(1_000_000)) < 9_000_000
+        True
+    """
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        call()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
