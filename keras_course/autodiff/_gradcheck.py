@@ -21,8 +21,8 @@ def gradcheck(fn, *primals, mode="reverse", tolerance=1e-6):
         tolerance: largest relative error that is let pass.
 
     Returns:
-        The largest |J - D| of any entry, relative to the largest entry of D for the same argument (or to 1e-3 of the
-        largest |f(x)|, if all of D is smaller than that).
+        The largest `|J - D|` of any entry, relative to the largest entry of D for the same argument (or to 1e-3 of the
+        largest `|f(x)|`, if all of D is smaller than that).
 
     Raises:
         AssertionError: an error is larger than `tolerance`, or not finite; the message names the worst entry.
