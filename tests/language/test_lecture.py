@@ -154,7 +154,8 @@ def test_perplexity_metric_is_that_of_the_loss():
 
 
 def test_perplexity_does_not_count_ignored_tokens():
-    logits, y = np.random.default_rng(0).normal(size=(2, 3, 5)), np.array([[1, 0, 2], [0, 4, 3]])
+    logits = np.random.default_rng(0).normal(size=(2, 3, 5)).astype("float32")
+    y = np.array([[1, 0, 2], [0, 4, 3]], "int32")
     metric, kept = Perplexity(ignore_class=0), Perplexity()
     metric.update_state(y, logits)
     kept.update_state(y[y != 0][None], logits[y != 0][None])
