@@ -221,7 +221,8 @@ def test_record_of_a_resumed_run(short, monkeypatch, capsys):
 def test_ctrl_c_says_how_to_go_on(text, tmp_path):
     script = pathlib.Path(__file__).with_name("tiny_recipe.py").parent
     code = (
-        f"import sys; sys.path.insert(0, {str(script)!r})\n"
+        f"import signal, sys; sys.path.insert(0, {str(script)!r})\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background inherits deafness
         "from tiny_recipe import recipe; from keras_course import cli, recipes\n"
         f"recipes.RECIPES[recipes.DEFAULT] = recipe({str(text)!r}, steps=10_000)\n"
         "sys.exit(cli.main(['train', '--out', 'my run']))"
