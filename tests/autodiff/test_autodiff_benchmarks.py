@@ -47,6 +47,7 @@ def test_the_peer_computes_the_same_gradient():
         np.testing.assert_allclose(a, b, atol=1e-13)
 
 
+@needs_autograd
 def test_gradients_are_computed_as_often_as_is_said(monkeypatch):
     calls = []
     peers.gradients(lambda: lambda *work: calls.append(len(work)))()
