@@ -5,6 +5,7 @@ Notation: the learning rate rises linearly to `peak_rate` over `warmup` steps an
 """
 
 import dataclasses
+import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -98,17 +99,19 @@ class Recipe:
         name: what the run is called.
         summary: what it is for, in one line.
         topic, builder, preset, overrides: the model: `keras_course.<topic>.<builder>.from_preset(preset, **overrides)`.
-        data: name of a text in `keras_course.datasets`, or the path of a text file.
-        tokenizer: "characters", or "bpe" (then `overrides` has the `vocab_size`).
-        split: share of the text to train on; the rest is for validation.
-        batch_size: windows in a step.
+        task: "language" (next token of a text), "classification" or "regression" (target of an example).
+        data: name of a text in `keras_course.datasets`, or the path of a text file; for the other tasks name of a
+            table or of a set of images.
+        tokenizer: of a text: "characters", or "bpe" (then `overrides` has the `vocab_size`).
+        split: share of the text, or of a table's rows, to train on; the rest is for validation.
+        batch_size: windows or examples in a step.
         steps: number of steps.
         optimizer: an `AdamW` or `Muon`.
-        metric, unit: what is measured at the end.
+        metric, unit: what is measured at the end; the lower the better.
         expected: the value is expected to be at most this,
         tolerance: up to so much for one seed.
         published, source: what others report, and where; None where nobody did.
-        prompt: beginning of the text that the trained model writes.
+        prompt: beginning of the text that a trained language model writes.
         minutes: about how long it takes on two CPU cores; None where that is no place to run it.
     """
 
@@ -121,6 +124,7 @@ class Recipe:
     optimizer: AdamW | Muon
     topic: str = "language"
     builder: str = "gpt"
+    task: str = "language"
     overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     tokenizer: str = "characters"
     split: float = 0.9
@@ -132,3 +136,8 @@ class Recipe:
     source: str | None = None
     prompt: str = "\n"
     minutes: float | None = None
+
+
+def builder_of(recipe):
+    """Return the builder that a recipe names."""
+    return getattr(importlib.import_module(f"keras_course.{recipe.topic}"), recipe.builder)

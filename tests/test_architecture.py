@@ -16,7 +16,7 @@ FLOORS = {
     2: {"layers", "losses", "metrics", "portable", "_run", "_results"},
     3: {"perceptron", "autodiff", "training", "convnets", "attention"},
     4: {"fundamentals", "vision", "language", "graphs", "uncertainty", "autoencoders", "diffusion"},
-    5: {"datasets", "recipes", "_training", "plots"},
+    5: {"datasets", "recipes", "_tasks", "_training", "plots"},
     6: {"cli", "__init__"},
     7: {"__main__"},
 }
@@ -25,7 +25,9 @@ SIDEWAYS = {
     ("_registry", "_lectures"),
     ("_machine", "backend"),
     ("diffusion", "vision"),
-    ("_training", "datasets"),  # a recipe is where models and data meet
+    ("_tasks", "datasets"),  # a recipe is where models and data meet
+    ("_training", "datasets"),
+    ("recipes", "_tasks"),
     ("recipes", "_training"),
     ("recipes", "plots"),
 }
