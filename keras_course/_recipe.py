@@ -49,7 +49,7 @@ class AdamW:
 
 @dataclasses.dataclass(frozen=True)
 class Muon:
-    """Momentum with orthogonalized updates for the matrices inside blocks, Adam for all other weights.
+    """Momentum with orthogonalized updates for the matrices inside blocks, Adam for all other weights; no decay.
 
     Args:
         peak_rate, final_rate: the highest learning rate of the matrices and the one at the end.
@@ -57,8 +57,6 @@ class Muon:
         warmup: number of steps until the peak.
         betas: decay rates of Adam's two moments.
         momentum: decay rate of the momentum.
-        weight_decay: share of a matrix that is taken off per unit of learning rate and step; Adam's weights decay not.
-        rms_rate: size of an update relative to Adam's, or None for the orthogonal matrix itself.
 
     References:
         Muon: An optimizer for hidden layers in neural networks, Jordan et al., 2024,
@@ -71,8 +69,6 @@ class Muon:
     warmup: int
     betas: tuple[float, float] = (0.9, 0.99)
     momentum: float = 0.95
-    weight_decay: float = 0.0
-    rms_rate: float | None = None
 
     def build(self, model, schedule):
         """Return the Keras optimizer for a model; `schedule(peak, final)` gives the learning rate."""
@@ -85,8 +81,8 @@ class Muon:
             adam_beta_2=self.betas[1],
             adam_weight_decay=0.0,
             momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            rms_rate=self.rms_rate,
+            weight_decay=0.0,
+            rms_rate=None,  # the orthogonal matrix itself, not scaled to the size of Adam's update
             exclude_layers=["embedding", "head"],
         )
 

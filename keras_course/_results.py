@@ -95,7 +95,7 @@ def read_results(path: str | os.PathLike) -> list[dict]:
             raise ValueError("it is no list of objects")
         for row in rows:
             check_row(row)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} does not hold results: {error}") from error
     return rows
 

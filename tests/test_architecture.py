@@ -82,6 +82,7 @@ def test_models_and_datasets_do_not_know_each_other():
 def test_only_two_files_ask_which_backend_runs(path):
     text = path.read_text(encoding="utf-8")
     asks = "config.backend(" in text or "keras.backend.backend(" in text
+    asks |= FLOOR[room(path)] in (3, 4) and "backend.current(" in text
     assert not asks or path.name in ASKS_FOR_BACKEND
 
 

@@ -5,7 +5,6 @@ import pathlib
 import re
 
 from keras_course._lectures import LECTURES
-from keras_course._results import read_results, results_page
 from keras_course.language import gpt
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -41,11 +40,6 @@ def test_links_lead_somewhere():
         links = re.findall(r"\]\((?!\w+:)([^)#\s]+)", prose)
         missing = [link for link in links if not (page.parent / link).exists()]
         assert not missing, f"{page.name} links to {missing}"
-
-
-def test_results_page_is_made_of_the_recorded_results():
-    stale = "docs/results.md is stale: write results_page(read_results('docs/results.json')) into it"
-    assert read(DOCS / "results.md") == results_page(read_results(DOCS / "results.json")), stale
 
 
 def test_notation_covers_the_arguments_of_builders():
