@@ -1,12 +1,13 @@
 """One door for all data. What comes out is a str or NumPy arrays, the same on every backend.
 
 Text: `text`, `split_text`, and `token_windows`, `validation_windows` to train language models on it.
-Tables: `digits`, `diabetes`, `breast_cancer`, `iris`. Points: `two_moons`, `blobs`, `spiral`.
+Tables: `digits`, `diabetes`, `breast_cancer`, `iris`. Points: `two_moons`, `blobs`, `spiral`,
+`gaussian_classes`.
 `list_datasets` returns the table of all sets. Whatever has to be downloaded has an offline twin there.
 """
 
 from keras_course.datasets._dataset import Dataset
-from keras_course.datasets._generators import GENERATORS, blobs, spiral, two_moons
+from keras_course.datasets._generators import GENERATORS, blobs, gaussian_classes, spiral, two_moons
 from keras_course.datasets._tables import TABLES, Table, breast_cancer, diabetes, digits, iris
 from keras_course.datasets._text import TEXTS, split_text, text
 
@@ -18,6 +19,7 @@ __all__ = [
     "breast_cancer",
     "diabetes",
     "digits",
+    "gaussian_classes",
     "iris",
     "list_datasets",
     "spiral",
