@@ -217,6 +217,23 @@ def test_gaussian_classes_have_the_moments_that_are_given():
     assert sorted(set(datasets.gaussian_classes(5, means=[[0, 0], [1, 1], [2, 2]])[1])) == [0, 1, 2]
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"means": [[0.0, float("nan")], [1.0, 0.0]]},
+        {"means": [0.0, 1.0]},
+        {"covariances": [1.0, 1.0]},
+        {"covariances": [[1.0, 2.0], [2.0, 1.0]]},
+        {"covariances": [[1.0, 0.5], [0.0, 1.0]]},
+        {"covariances": [[[1.0, 0.0], [0.0, 1.0]]] * 3},
+    ],
+)
+def test_gaussian_classes_that_there_are_not(bad):
+    (name,) = bad
+    with pytest.raises(ValueError, match=f"^{name}"):
+        datasets.gaussian_classes(5, **bad)
+
+
 @pytest.mark.parametrize("draw", [datasets.two_moons, datasets.blobs, datasets.spiral, datasets.gaussian_classes])
 def test_generators_are_functions_of_their_seed(draw):
     assert same(draw(seed=5), draw(seed=5))
@@ -234,11 +251,6 @@ def test_generators_are_functions_of_their_seed(draw):
         (datasets.blobs, {"num_points": 2}),
         (datasets.blobs, {"spread": -1}),
         (datasets.gaussian_classes, {"points_per_class": 0}),
-        (datasets.gaussian_classes, {"means": [[0.0, float("nan")], [1.0, 0.0]]}),
-        (datasets.gaussian_classes, {"means": [0.0, 1.0]}),
-        (datasets.gaussian_classes, {"covariances": [1.0, 1.0]}),
-        (datasets.gaussian_classes, {"covariances": [[1.0, 2.0], [2.0, 1.0]]}),
-        (datasets.gaussian_classes, {"covariances": [[1.0, 0.5], [0.0, 1.0]]}),
         (datasets.spiral, {"points_per_class": 1}),
         (datasets.spiral, {"num_classes": 0}),
         (datasets.spiral, {"noise": float("nan")}),

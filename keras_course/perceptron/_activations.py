@@ -92,11 +92,13 @@ def _elu_derivative(z, scale=1.0, alpha=1.0):
 
 
 def _silu_derivative(z):
+    z = ops.convert_to_tensor(z)
     s = ops.sigmoid(z)
     return s * (1 + z * (1 - s))
 
 
 def _gelu_derivative(z):
+    z = ops.convert_to_tensor(z)
     density = ops.exp(-0.5 * ops.square(z)) / math.sqrt(2 * math.pi)
     return 0.5 * (1 + ops.erf(z / math.sqrt(2))) + z * density
 

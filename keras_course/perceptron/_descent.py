@@ -40,7 +40,8 @@ def gradient_descent(loss, start, *, learning_rate, num_steps=100):
     gamma < 2 / c; beyond, it overshoots by more each time, and nothing stops it here, as one should see that once.
 
     Args:
-        loss: function of theta that returns a scalar, written with `keras.ops`; it is compiled.
+        loss: function of theta that returns a scalar, written with `keras.ops`; it is compiled. Data that it reads
+            should be tensors, as PyTorch does not add an array to one.
         start: the first theta.
         learning_rate: gamma, above 0.
         num_steps: number T of steps.

@@ -24,7 +24,7 @@ Y = (X @ [1.0, -2.0, 0.5] + 0.1 * RNG.normal(size=24)).astype("float32")
 
 
 def mean_square(w, x, y):
-    return ops.mean((ops.matmul(x, w) - y) ** 2)
+    return ops.mean(ops.square(ops.subtract(ops.matmul(x, w), y)))
 
 
 def gradient_by_hand(w, x, y):
@@ -55,7 +55,7 @@ def test_equal_to_numpy_and_to_keras_sgd():
 
 def test_parameters_may_be_nested():
     start = {"w": np.zeros((3, 1), "float32"), "b": [0.0]}
-    loss = lambda p: ops.mean((ops.matmul(X, p["w"])[:, 0] + p["b"][0] - Y) ** 2)  # noqa: E731
+    loss = lambda p: mean_square(p["w"][:, 0], X, ops.subtract(Y, p["b"][0]))  # noqa: E731
     path = gradient_descent(loss, start, learning_rate=0.2, num_steps=200)
     expected = np.linalg.lstsq(np.column_stack([X, np.ones(24)]), Y, rcond=None)[0]
     assert path.points["w"].shape == (201, 3, 1)

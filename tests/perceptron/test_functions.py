@@ -1,4 +1,6 @@
-"""Universal approximation, vanishing gradients and space stretching: bounds, closed forms, and the backend's numbers."""
+"""Universal approximation, vanishing gradients and space stretching: bounds, closed forms, the backend's numbers."""
+
+import itertools
 
 import keras
 import numpy as np
@@ -65,7 +67,7 @@ def test_greedy_frames(kind):
     assert [len(frame.knots) for frame in frames] == list(range(1, 13))
     assert (np.diff(errors) <= 1e-12).all()
     assert errors[-1] < 0.1 * errors[0]
-    for before, after in zip(frames, frames[1:], strict=False):
+    for before, after in itertools.pairwise(frames):
         np.testing.assert_array_equal(before.knots, after.knots[:-1])  # grown, not rebuilt
     middle = (x[1:] + x[:-1]) / 2  # away from the knots, where rounding decides on which side of a step one is
     model = frames[-1].model().predict(middle[:, None], verbose=0)[:, 0]
