@@ -17,6 +17,7 @@ from keras_course.perceptron._descent import (
 from keras_course.perceptron._discriminant import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from keras_course.perceptron._heads import GaussianNegativeLogLikelihood, Head, output_head
 from keras_course.perceptron._logistic import LogisticRegressionFit, fit_logistic_regression, logistic_regression
+from keras_course.perceptron._mark_one import MarkOne
 from keras_course.perceptron._mlp import mlp
 from keras_course.perceptron._stretching import stretch_by_network, stretch_by_sigmoid, stretch_linearly
 from keras_course.perceptron._unit import PerceptronFit, novikoff_bound, rosenblatt, threshold_unit
@@ -29,6 +30,7 @@ __all__ = [
     "Head",
     "LinearDiscriminantAnalysis",
     "LogisticRegressionFit",
+    "MarkOne",
     "Path",
     "PerceptronFit",
     "QuadraticDiscriminantAnalysis",
