@@ -17,7 +17,9 @@ class MarkOne:
 
         a_j(image) = 1[sum of +-1 times the cells that unit j is wired to >= 1],  response = 1[w . a + b >= 0]
 
-    Each association unit sees some cells with weight +1 and as many with weight -1.
+    Each association unit sees some cells with weight +1 and as many with weight -1. With enough of them the response
+    unit can tell apart what no unit on the cells can, such as upright from lying bars. It does not carry over to places
+    where it saw none: to the machine a shifted image is another image.
 
     Args:
         num_association_units: number A.
