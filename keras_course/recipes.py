@@ -93,6 +93,10 @@ _TABLE = (
         optimizer=AdamW(peak_rate=1e-2, final_rate=1e-4, warmup=200),
         metric="test error",
         unit="%",
+        expected=0.6,
+        tolerance=0.6,
+        published=1.22,
+        source="scikit-learn's MLPClassifier with the same hidden layers on the same data, mean of its seeds 0 to 4",
         minutes=0.1,
     ),
     Recipe(
@@ -109,6 +113,10 @@ _TABLE = (
         optimizer=AdamW(peak_rate=1e-3, final_rate=1e-5, warmup=200),
         metric="test error",
         unit="%",
+        expected=3.1,
+        tolerance=0.3,
+        published=3.6,
+        source="scikit-learn's MLPClassifier with the same hidden layers on the same data, mean of its seeds 0 to 4",
         minutes=0.2,
     ),
     Recipe(
@@ -126,6 +134,10 @@ _TABLE = (
         optimizer=AdamW(peak_rate=3e-3, final_rate=3e-5, warmup=25, weight_decay=3.0),
         metric="test RMSE",
         unit="points",
+        expected=55.0,
+        tolerance=1.0,
+        published=57.2,
+        source="scikit-learn's RidgeCV on the same data",
         minutes=0.1,
     ),
 )
