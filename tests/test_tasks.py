@@ -53,6 +53,11 @@ def test_report_and_generate(run, capsys):
     assert "has no tokenizer" in capsys.readouterr().err
 
 
+def test_epoch_lines_have_the_unit_of_the_loss(capsys):
+    recipes.train(SHORT["digits_mlp"], steps=2, verbose=2)
+    assert capsys.readouterr().out.splitlines()[-1].split(", ")[1].endswith("nats/example")
+
+
 def test_resumed_run_ends_like_one_that_was_not_interrupted(run, tmp_path):
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
