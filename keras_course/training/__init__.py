@@ -6,8 +6,17 @@ backend.require()
 
 from keras_course.training._adaptive import AdaGrad, Adam, AdamW, Lion, RMSProp
 from keras_course.training._descent import GD, SGD, Momentum, Nesterov
+from keras_course.training._line_search import LineSearch, backtracking, lbfgs, wolfe_line_search
 from keras_course.training._minimize import Descent, anisotropic, beale, minimize
 from keras_course.training._muon import Muon, orthogonalize
+from keras_course.training._range_test import RangeTest, learning_rate_range_test
+from keras_course.training._schedules import (
+    CosineSchedule,
+    ExponentialSchedule,
+    InverseTimeSchedule,
+    RestartSchedule,
+    StepSchedule,
+)
 
 __all__ = [
     "GD",
@@ -15,14 +24,25 @@ __all__ = [
     "AdaGrad",
     "Adam",
     "AdamW",
+    "CosineSchedule",
     "Descent",
+    "ExponentialSchedule",
+    "InverseTimeSchedule",
+    "LineSearch",
     "Lion",
     "Momentum",
     "Muon",
     "Nesterov",
     "RMSProp",
+    "RangeTest",
+    "RestartSchedule",
+    "StepSchedule",
     "anisotropic",
+    "backtracking",
     "beale",
+    "lbfgs",
+    "learning_rate_range_test",
     "minimize",
     "orthogonalize",
+    "wolfe_line_search",
 ]
