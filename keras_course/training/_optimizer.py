@@ -56,12 +56,16 @@ class Optimizer:
         """
         t, slots = state
         parts, gradients = pairs(floats(w), floats(g))
-        rate = self.learning_rate(t) if callable(self.learning_rate) else self.learning_rate
+        rate = self.rate(t)
         done = []
         for part, gradient, slot in zip(parts, gradients, slots, strict=True):
             gamma, now = (ops.convert_to_tensor(a, dtype=part.dtype) for a in (rate, t + 1))
             done.append(self.update(part, gradient, slot, gamma, now))
         return tree.pack_sequence_as(w, [part for part, _ in done]), (t + 1, [slot for _, slot in done])
+
+    def rate(self, t):
+        """Return the learning rate gamma of the next step, after t steps."""
+        return self.learning_rate(t) if callable(self.learning_rate) else self.learning_rate
 
     def slots(self, w):
         """Return the tuple of what is remembered about the array w, as it is before the first step."""
