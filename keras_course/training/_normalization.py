@@ -18,6 +18,7 @@ from typing import Any
 from keras import ops
 
 from keras_course._check import whole_number
+from keras_course.training._optimizer import floats
 
 KINDS = ("batch", "layer", "group", "instance", "rms")
 
@@ -55,6 +56,8 @@ def normalize(kind, x, gamma=1.0, beta=0.0, *, groups=1, epsilon=1e-5):
         >>> np.array(normalize("layer", x)).round(2).tolist()
         [[-1.0, 1.0], [-1.0, 1.0]]
     """
+    x = floats(x)
+    gamma, beta = _like(x, gamma, beta)
     z, _, _ = _standard(kind, x, groups, epsilon)
     return ops.reshape(z, ops.shape(x)) * gamma + beta
 
@@ -83,6 +86,8 @@ def normalize_backward(kind, x, gamma, dy, *, groups=1, epsilon=1e-5):
     Raises:
         ValueError: as in `normalize`; or x and dy differ in shape.
     """
+    x = floats(x)
+    gamma, dy = _like(x, gamma, dy)
     if tuple(x.shape) != tuple(dy.shape):
         raise ValueError(f"x has shape {tuple(x.shape)}, but dy has shape {tuple(dy.shape)}")
     z, scale, axes = _standard(kind, x, groups, epsilon)
@@ -130,14 +135,24 @@ class RunningStatistics:
 
     def update(self, x):
         """Return the statistics after another batch x `(B, ..., C)`."""
-        axes = tuple(range(len(x.shape) - 1))
-        mix = lambda old, new: self.momentum * old + (1 - self.momentum) * new  # noqa: E731
-        mean, variance = mix(self.mean, ops.mean(x, axis=axes)), mix(self.variance, ops.var(x, axis=axes))
-        return dataclasses.replace(self, mean=mean, variance=variance)
+        x = floats(x)
+        axes, share = tuple(range(len(x.shape) - 1)), self.momentum
+        mean, variance = _like(x, self.mean, self.variance)
+        return dataclasses.replace(
+            self,
+            mean=share * mean + (1 - share) * ops.mean(x, axis=axes),
+            variance=share * variance + (1 - share) * ops.var(x, axis=axes),
+        )
 
     def normalize(self, x, gamma=1.0, beta=0.0, *, epsilon=1e-5):
         """Return gamma (x - mu) / sqrt(v + epsilon) + beta, as in inference."""
-        return gamma * (x - self.mean) / ops.sqrt(ops.add(self.variance, epsilon)) + beta
+        x = floats(x)
+        mean, variance, gamma, beta = _like(x, self.mean, self.variance, gamma, beta)
+        return gamma * (x - mean) / ops.sqrt(variance + epsilon) + beta
+
+
+def _like(x, *arrays):
+    return [ops.convert_to_tensor(a, dtype=x.dtype) for a in arrays]
 
 
 def _standard(kind, x, groups, epsilon):

@@ -92,12 +92,14 @@ def floats(structure):
     return tree.map_structure(convert, structure)
 
 
-def pairs(w, g):
-    """Return the lists of the arrays of weights and gradients, after a look at whether they belong together."""
+def pairs(w, g, names=("w", "g")):
+    """Return the lists of the arrays of two structures, after a look at whether they belong together."""
     weights, gradients = tree.flatten(w), tree.flatten(g)
+    first, second = names
     if len(weights) != len(gradients):
-        raise ValueError(f"w holds {len(weights)} arrays, and g {len(gradients)}: each weight needs its gradient")
+        raise ValueError(f"{first} holds {len(weights)} arrays, but {second} holds {len(gradients)}")
     for i, (a, b) in enumerate(zip(weights, gradients, strict=True)):
         if tuple(a.shape) != tuple(b.shape):
-            raise ValueError(f"array {i} of w has shape {tuple(a.shape)}, but that of g has shape {tuple(b.shape)}")
+            shapes = f"shape {tuple(a.shape)}, but that of {second} has shape {tuple(b.shape)}"
+            raise ValueError(f"array {i} of {first} has {shapes}")
     return weights, gradients

@@ -146,7 +146,7 @@ def average_weights(average, w, momentum=0.99):
     """
     if not 0 <= momentum < 1:
         raise ValueError(f"momentum={momentum!r} must be in [0, 1)")
-    old, new = pairs(floats(average), floats(w))
+    old, new = pairs(floats(average), floats(w), ("average", "w"))
     mixed = [momentum * a + (1 - momentum) * b for a, b in zip(old, new, strict=True)]
     return tree.pack_sequence_as(average, mixed)
 

@@ -55,7 +55,7 @@ def keras_ones(optimizer, num_steps=100, start=START, of=gradient):
     return [k.convert_to_numpy(v) for v in variables]
 
 
-def close(a, b, tolerance=1e-6):
+def assert_close(a, b, tolerance=1e-6):
     for left, right in zip(a, b, strict=True):
         np.testing.assert_allclose(left, right, rtol=tolerance, atol=tolerance)
 
@@ -88,14 +88,14 @@ def test_equals_keras_after_100_steps(name):
     start = [w.astype("float32") if muon else w for w in START]
     w = ours(mine, start=start)
     assert all(np.abs(after - before).max() > 0.1 for after, before in zip(w, start, strict=True))
-    close(w, keras_ones(make(), start=start), 2e-5 if muon else 1e-6)
+    assert_close(w, keras_ones(make(), start=start), 2e-5 if muon else 1e-6)
 
 
 @pytest.mark.parametrize("pair", [(Momentum, {}), (Nesterov, {"nesterov": True})])
 def test_schedules_of_keras_are_taken(pair):
     make, arguments = pair
     decay = theirs.schedules.ExponentialDecay(RATE, 10, 0.5)
-    close(ours(make(decay, **MOMENTUM)), keras_ones(theirs.SGD(decay, **MOMENTUM, **arguments)))
+    assert_close(ours(make(decay, **MOMENTUM)), keras_ones(theirs.SGD(decay, **MOMENTUM, **arguments)))
 
 
 # Where definitions differ ------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def test_epsilon_of_rmsprop_is_outside_of_the_root():
 
 
 def test_weight_decay_of_keras_adam_is_decoupled():
-    close(ours(AdamW(RATE, **BETAS, weight_decay=0.5)), keras_ones(theirs.Adam(RATE, **BETAS, weight_decay=0.5)))
+    assert_close(ours(AdamW(RATE, **BETAS, weight_decay=0.5)), keras_ones(theirs.Adam(RATE, **BETAS, weight_decay=0.5)))
 
 
 def test_nesterov_is_the_gradient_looked_ahead():
@@ -147,7 +147,7 @@ def test_nesterov_is_the_gradient_looked_ahead():
         g = [k.convert_to_numpy(part) for part in gradient(ahead)]
         u = [0.9 * b - 0.05 * c for b, c in zip(u, g, strict=True)]
         w = [a + b for a, b in zip(w, u, strict=True)]
-    close(ours(Nesterov(0.05), 20), [a + 0.9 * b for a, b in zip(w, u, strict=True)], 1e-5)
+    assert_close(ours(Nesterov(0.05), 20), [a + 0.9 * b for a, b in zip(w, u, strict=True)], 1e-5)
     assert np.abs(ours(Nesterov(0.05), 20)[0] - ours(Momentum(0.05), 20)[0]).max() > 1e-2
 
 
@@ -247,7 +247,7 @@ def test_weights_and_gradients_of_different_shapes():
     state = optimizer.init(START)
     with pytest.raises(ValueError, match=r"array 1 of w has shape \(4,\), but that of g has shape \(3, 4\)"):
         optimizer.step(START, [START[0], START[0]], state)
-    with pytest.raises(ValueError, match="w holds 2 arrays, and g 1"):
+    with pytest.raises(ValueError, match="w holds 2 arrays, but g holds 1"):
         optimizer.step(START, START[:1], state)
 
 

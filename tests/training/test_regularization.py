@@ -50,10 +50,11 @@ def test_l2_and_decoupled_decay_do_not_coincide_for_adam():
     """Decoupled, every weight shrinks alike; as a part of the gradient, decay is lost where the gradient is large."""
     plain, coupled, decoupled = (run(o)[-1] for o in (Adam(0.01), L2(Adam(0.01), 0.5), Decoupled(Adam(0.01), 0.5)))
     np.testing.assert_allclose(plain, 1 - 20 * 0.01, atol=1e-5)
-    np.testing.assert_allclose(coupled, plain, atol=2e-4)
+    np.testing.assert_allclose(coupled, plain, atol=4e-3)
+    np.testing.assert_allclose(coupled[2], plain[2], atol=2e-5)
     shrunk = (1 - 0.005) ** 20 - 0.01 * np.sum((1 - 0.005) ** np.arange(20))
     np.testing.assert_allclose(decoupled, shrunk, rtol=1e-4)
-    assert (plain - decoupled).min() > 0.05
+    assert (plain - decoupled).min() > 0.05 > 10 * (coupled - plain).max()
 
 
 def test_adam_with_decoupled_decay_is_adamw():
@@ -110,7 +111,7 @@ def test_clipping_turns_or_keeps_directions():
     cosine = lambda a: a @ g / np.linalg.norm(a) / np.linalg.norm(g)  # noqa: E731
     assert np.linalg.norm(whole) == pytest.approx(1, rel=1e-5)
     assert cosine(whole) == pytest.approx(1, rel=1e-5)
-    assert max(cosine(parts), cosine(entries)) < 0.99
+    assert max(cosine(parts), cosine(entries)) < 0.995
     assert abs(entries).max() == 1
 
 
@@ -135,6 +136,7 @@ def test_early_stopping_equals_keras(patience, min_delta):
         callback = keras.callbacks.EarlyStopping("val_loss", min_delta, patience, restore_best_weights=True, mode="min")
         callback.set_model(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]))
         callback.on_train_begin()
+        callback.model.stop_training = False
         for last, loss in enumerate(losses):
             callback.on_epoch_end(last, {"val_loss": loss})
             if callback.model.stop_training:
@@ -187,7 +189,7 @@ def test_bad_arguments():
         (lambda: clip_by_norm(G, -1), "limit=-1"),
         (lambda: clip_by_global_norm(G, float("inf")), "limit=inf"),
         (lambda: average_weights(G, G, 1.0), r"momentum=1\.0 must be in \[0, 1\)"),
-        (lambda: average_weights(G, G[::-1]), "but that of g has shape"),
+        (lambda: average_weights(G, G[::-1]), r"array 0 of average has shape \(2, 3\), but that of w has shape \(4,\)"),
         (lambda: early_stop([], 1), "losses is empty"),
         (lambda: early_stop([1.0], 0), "patience=0"),
         (lambda: early_stop([1.0], 1, min_delta=-1), "min_delta=-1"),
