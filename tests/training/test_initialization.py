@@ -59,6 +59,11 @@ def test_orthogonal(shape):
     np.testing.assert_allclose(np.linalg.svd(keras_one, compute_uv=False), 2.0, rtol=1e-4)
 
 
+def test_every_orthogonal_matrix_is_equally_likely():
+    corners = [orthogonal((5, 5), seed=seed)[0, 0] for seed in range(400)]
+    assert abs(np.mean(corners)) < 4 / np.sqrt(5 * 400)  # an entry has mean 0 and variance 1 / 5
+
+
 # Theory ------------------------------------------------------------------------------------------------------------
 
 

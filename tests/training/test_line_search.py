@@ -9,6 +9,7 @@ from keras import ops as k
 from keras_course import autodiff, ops
 from keras_course.portable import portable_init
 from keras_course.training import anisotropic, backtracking, beale, lbfgs, learning_rate_range_test, wolfe_line_search
+from keras_course.training._line_search import _inverse_hessian_times
 
 
 def tape(function):
@@ -97,6 +98,21 @@ def test_lbfgs_with_a_long_memory_is_newtons_method_on_a_quadratic():
     assert len(lbfgs(lambda w: (w @ w, 2 * w), np.ones(3), 50)[0]) <= 4
 
 
+def test_two_loops_are_the_product_with_the_matrix_of_bfgs():
+    rng = np.random.default_rng(0)
+    root, g = rng.normal(size=(5, 5)), rng.normal(size=5)
+    steps = [rng.normal(size=5) for _ in range(3)]
+    pairs = [(s, (root @ root.T + np.eye(5)) @ s) for s in steps]
+    s, y = pairs[-1]
+    inverse = np.eye(5) * (s @ y) / (y @ y)
+    for s, y in pairs:
+        left = np.eye(5) - np.outer(s, y) / (s @ y)
+        inverse = left @ inverse @ left.T + np.outer(s, s) / (s @ y)
+    np.testing.assert_allclose(inverse @ y, s, rtol=1e-10)
+    found = _inverse_hessian_times(g, [(s, y, 1 / (s @ y)) for s, y in pairs])
+    np.testing.assert_allclose(found, inverse @ g, rtol=1e-10)
+
+
 def test_bad_line_searches():
     both, w = tape(beale), np.array([0.7, 1.4])
     up = np.asarray(both(w)[1])
@@ -158,6 +174,14 @@ def test_range_test_stops_where_gradient_descent_does():
     assert 0.5 < found.rates[-1] < 20
     assert 0.01 < found.suggestion < 1
     np.testing.assert_allclose(found.losses[0], np.mean((model.predict(x, verbose=0) - y) ** 2), rtol=0.3)
+
+
+def test_losses_of_a_range_test_are_those_of_the_batches():
+    model, x, y = linear_model("sgd")
+    found = learning_rate_range_test(model, x, y, lowest=1e-9, highest=1e-8, num_steps=6, batch_size=8, explosion=1e9)
+    squares, rng = (model.predict(x, verbose=0) - y) ** 2, np.random.default_rng(0)
+    expected = [squares[rng.integers(256, size=8)].mean() for _ in range(6)]
+    np.testing.assert_allclose(found.losses, expected, rtol=1e-4)
 
 
 def test_bad_range_tests():
