@@ -86,7 +86,6 @@ def learning_rate_range_test(
         for rate in rates:
             rows = rng.integers(len(tree.flatten(x)[0]), size=batch_size)
             optimizer.learning_rate = float(rate)
-            model.reset_metrics()  # the loss that Keras reports is a mean since then
             batch = [tree.map_structure(lambda a, rows=rows: np.asarray(a)[rows], part) for part in (x, y)]
             loss = model.train_on_batch(*batch) if y is not None else model.train_on_batch(batch[0])
             losses.append(float(np.ravel(loss)[0]))
