@@ -5,6 +5,7 @@ Notation: the learning rate rises linearly to `peak_rate` over `warmup` steps an
 """
 
 import dataclasses
+import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,7 +49,7 @@ class AdamW:
 
 @dataclasses.dataclass(frozen=True)
 class Muon:
-    """Momentum with orthogonalized updates for the matrices inside blocks, Adam for all other weights.
+    """Momentum with orthogonalized updates for the matrices inside blocks, Adam for all other weights; no decay.
 
     Args:
         peak_rate, final_rate: the highest learning rate of the matrices and the one at the end.
@@ -56,8 +57,6 @@ class Muon:
         warmup: number of steps until the peak.
         betas: decay rates of Adam's two moments.
         momentum: decay rate of the momentum.
-        weight_decay: share of a matrix that is taken off per unit of learning rate and step; Adam's weights decay not.
-        rms_rate: size of an update relative to Adam's, or None for the orthogonal matrix itself.
 
     References:
         Muon: An optimizer for hidden layers in neural networks, Jordan et al., 2024,
@@ -70,8 +69,6 @@ class Muon:
     warmup: int
     betas: tuple[float, float] = (0.9, 0.99)
     momentum: float = 0.95
-    weight_decay: float = 0.0
-    rms_rate: float | None = None
 
     def build(self, model, schedule):
         """Return the Keras optimizer for a model; `schedule(peak, final)` gives the learning rate."""
@@ -84,8 +81,8 @@ class Muon:
             adam_beta_2=self.betas[1],
             adam_weight_decay=0.0,
             momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            rms_rate=self.rms_rate,
+            weight_decay=0.0,
+            rms_rate=None,  # the orthogonal matrix itself, not scaled to the size of Adam's update
             exclude_layers=["embedding", "head"],
         )
 
@@ -98,17 +95,19 @@ class Recipe:
         name: what the run is called.
         summary: what it is for, in one line.
         topic, builder, preset, overrides: the model: `keras_course.<topic>.<builder>.from_preset(preset, **overrides)`.
-        data: name of a text in `keras_course.datasets`, or the path of a text file.
-        tokenizer: "characters", or "bpe" (then `overrides` has the `vocab_size`).
-        split: share of the text to train on; the rest is for validation.
-        batch_size: windows in a step.
+        task: "language" (next token of a text), "classification" or "regression" (target of an example).
+        data: name of a text in `keras_course.datasets`, or the path of a text file; for the other tasks name of a
+            table or of a set of images.
+        tokenizer: of a text: "characters", or "bpe" (then `overrides` has the `vocab_size`).
+        split: share of the text, or of a table's rows, to train on; the rest is for validation.
+        batch_size: windows or examples in a step.
         steps: number of steps.
         optimizer: an `AdamW` or `Muon`.
-        metric, unit: what is measured at the end.
+        metric, unit: what is measured at the end; the lower the better.
         expected: the value is expected to be at most this,
         tolerance: up to so much for one seed.
         published, source: what others report, and where; None where nobody did.
-        prompt: beginning of the text that the trained model writes.
+        prompt: beginning of the text that a trained language model writes.
         minutes: about how long it takes on two CPU cores; None where that is no place to run it.
     """
 
@@ -121,6 +120,7 @@ class Recipe:
     optimizer: AdamW | Muon
     topic: str = "language"
     builder: str = "gpt"
+    task: str = "language"
     overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     tokenizer: str = "characters"
     split: float = 0.9
@@ -132,3 +132,8 @@ class Recipe:
     source: str | None = None
     prompt: str = "\n"
     minutes: float | None = None
+
+
+def builder_of(recipe):
+    """Return the builder that a recipe names."""
+    return getattr(importlib.import_module(f"keras_course.{recipe.topic}"), recipe.builder)

@@ -16,7 +16,7 @@ from keras_course._files import atomic_write_all
 _COMMON = ("backend", "value", "machine", "versions", "commit", "date")
 _KEYS = {
     "recipe": (
-        *("recipe", "seed", "metric", "expected", "tolerance", "published", "source", "data", "characters"),
+        *("recipe", "seed", "metric", "expected", "tolerance", "published", "source", "data", "size"),
         *("steps", "parameters", "device", "minutes"),
     ),
     "speed": ("benchmark", "unit", "peer", "peer_value", "ratio", "rounds"),
@@ -95,7 +95,7 @@ def read_results(path: str | os.PathLike) -> list[dict]:
             raise ValueError("it is no list of objects")
         for row in rows:
             check_row(row)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} does not hold results: {error}") from error
     return rows
 
@@ -128,7 +128,7 @@ def _recipe_section(name, rows):
     rows = _latest(rows, "backend", "seed")
     last = rows[-1]
     lines = [f"## `{name}`\n", f"{last['metric'].capitalize()}; {last['parameters']:,} parameters, {last['steps']:,}"]
-    lines[-1] += f" steps on `{last['data']}` ({last['characters']:,} characters)."
+    lines[-1] += f" steps on `{last['data']}` ({last['size']})."
     if last["expected"] is not None:
         lines.append(f"Expected: at most {last['expected']} (up to {last['tolerance']} more for one seed).")
     if last["published"] is not None:

@@ -72,7 +72,7 @@ def read_facts(folder) -> dict:
         facts = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(facts, dict) or not {"recipe", "backend", "seed", "complete"} <= set(facts):
             raise ValueError("it lacks recipe, backend, seed or complete")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter after thousands of brackets
         raise ValueError(f"{path} does not describe a run: {error}") from error
     return facts
 

@@ -1,12 +1,10 @@
-"""What `recipes.train` is made of: data and model of a recipe, its optimizer, and the state that outlives a crash.
+"""What `recipes.train` is made of: the model of a recipe, its schedule, and the state that outlives a crash.
 
-Notation: a run makes S = `steps` steps of B = `batch_size` windows of T tokens, in E epochs. An epoch is the stretch
+Notation: a run makes S = `steps` steps of B = `batch_size` windows or examples, in E epochs. An epoch is the stretch
 between two validations, not a pass over the data.
 """
 
-import dataclasses
-import hashlib
-import importlib
+import inspect
 import io
 import json
 import math
@@ -21,66 +19,31 @@ import numpy as np
 
 from keras_course import _run
 from keras_course._files import atomic_write
-from keras_course.datasets import TEXTS, split_text, text, token_windows, validation_windows
-from keras_course.language import BPETokenizer, CharTokenizer, generate
+from keras_course._recipe import builder_of
+from keras_course.datasets import list_datasets
 from keras_course.ops import keep_working_memory
 from keras_course.portable import portable_init
 
 
-@dataclasses.dataclass(frozen=True)
-class Corpus:
-    """The data of a recipe, in the form in which a model takes them."""
-
-    name: str
-    sha256: str
-    text: str
-    tokenizer: object
-    train: np.ndarray
-    validation: np.ndarray
-    context_length: int
-
-
 def full_name(data):
-    """Return the name of a text as it is, and the path of a file in full: it has to last until the run is resumed."""
-    known = str(data) in {row.name for row in TEXTS}
+    """Return the name of a data set as it is, and the path of a file in full: it must last until the run is resumed."""
+    known = str(data) in {row.name for row in list_datasets()}
     return str(pathlib.Path(data).resolve()) if not known and os.path.isfile(data) else str(data)
 
 
-def read_corpus(recipe, data):
-    """Read, tokenize and split the text `data` of a recipe, and check that it is long enough."""
-    content = text(data)
-    tokenizer = _tokenizer(recipe, content)
-    arguments = {**_builder(recipe).presets[recipe.preset], **recipe.overrides}
-    context_length = arguments["context_length"]
-    parts = [tokenizer.encode(part) for part in split_text(content, recipe.split)]
-    for part, tokens in zip(("training", "validation"), parts, strict=True):
-        if len(tokens) <= context_length:
-            raise ValueError(
-                f"data={data!r} is too short: its {part} part has {len(tokens)} tokens, and the model needs at least "
-                f"{context_length + 1}, one more than its context_length={context_length}."
-            )
-    sha256 = hashlib.sha256(content.encode("utf-8")).hexdigest()
-    return Corpus(data, sha256, content, tokenizer, *parts, context_length)
-
-
-def _tokenizer(recipe, content):
-    if recipe.tokenizer == "characters":
-        return CharTokenizer.train(content)
-    return BPETokenizer.train(split_text(content, recipe.split)[0], recipe.overrides["vocab_size"])
-
-
-def _builder(recipe):
-    return getattr(importlib.import_module(f"keras_course.{recipe.topic}"), recipe.builder)
-
-
-def build_model(recipe, corpus, steps, seed):
+def build_model(recipe, task, steps, seed):
     """Return the compiled model of a recipe, with weights that are the same on every backend."""
     keep_working_memory()
-    arguments = {**recipe.overrides, "vocab_size": corpus.tokenizer.vocab_size, "seed": seed}
-    model = portable_init(_builder(recipe).from_preset(recipe.preset, **arguments), seed)
+    build = builder_of(recipe)
+    names = list(inspect.signature(build).parameters)
+    arguments = recipe.overrides | dict(zip(names, task.arguments, strict=False))
+    if "seed" in names:
+        arguments["seed"] = seed
+    model = portable_init(build.from_preset(recipe.preset, **arguments), seed)
     model.compile(
         optimizer=recipe.optimizer.build(model, _schedule_of(recipe, steps)),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        loss=task.loss,
+        metrics=list(task.metrics),
     )
     model.optimizer.build(model.trainable_variables)  # its state has to be there before one is restored
     return model
@@ -121,41 +84,27 @@ def plan(steps):
     return min(epochs, cap_epochs or epochs), min(steps // epochs, cap_steps or steps)
 
 
-def fit(model, corpus, recorder, recipe, facts, callbacks, verbose):
+def fit(model, task, recorder, recipe, facts, callbacks, verbose):
     """Train from where `recorder` stands to the last epoch, with a validation after each."""
     if recorder.epoch >= facts["epochs"]:  # interrupted between the last epoch and the end
         return
     if verbose == "auto":
         verbose = 1 if sys.stdout.isatty() else 2
-    lines = [EpochLines(recorder, facts["steps"], recipe.unit)] if verbose == 2 else []
-    windows = token_windows(
-        corpus.train,
-        corpus.context_length,
-        recipe.batch_size,
-        steps_per_epoch=facts["steps_per_epoch"],
-        seed=facts["seed"],
-        start_epoch=recorder.epoch,
-    )
+    lines = [EpochLines(recorder, facts["steps"], task.loss_unit)] if verbose == 2 else []
+    batches = task.batches(recipe, facts, recorder.epoch)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Limiting (epochs|steps_per_epoch) to")  # whoever set the cap knows it
         model.fit(
-            windows,
-            steps_per_epoch=windows.steps_per_epoch,
+            batches,
+            steps_per_epoch=batches.steps_per_epoch,
             initial_epoch=recorder.epoch,
             epochs=facts["epochs"],
             shuffle=False,
-            validation_data=validation_windows(corpus.validation, corpus.context_length),
+            validation_data=task.validation,
             validation_batch_size=64,
             callbacks=[recorder, *callbacks, *lines],
             verbose=1 if verbose == 1 else 0,
         )
-
-
-def sample(model, corpus, prompt, seed, length=300):
-    """Return a text that the model writes; it begins with `prompt`, or with the corpus's first character."""
-    prompt = prompt if set(prompt) <= set(corpus.text) else corpus.text[0]
-    tokens = generate(model, corpus.tokenizer.encode(prompt), length, temperature=0.8, seed=seed)
-    return corpus.tokenizer.decode(tokens)
 
 
 class Recorder(keras.callbacks.Callback):

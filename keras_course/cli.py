@@ -128,7 +128,7 @@ def _add_train(commands):
         help=f"one of {', '.join(recipes.RECIPES)}; default: {recipes.DEFAULT}",
     )
     _add_backend_option(parser)
-    parser.add_argument("--data", metavar="D", help="name of a text, or path of a text file; default: the recipe's")
+    parser.add_argument("--data", metavar="D", help="name of a data set, or path of a text file; default: the recipe's")
     parser.add_argument("--steps", metavar="N", type=int, help="number of training steps; default: the recipe's")
     parser.add_argument("--seed", metavar="S", type=int, help="fixes weights, data order and dropout; default: 0")
     parser.add_argument("--out", metavar="DIR", help="folder to write into; default: a new one below runs/")
@@ -210,6 +210,8 @@ def _report(run):
         lines.append(f"expected: at most {facts['expected']} (up to {facts['tolerance']} more for one seed): {reached}")
     if facts["published"] is not None:
         lines.append(f"published: {facts['published']} ({facts['source']})")
+    if run.sample is None:
+        return "\n".join([*lines, "", f"Everything is in {run.folder}."])
     lines += ["", "It writes:", "", run.sample, "", f"Everything is in {run.folder}. To let it write more:"]
     lines.append(f"  keras-course generate {shlex.quote(str(run.folder))} --prompt {shlex.quote(recipe.prompt)}")
     return "\n".join(lines)
@@ -236,6 +238,8 @@ def _add_generate(commands):
 def _generate(options):
     _select(options.backend)
     model, tokenizer = recipes.load_run(options.model)
+    if tokenizer is None:
+        raise ValueError(f"MODEL={options.model!r} has no tokenizer beside it, so it cannot write a text.")
     from keras_course.language import generate
 
     if not options.prompt:

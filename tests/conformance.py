@@ -95,6 +95,16 @@ def check_built_at_birth(build):
     assert not model.compiled, "the model is compiled: that is the user's choice"
 
 
+def check_no_twins(build):
+    """Layers that share an initializer with a seed start as twins; only a constant may come twice."""
+    seen = set()
+    for weight in build.from_preset("tiny").trainable_weights:
+        value = _array(weight)
+        assert value.tobytes() not in seen, f"{weight.path} starts with the numbers of another weight"
+        if np.ptp(value) > 0:
+            seen.add(value.tobytes())
+
+
 def check_batches(build):
     model = portable_init(build.from_preset("tiny"))
     x = inputs_of(model, 4)
@@ -202,6 +212,7 @@ def _refuses(call, name):
 
 CHECKS = (
     check_built_at_birth,
+    check_no_twins,
     check_batches,
     check_gradients,
     check_fit_moves_every_weight,

@@ -1,17 +1,18 @@
 """Run as a script on one backend, write what the others are compared with.
 
-`python reference.py FOLDER` saves, for the preset "tiny" of every builder, the model (`<name>.keras`) and its input,
-outputs and parameter gradients (`<name>.npz`); and, in `training.npz`, the losses of 50 steps of a small GPT.
+`python reference.py FOLDER` saves, for each of `variants.builders()`, the model of the preset "tiny" (`<name>.keras`)
+and its input, outputs and parameter gradients (`<name>.npz`); and, in `training.npz`, the losses of 50 steps of a
+small GPT.
 """
 
 import sys
 
 import keras
 import numpy as np
+import variants
 from conformance import inputs_of, loss_of, outputs_of
 from keras import ops
 
-import keras_course
 from keras_course import ops as course_ops
 from keras_course.language import gpt
 from keras_course.portable import portable_init
@@ -37,11 +38,11 @@ def train():
 
 
 def main(folder):
-    for row in keras_course.list_builders():
-        model = portable_init(row.build.from_preset("tiny"), seed=3)
-        model.save(f"{folder}/{row.name}.keras")
+    for name, build in variants.builders().items():
+        model = portable_init(build.from_preset("tiny"), seed=3)
+        model.save(f"{folder}/{name}.keras")
         x = inputs_of(model)
-        np.savez(f"{folder}/{row.name}.npz", x=x, **measure(model, x))
+        np.savez(f"{folder}/{name}.npz", x=x, **measure(model, x))
     np.savez(f"{folder}/training.npz", **train())
 
 

@@ -9,13 +9,13 @@ import keras
 import numpy as np
 import pytest
 import reference
+import variants
 
-import keras_course
 from keras_course import backend
 
 TESTS = pathlib.Path(__file__).parent
 OTHERS = [name for name in backend.available() if name != keras.config.backend()]
-BUILDERS = [row.name for row in keras_course.list_builders()]
+BUILDERS = variants.builders()
 
 
 def run_python(code, **environment):

@@ -180,7 +180,7 @@ def test_truncated_and_foreign_models(trained, tmp_path, capsys):
     assert "not a language model" in fails(capsys, "generate", path, "--prompt", "a")
     shutil.copy(trained / "model.keras", path)
     (tmp_path / "tokenizer.json").unlink()
-    assert "holds no tokenizer" in fails(capsys, "generate", path, "--prompt", "a")
+    assert "has no tokenizer" in fails(capsys, "generate", path, "--prompt", "a")
 
 
 def test_model_that_would_run_code_is_refused(trained, tmp_path, capsys):

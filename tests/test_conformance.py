@@ -7,12 +7,13 @@ import keras
 import numpy as np
 import pytest
 import toys
+import variants
 from keras import ops
 
 import keras_course
 
 META = keras.config.backend() == "torch"  # whose device "meta" has shapes but no numbers
-BUILDERS = {row.name: row.build for row in keras_course.list_builders()}
+BUILDERS = variants.builders()
 
 
 @pytest.mark.parametrize("check_one", conformance.CHECKS, ids=lambda check: check.__name__)
@@ -23,10 +24,10 @@ def test_builder(name, check_one):
 
 def published():
     """Yield (builder, preset) wherever a count is published; the huge ones only where weights can cost no memory."""
-    for name, build in BUILDERS.items():
-        for preset, arguments in build.presets.items():
+    for row in keras_course.list_builders():
+        for preset, arguments in row.build.presets.items():
             if arguments.get("parameters", np.inf) < 20_000_000 or (META and "parameters" in arguments):
-                yield name, preset
+                yield row.name, preset
 
 
 @pytest.mark.parametrize(("name", "preset"), list(published()))
@@ -118,6 +119,12 @@ def with_layer(make):
     return fault
 
 
+def fault_twins(num_features, *, hidden_dim=4):
+    normal = keras.initializers.RandomNormal(seed=0)
+    layers = [keras.layers.Dense(hidden_dim, kernel_initializer=normal) for _ in range(3)]
+    return keras.Sequential([keras.Input((num_features,)), *layers])
+
+
 def fault_accepts_anything(num_features, *, hidden_dim=4):
     return toys.toy_network(max(1, num_features), hidden_dim=max(1, hidden_dim))
 
@@ -137,6 +144,7 @@ def fault_loses_its_loss(num_features, *, hidden_dim=2):
 
 FAULTS = {  # the fault, the check that must find it, and what it must say
     "compiled at birth": (fault_born_compiled, conformance.check_built_at_birth, "is compiled"),
+    "twins": (fault_twins, conformance.check_no_twins, "of another weight"),
     "mixes the batch": (with_layer(BatchMean), conformance.check_batches, "depends on the others"),
     "infinite gradient": (with_layer(Root), conformance.check_gradients, "is not finite"),
     "a dead weight": (

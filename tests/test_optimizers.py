@@ -4,13 +4,14 @@ import keras
 import numpy as np
 from tiny_recipe import recipe
 
-from keras_course._training import build_model, read_corpus
+from keras_course._tasks import LanguageTask
+from keras_course._training import build_model
 from keras_course.recipes import AdamW, Muon
 
 
 def built(text, optimizer, steps=100):
     row = recipe(text, optimizer=optimizer, steps=steps)
-    return build_model(row, read_corpus(row, text), steps, 0)
+    return build_model(row, LanguageTask(row, text), steps, 0)
 
 
 def moved(model, gradients):

@@ -174,9 +174,10 @@ def test_resume_refuses_a_broken_folder(text, interrupted, tmp_path):
         checkpoint.write_bytes(bad)
         with pytest.raises(ValueError, match=r"checkpoint.npz is no checkpoint of this run"):
             recipes.train(recipe(text), resume=interrupted, verbose=0)
-    (interrupted / "run.json").write_text("{}")
-    with pytest.raises(ValueError, match="does not describe a run"):
-        recipes.train(recipe(text), resume=interrupted)
+    for bad in ("{}", "[" * 100_000):
+        (interrupted / "run.json").write_text(bad)
+        with pytest.raises(ValueError, match="does not describe a run"):
+            recipes.train(recipe(text), resume=interrupted)
     with pytest.raises(FileNotFoundError, match=r"absent.*holds no run"):
         recipes.train(recipe(text), resume=tmp_path / "absent")
 

@@ -23,7 +23,7 @@ def recipe_row(**changes):
     row = {
         **{"kind": "recipe", "recipe": "some", "seed": 0, "metric": "validation loss in nats", "value": 1.5},
         **{"expected": 1.6, "tolerance": 0.1, "published": 1.4, "source": "a paper", "data": "python_docs"},
-        **{"characters": 1000, "steps": 20, "parameters": 12345, "device": "cpu:0", "minutes": 2.0},
+        **{"size": "1,000 characters", "steps": 20, "parameters": 12345, "device": "cpu:0", "minutes": 2.0},
     }
     return row | COMMON | changes
 

@@ -1,25 +1,36 @@
 """One door for all data. What comes out is a str or NumPy arrays, the same on every backend.
 
 Text: `text`, `split_text`, and `token_windows`, `validation_windows` to train language models on it.
-Tables: `digits`, `diabetes`, `breast_cancer`, `iris`. Points: `two_moons`, `blobs`, `spiral`.
+Images: `mnist_10k`, `digit_images`. `example_batches` deals out examples in an order that is the same on every backend.
+Tables: `digits`, `diabetes`, `breast_cancer`, `iris`. Points: `two_moons`, `blobs`, `spiral`,
+`gaussian_classes`.
 `list_datasets` returns the table of all sets. Whatever has to be downloaded has an offline twin there.
 """
 
+import importlib
+
 from keras_course.datasets._dataset import Dataset
-from keras_course.datasets._generators import GENERATORS, blobs, spiral, two_moons
+from keras_course.datasets._generators import GENERATORS, blobs, gaussian_classes, spiral, two_moons
+from keras_course.datasets._images import IMAGES, Images, digit_images, mnist_10k
 from keras_course.datasets._tables import TABLES, Table, breast_cancer, diabetes, digits, iris
 from keras_course.datasets._text import TEXTS, split_text, text
 
 __all__ = [
     "Dataset",
+    "ExampleBatches",
+    "Images",
     "Table",
     "TokenWindows",
     "blobs",
     "breast_cancer",
     "diabetes",
+    "digit_images",
     "digits",
+    "example_batches",
+    "gaussian_classes",
     "iris",
     "list_datasets",
+    "mnist_10k",
     "spiral",
     "split_text",
     "text",
@@ -28,11 +39,17 @@ __all__ = [
     "validation_windows",
 ]
 
-_NEEDS_KERAS = ("TokenWindows", "token_windows", "validation_windows")
+_NEEDS_KERAS = {
+    "ExampleBatches": "_batches",
+    "example_batches": "_batches",
+    "TokenWindows": "_windows",
+    "token_windows": "_windows",
+    "validation_windows": "_windows",
+}
 
 
 def list_datasets() -> tuple[Dataset, ...]:
-    """Return one row for each data set: texts, then tables, then generators.
+    """Return one row for each data set: texts, then images, tables and generators.
 
     Returns:
         Named tuples; `Dataset._fields` are the column names.
@@ -42,15 +59,13 @@ def list_datasets() -> tuple[Dataset, ...]:
         >>> [row.name for row in datasets.list_datasets() if row.kind == "table"]
         ['digits', 'diabetes', 'breast_cancer', 'iris']
     """
-    return TEXTS + TABLES + GENERATORS
+    return TEXTS + IMAGES + TABLES + GENERATORS
 
 
 def __getattr__(name):
     # Keras takes seconds to import, and whoever only wants a text or an array need not wait for it.
     if name in _NEEDS_KERAS:
-        from keras_course.datasets import _windows
-
-        return getattr(_windows, name)
+        return getattr(importlib.import_module(f"keras_course.datasets.{_NEEDS_KERAS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -6,13 +6,16 @@ Each family file (`_text.py`, `_tables.py`, `_generators.py`) keeps the rows of 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+FOLDER = "KERAS_COURSE_DATA"  # environment variable: the folder in which downloaded sets lie as files
+
 
 class Dataset(NamedTuple):
     """One data set.
 
     Args:
         name: what the loading function is called, or what `text` is asked for.
-        kind: "text" (loads to a str), "table" (to a `Table`) or "generator" (to arrays x, y).
+        kind: "text" (loads to a str), "images" (to two `Images`), "table" (to a `Table`) or "generator" (to arrays
+            x, y).
         size: how much there is, in words.
         licence: under which terms it may be used.
         origin: who made it, or where it comes from.

@@ -16,9 +16,7 @@ import pathlib
 import re
 
 from keras_course.datasets import _tfds
-from keras_course.datasets._dataset import Dataset
-
-FOLDER = "KERAS_COURSE_DATA"
+from keras_course.datasets._dataset import FOLDER, Dataset
 
 
 def text(name: str = "python_docs", *, data_dir: str | os.PathLike | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Reading texts through TensorFlow Datasets (TFDS), without waiting for minutes where there is no network.
+"""Reading texts and images through TensorFlow Datasets (TFDS), without waiting for minutes where there is no network.
 
 TFDS looks, in this order, for a set that it prepared earlier, for a file that was put into
 `<TFDS_DATA_DIR>/downloads/manual/`, for one in its download cache, and then downloads. Offline it repeats the
@@ -49,6 +49,30 @@ def read_text(row, check):
     parts = [split for split in ("train", "validation", "test") if split in builder.info.splits]
     examples = (next(iter(builder.as_dataset(split=split))) for split in parts)
     return "".join(example["text"].numpy().decode("utf-8") for example in examples)
+
+
+def read_images(name, split, url):
+    """Return (x, y) of one split of an image set from TFDS, uint8 (N, H, W, C) and int32 (N,).
+
+    Raises:
+        Unavailable: it is not there and cannot be downloaded.
+    """
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.download.util import DownloadError
+
+    root = pathlib.Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
+    builder = tfds.builder(name, data_dir=root)
+    try:
+        if not builder.is_prepared():
+            if reason := _unreachable(url):
+                raise Unavailable(f"{url} cannot be reached ({reason})", [str(builder.data_path)])
+            builder.download_and_prepare()
+    except (OSError, DownloadError) as error:
+        raise Unavailable(f"TFDS failed with {type(error).__name__}: {error}", [str(builder.data_path)]) from error
+    _hide_gpus()
+    whole = builder.as_dataset(split=split, batch_size=-1, as_supervised=True)
+    x, y = tfds.as_numpy(whole)
+    return x, y.astype("int32")
 
 
 def _prepare(builder, row, root, check):

@@ -56,11 +56,12 @@ def render(steps: Iterable[Step]) -> str:
 
 
 def agent_loop(
-    model: Callable[[str], str],
+    model,
     tools: Iterable[Callable] | Mapping[str, Callable],
     max_steps: int = 8,
     *,
     task: str,
+    tokenizer=None,
     memory: Sequence[Step] = (),
     max_errors: int = 3,
     max_characters: int = 2000,
@@ -74,10 +75,11 @@ def agent_loop(
     holds up the loop.
 
     Args:
-        model: from the transcript to a reply. `language_model_reply` makes one of a GPT and its tokenizer.
+        model: a function from the transcript to a reply, or a GPT, which then needs its `tokenizer`.
         tools: functions (see `tool`), or a mapping of names to functions.
         max_steps: how often the model is asked at most.
         task: the user's message.
+        tokenizer: of a GPT, with `encode` and `decode`; `language_model_reply` has more to choose from.
         memory: steps of an earlier transcript, put before the task.
         max_errors: how many refused or failed calls are allowed; with one more the loop ends.
         max_characters: the longest call; longer results of a tool are cut.
@@ -105,7 +107,10 @@ def agent_loop(
         Step(role='observation', content='42')
         Step(role='assistant', content='It is 42.')
     """
-    _check(model, task, max_steps=(max_steps, 1), max_errors=(max_errors, 0), max_characters=(max_characters, 1))
+    _check(
+        model, tokenizer, task, max_steps=(max_steps, 1), max_errors=(max_errors, 0), max_characters=(max_characters, 1)
+    )
+    model = model if tokenizer is None else language_model_reply(model, tokenizer)
     table = tool_table(tools)
     remembered = [step for step in memory if step.role != "system"]  # the tools are described anew
     steps = [Step("system", _instructions(table)), *remembered, Step("user", task)]
@@ -190,11 +195,11 @@ def language_model_reply(
     return reply
 
 
-def _check(model, task, **numbers) -> None:
-    if not callable(model) or hasattr(model, "trainable_weights"):
+def _check(model, tokenizer, task, **numbers) -> None:
+    if not callable(model) or hasattr(model, "trainable_weights") != (tokenizer is not None):
         raise ValueError(
-            f"model={model!r:.80} must be a function from a transcript to a reply; "
-            "language_model_reply(model, tokenizer) makes one of a Keras model."
+            f"model={model!r:.80} with tokenizer={tokenizer!r:.80} must be a function from a transcript to a reply, "
+            "or a GPT together with its tokenizer."
         )
     if not isinstance(task, str) or not task.strip():
         raise ValueError(f"task={task!r} must be a text that is not empty.")

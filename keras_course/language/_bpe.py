@@ -192,7 +192,7 @@ class BPETokenizer:
         vocab_path, merges_path = pathlib.Path(folder) / VOCAB_FILE, pathlib.Path(folder) / MERGES_FILE
         try:
             vocab = json.loads(vocab_path.read_text(encoding="utf-8"))
-        except ValueError as error:  # JSONDecodeError and UnicodeDecodeError
+        except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
             raise ValueError(f"{vocab_path} is not JSON in UTF-8: {error}") from error
         try:
             lines = merges_path.read_text(encoding="utf-8").removesuffix("\n").split("\n")

@@ -133,7 +133,7 @@ class CharTokenizer:
             if set(content) != {"characters"}:
                 raise ValueError(f'beside "format" it must have "characters" and nothing else; got {sorted(content)}')
             return cls.from_config(content)
-        except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors too
+        except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors too
             raise ValueError(f"{path} does not describe a character tokenizer: {error}") from error
 
     def _unknown(self, text: str, positions: np.ndarray) -> str:

@@ -8,7 +8,7 @@ import keras
 
 from keras_course._check import whole_number
 from keras_course._registry import builder
-from keras_course.layers import CausalSelfAttention, Dense, PositionEmbedding, TransformerBlock
+from keras_course.layers import CausalSelfAttention, Dense, PositionEmbedding, TransformerBlock, sibling
 from keras_course.layers._activations import get_activation
 from keras_course.layers._transformer import normalization
 
@@ -125,12 +125,15 @@ def gpt(
     residual = keras.initializers.RandomNormal(stddev=0.02 / (2 * max(num_layers, 1)) ** 0.5, seed=seed)
 
     tokens = keras.Input((None,), dtype="int32", name="tokens")
-    embedding = (keras.layers.ReversibleEmbedding if tie_embeddings else keras.layers.Embedding)(
-        vocab_size, hidden_dim or vocab_size, embeddings_initializer=small, name="token_embedding"
-    )
+    table = {"embeddings_initializer": sibling(small, 0), "name": "token_embedding"}
+    if tie_embeddings:  # without its `reverse_dtype` it would give float32 logits under a policy of bfloat16
+        compute_dtype = keras.config.dtype_policy().compute_dtype
+        embedding = keras.layers.ReversibleEmbedding(vocab_size, hidden_dim, reverse_dtype=compute_dtype, **table)
+    else:
+        embedding = keras.layers.Embedding(vocab_size, hidden_dim or vocab_size, **table)
     h = embedding(tokens)  # (B, T, C)
     if positions == "learned":
-        h = PositionEmbedding(context_length, initializer=small, name="position_embedding")(h)
+        h = PositionEmbedding(context_length, initializer=sibling(small, 1), name="position_embedding")(h)
     if dropout:
         h = keras.layers.Dropout(dropout, seed=seed, name="dropout")(h)
     for i in range(num_layers):
@@ -140,7 +143,7 @@ def gpt(
             "rotary": positions == "rotary",
             "dropout": dropout,
             "seed": seed + 3 * i + 1,
-            "kernel_initializer": small,
+            "kernel_initializer": sibling(small, i + 3),
             "name": f"block_{i}",
         }
         if block == "head":
@@ -152,7 +155,7 @@ def gpt(
             activation=activation,
             use_bias=use_bias,
             norm=norm,
-            residual_initializer=residual,
+            residual_initializer=sibling(residual, i + 3),
             **attention,
         )(h)
     if num_layers and block == "transformer":
@@ -160,7 +163,7 @@ def gpt(
     if tie_embeddings:
         h = embedding(h, reverse=True)
     elif hidden_dim is not None:
-        h = Dense(vocab_size, use_bias=head_bias, kernel_initializer=small, name="head")(h)  # (B, T, V)
+        h = Dense(vocab_size, use_bias=head_bias, kernel_initializer=sibling(small, 2), name="head")(h)  # (B, T, V)
     return keras.Model(tokens, h, name=name)
 
 

@@ -8,6 +8,7 @@ from keras_course.layers._activations import gelu, gelu_tanh, relu_squared
 from keras_course.layers._attention import CausalSelfAttention
 from keras_course.layers._dense import Dense
 from keras_course.layers._embeddings import PositionEmbedding, rotate
+from keras_course.layers._initializers import sibling
 from keras_course.layers._transformer import TransformerBlock
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "gelu_tanh",
     "relu_squared",
     "rotate",
+    "sibling",
 ]

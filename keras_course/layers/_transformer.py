@@ -5,6 +5,7 @@ import keras
 from keras_course.layers._activations import get_activation
 from keras_course.layers._attention import CausalSelfAttention
 from keras_course.layers._dense import Dense
+from keras_course.layers._initializers import sibling
 
 
 def normalization(kind, *, use_bias, epsilon, dtype=None, name=None):
@@ -97,15 +98,17 @@ class TransformerBlock(keras.layers.Layer):
             rotary=c["rotary"],
             dropout=c["dropout"],
             seed=c["seed"],
-            kernel_initializer=self.kernel_initializer,
-            projection_initializer=self.residual_initializer,
+            kernel_initializer=sibling(self.kernel_initializer, 0),
+            projection_initializer=sibling(self.residual_initializer, 1),
             dtype=policy,
             name="attention",
         )
         self.mlp_norm = normalization(c["norm"], name="mlp_norm", **norm)
         dense = {"use_bias": c["use_bias"], "dtype": policy}
-        self.mlp_in = Dense(c["mlp_dim"], kernel_initializer=self.kernel_initializer, name="mlp_in", **dense)
-        self.mlp_out = Dense(width, kernel_initializer=self.residual_initializer, name="mlp_out", **dense)
+        self.mlp_in = Dense(
+            c["mlp_dim"], kernel_initializer=sibling(self.kernel_initializer, 2), name="mlp_in", **dense
+        )
+        self.mlp_out = Dense(width, kernel_initializer=sibling(self.residual_initializer, 3), name="mlp_out", **dense)
         for layer in (self.attention_norm, self.attention, self.mlp_norm, self.mlp_in):
             layer.build(input_shape)
         self.mlp_out.build((*input_shape[:-1], c["mlp_dim"]))

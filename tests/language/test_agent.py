@@ -10,6 +10,7 @@ from keras_course.language import (
     CharTokenizer,
     ScriptedModel,
     Step,
+    Transcript,
     agent_loop,
     calculator,
     gpt,
@@ -124,7 +125,7 @@ def nested(rows: list[list]):
         ({"max_steps": 2.0}, "max_steps=2.0"),
         ({"max_errors": -1}, "max_errors=-1"),
         ({"max_characters": 0}, "max_characters=0"),
-        ({"model": "gpt"}, "model='gpt' must be a function"),
+        ({"model": "gpt"}, "model='gpt' with tokenizer=None must be a function"),
         ({"model": lambda transcript: 3}, "model must return a string, not int"),
         ({"model": ScriptedModel([])}, "ScriptedModel has 0 replies"),
         ({"tools": []}, "tools is empty"),
@@ -175,5 +176,10 @@ def test_a_gpt_is_a_model_of_the_loop():
     assert runs[0] == runs[1]
     assert runs[0].steps[2].role == "assistant"
     assert len(runs[0].steps[2].content) <= 12
-    with pytest.raises(ValueError, match=r"language_model_reply\(model, tokenizer\) makes one"):
-        agent_loop(model, [echo], task="Hello?")
+    plain = agent_loop(model, [echo], 1, task="Hello?", tokenizer=tokenizer)
+    assert plain.steps[2].content == language_model_reply(model, tokenizer)(
+        f"{Transcript(plain.steps[:2], None, 0, '')}\nAssistant:"
+    )
+    for one, other in ((model, None), (ScriptedModel(["Yes."]), tokenizer)):
+        with pytest.raises(ValueError, match="or a GPT together with its tokenizer"):
+            agent_loop(one, [echo], task="Hello?", tokenizer=other)

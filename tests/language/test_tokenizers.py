@@ -199,6 +199,7 @@ def test_bad_arguments(make, message):
     ("file", "change", "message"),
     [
         ("vocab.json", lambda text: text[:-5], "vocab.json is not JSON"),
+        ("vocab.json", lambda text: "[" * 100_000, "vocab.json is not JSON"),
         ("vocab.json", lambda text: "[1]", "vocab.json must map tokens"),
         ("vocab.json", lambda text: text.replace(": 260", ": 1"), "vocab.json has 262 tokens.*0 to 261"),
         ("vocab.json", lambda text: text.replace('"!"', '"!?"'), "vocab.json lacks 1 of the 256 bytes.*'!'"),
@@ -224,7 +225,7 @@ def test_broken_bpe_files(tmp_path, file, change, message):
 
 @pytest.mark.parametrize(
     "content",
-    ["{", "[]", '{"format": "x"}', '{"format": "keras_course.CharTokenizer", "characters": 3}', "\xff"],
+    ["{", "[]", "[" * 100_000, '{"format": "x"}', '{"format": "keras_course.CharTokenizer", "characters": 3}', "\xff"],
 )
 def test_broken_character_file(tmp_path, content):
     (tmp_path / "tokenizer.json").write_text(content, encoding="latin1")

@@ -1,0 +1,74 @@
+"""Batches of labelled examples, each a pure function of its number.
+
+Notation: N examples, batch size B. One pass over the data makes floor(N / B) batches of B different examples; the rest
+waits for the next pass, which has another order.
+"""
+
+import keras
+import numpy as np
+
+from keras_course._check import whole_number
+
+
+class ExampleBatches(keras.utils.PyDataset):
+    """Endless stream of batches; see `example_batches`, which checks the arguments.
+
+    Like `TokenWindows` it has no length, so that Keras neither shuffles nor starts anew at each epoch.
+    """
+
+    def __init__(self, x, y, batch_size, *, steps_per_epoch, seed=0, start_epoch=0):
+        super().__init__()
+        self.x, self.y, self.batch_size = x, y, batch_size
+        self.steps_per_epoch, self.seed, self.start_epoch = steps_per_epoch, seed, start_epoch
+        self._order = (None, None)  # the pass that it belongs to, and the order of the examples in it
+
+    @property
+    def num_batches(self):
+        return None
+
+    def __getitem__(self, index):
+        index += self.start_epoch * self.steps_per_epoch
+        turn, place = divmod(index, len(self.x) // self.batch_size)
+        if self._order[0] != turn:
+            self._order = turn, np.random.default_rng((self.seed, turn)).permutation(len(self.x))
+        rows = self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
+        return self.x[rows], self.y[rows]
+
+
+def example_batches(
+    x: np.ndarray, y: np.ndarray, batch_size: int, *, steps_per_epoch: int, seed: int = 0, start_epoch: int = 0
+) -> ExampleBatches:
+    """Return the training data of a model of examples: batches in an order that is new in each pass.
+
+    Examples x (N, ...), y (N, ...) to batches (B, ...). Batch k is a pure function of (seed, k): every backend sees the
+    same ones, and a run that starts again at epoch e with `start_epoch=e` sees those that the interrupted one would
+    have seen. An epoch is what `steps_per_epoch` says, be it more or less than one pass.
+
+    Args:
+        x, y: N examples and their targets.
+        batch_size: B, at most N.
+        steps_per_epoch: number of batches that make an epoch.
+        seed: of the orders.
+        start_epoch: number of the epoch that the first batch belongs to.
+
+    Returns:
+        A `keras.utils.PyDataset`; give `fit` its `steps_per_epoch` and `shuffle=False`.
+
+    Raises:
+        ValueError: x and y differ in length, or a number is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course import datasets
+        >>> batches = datasets.example_batches(np.arange(10), np.arange(10), 3, steps_per_epoch=3)
+        >>> x, y = batches[0]
+        >>> x.shape, len(np.unique(np.concatenate([batches[k][0] for k in range(3)])))
+        ((3,), 9)
+    """
+    if len(x) != len(y):
+        raise ValueError(f"x has {len(x)} examples and y has {len(y)}; they must be as many.")
+    whole_number(1, batch_size=batch_size, steps_per_epoch=steps_per_epoch)
+    whole_number(0, seed=seed, start_epoch=start_epoch)
+    if batch_size > len(x):
+        raise ValueError(f"batch_size={batch_size} must be at most {len(x)}, the number of examples.")
+    return ExampleBatches(x, y, batch_size, steps_per_epoch=steps_per_epoch, seed=seed, start_epoch=start_epoch)

@@ -1,0 +1,32 @@
+"""One initializer for many weights.
+
+An initializer with a seed is a function of it: asked twice for the same shape, it gives the same numbers twice, so two
+layers that share one start as twins.
+"""
+
+import keras
+import numpy as np
+
+
+def sibling(initializer, k):
+    """Return the `k`-th initializer of the same law, with a seed of its own.
+
+    Args:
+        initializer: a Keras initializer or the name of one.
+        k: non-negative integer.
+
+    Example:
+        >>> import keras
+        >>> from keras_course.layers import sibling
+        >>> normal = keras.initializers.RandomNormal(seed=0)
+        >>> bool(keras.ops.all(sibling(normal, 0)((2, 3)) == sibling(normal, 1)((2, 3))))
+        False
+    """
+    initializer = keras.initializers.get(initializer)
+    config = initializer.get_config() if isinstance(initializer, keras.initializers.Initializer) else {}
+    if "seed" not in config:  # zeros, ones, a table
+        return initializer
+    seed = config["seed"]
+    if isinstance(seed, int):
+        config["seed"] = int(np.random.SeedSequence((seed, k)).generate_state(1)[0] >> 1)
+    return type(initializer).from_config(config)
