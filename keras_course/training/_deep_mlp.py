@@ -1,12 +1,13 @@
 """A stack of dense layers to try initializers and normalizations on.
 
-Notation: x (B, C) features, K = `num_classes`, H = `hidden_dim`, L = `num_layers`; a_l = W_l h_{l-1} + b_l.
+Notation: x (B, D) features, K = `num_classes`, C = `hidden_dim`, L = `num_layers`; a_l = W_l h_{l-1} + b_l.
 """
 
 import keras
 
 from keras_course._check import whole_number
 from keras_course._registry import builder
+from keras_course.layers import sibling
 
 INITIALIZERS = {
     "zeros": lambda seed: keras.initializers.Zeros(),
@@ -37,14 +38,14 @@ def deep_mlp(
     hidden_dim=32,
     num_layers=3,
     activation="relu",
-    initializer="he",
+    kernel_initializer="he",
     norm=None,
     seed=0,
     name="deep_mlp",
 ):
     """Build a multi-layer perceptron of equal layers, with any initializer and any normalization.
 
-    Takes x `(B, C)`, gives logits `(B, K)`:
+    Takes x `(B, D)`, gives logits `(B, K)`:
 
         h_0 = x,  h_l = phi(norm(W_l h_{l-1} + b_l)) for l = 1..L,  logits = W h_L + b
 
@@ -52,15 +53,15 @@ def deep_mlp(
     `probe_gradients` show the pre-activations as well.
 
     Args:
-        num_features: number C of features.
+        num_features: number D of features.
         num_classes: number K of outputs.
-        hidden_dim: width H of each hidden layer.
+        hidden_dim: width C of each hidden layer.
         num_layers: number L of hidden layers.
         activation: phi, a Keras name.
-        initializer: of all kernels: "zeros", "uniform" (from -1 to 1), "small_normal" (sd 0.01), "normal" (sd 1),
-            "lecun", "glorot", "he" (all normal, see `variance_of`), "orthogonal" (with gain sqrt(2)), or a Keras
-            initializer.
-        norm: "batch", "layer", "group" (in eight groups, or as few as divide H), "rms" or None. Batch normalization
+        kernel_initializer: law of all kernels: "zeros", "uniform" (from -1 to 1), "small_normal" (sd 0.01), "normal"
+            (sd 1), "lecun", "glorot", "he" (all normal, see `variance_of`), "orthogonal" (with gain sqrt(2)), or a
+            Keras initializer.
+        norm: "batch", "layer", "group" (in eight groups, or as few as divide C), "rms" or None. Batch normalization
             stands in for the bias of its layer, which it would take out again.
         seed: integer seed of the weights, of layer l from `seed` + l.
         name: name of the model.
@@ -69,7 +70,7 @@ def deep_mlp(
         An uncompiled `keras.Model`.
 
     Raises:
-        ValueError: a size below 1, or an unknown initializer or norm.
+        ValueError: a size below 1, or an unknown `kernel_initializer` or `norm`.
 
     References:
         Delving Deep into Rectifiers, He et al., 2015, https://arxiv.org/abs/1502.01852;
@@ -85,22 +86,22 @@ def deep_mlp(
         raise ValueError(f"norm={norm!r} must be one of {NORMS}")
     x = inputs = keras.Input((num_features,), name="features")
     for i in range(1, num_layers + 1):
-        kernel = _initializer(initializer, seed + i)
+        kernel = _initializer(kernel_initializer, seed + i)
         use_bias = norm != "batch"
         x = keras.layers.Dense(hidden_dim, kernel_initializer=kernel, use_bias=use_bias, name=f"dense_{i}")(x)
         if norm is not None:
             x = _norm(norm, hidden_dim, name=f"norm_{i}")(x)
         x = keras.layers.Activation(activation, name=f"activation_{i}")(x)
-    kernel = _initializer(initializer, seed + num_layers + 1)
+    kernel = _initializer(kernel_initializer, seed + num_layers + 1)
     return keras.Model(inputs, keras.layers.Dense(num_classes, kernel_initializer=kernel, name="logits")(x), name=name)
 
 
-def _initializer(initializer, seed):
-    if not isinstance(initializer, str):
-        return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
-    if initializer not in INITIALIZERS:
-        raise ValueError(f"initializer={initializer!r} must be one of {', '.join(INITIALIZERS)}")
-    return INITIALIZERS[initializer](seed)
+def _initializer(law, seed):
+    if not isinstance(law, str):
+        return sibling(law, seed)
+    if law not in INITIALIZERS:
+        raise ValueError(f"kernel_initializer={law!r} must be one of {', '.join(INITIALIZERS)}")
+    return INITIALIZERS[law](seed)
 
 
 def _norm(kind, width, name):

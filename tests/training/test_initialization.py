@@ -88,7 +88,7 @@ def test_theory_agrees_with_what_is_measured(activation, initializer):
     variances = {"small_normal": 1e-4, "normal": 1.0, "uniform": 1 / 3}
     variance = variances.get(initializer) or variance_of(initializer, 256, 256)
     path = propagate_variance(variance, 256, 5, activation=activation, first=np.mean(X**2))
-    model = explorer(num_layers=5, activation=activation, initializer=initializer)
+    model = explorer(num_layers=5, activation=activation, kernel_initializer=initializer)
     probes = probe_activations(model, X)
     found = [probe.second_moment for probe in hidden(probes, "activation")]
     np.testing.assert_allclose(found, path.activations[1:], rtol=0.3)
@@ -104,10 +104,10 @@ def test_labels_of_the_explorer():
 
     for probe in (probe_activations, probe_gradients):
         assert set(labels(probe)) == {"healthy"}
-        assert set(labels(probe, initializer="zeros")) == {"dead"}
-        assert labels(probe, initializer="normal").count("exploded") >= 20
-        assert labels(probe, initializer="small_normal", activation="tanh").count("dead") >= 20
-    assert labels(probe_activations, initializer="normal", activation="tanh").count("healthy") == 30
+        assert set(labels(probe, kernel_initializer="zeros")) == {"dead"}
+        assert labels(probe, kernel_initializer="normal").count("exploded") >= 20
+        assert labels(probe, kernel_initializer="small_normal", activation="tanh").count("dead") >= 20
+    assert labels(probe_activations, kernel_initializer="normal", activation="tanh").count("healthy") == 30
 
 
 # Probes ------------------------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def test_what_a_probe_says():
 @pytest.mark.parametrize("initializer", ["zeros", keras.initializers.Constant(0.1)])
 @pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid"])
 def test_units_that_start_alike_stay_alike_for_ever(activation, initializer):
-    model = deep_mlp(8, 1, hidden_dim=6, num_layers=2, activation=activation, initializer=initializer)
+    model = deep_mlp(8, 1, hidden_dim=6, num_layers=2, activation=activation, kernel_initializer=initializer)
     model.compile(keras.optimizers.Adam(0.05), "mse")
     x = X[:64, :8]
     losses = model.fit(x, np.sin(x[:, :1]) + 3, epochs=20, verbose=0).history["loss"]
@@ -215,6 +215,12 @@ def test_conformance_with_every_norm(norm, check_one):
     check_one(WithNorm(norm))
 
 
+def test_one_initializer_makes_no_twins():
+    model = deep_mlp(4, 4, hidden_dim=4, kernel_initializer=keras.initializers.RandomNormal(seed=1))
+    kernels = [k.convert_to_numpy(layer.kernel) for layer in model.layers if hasattr(layer, "kernel")]
+    assert len(kernels) == len({kernel.tobytes() for kernel in kernels}) == 4
+
+
 def test_batch_norm_mixes_the_batch_in_training_only():
     model = portable_init(deep_mlp(4, 3, norm="batch"))
     x = X[:6, :4]
@@ -233,7 +239,7 @@ def test_bad_arguments():
         (lambda: propagate_variance(-1.0, 3, 3), "variance=-1"),
         (lambda: propagate_variance(1.0, 3, 0), "num_layers=0"),
         (lambda: propagate_variance(1.0, 3, 1, first=np.nan), "first=nan"),
-        (lambda: deep_mlp(4, 3, initializer="xavier"), "initializer='xavier' must be one of zeros"),
+        (lambda: deep_mlp(4, 3, kernel_initializer="xavier"), "kernel_initializer='xavier' must be one of zeros"),
         (lambda: deep_mlp(4, 3, norm="power"), "norm='power' must be one of"),
         (lambda: probe_activations(deep_mlp(4, 3), np.full((2, 4), np.inf)), "not finite"),
         (lambda: probe_gradients(deep_mlp(4, 3), np.ones((2, 4)), loss="mse"), "needs the targets y"),
