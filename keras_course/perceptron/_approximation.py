@@ -52,7 +52,7 @@ def universal_approximator_1d(function, low, high, num_units, kind="relu"):
     from piece to piece are the output weights. Rectifiers: M pieces, on each the chord; the changes of slope are the
     output weights. So the error is at most
 
-        steps: h/2 max |f'|        rectifiers: h^2/8 max |f''|
+        `steps: h/2 max |f'|        rectifiers: h^2/8 max |f''|`
 
     and falls below any bound as M grows.
 

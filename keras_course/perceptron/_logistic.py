@@ -94,7 +94,7 @@ def fit_logistic_regression(x, y, *, C=1.0, max_steps=100, tolerance=1e-10):
     It minimises what scikit-learn's `LogisticRegression(C=C)` does, divided by C N: the mean negative log-likelihood
     and a penalty on the weights, not on the biases,
 
-        J(w, b) = -1/N sum_i ln p(y_i | x_i) + |w|^2 / (2 C N)
+        J(w, b) = -1/N sum_i ln p(y_i given x_i) + w . w / (2 C N)
 
     Each step solves a weighted least-squares problem, and is halved as long as it would not lower J:
 

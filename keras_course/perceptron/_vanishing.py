@@ -50,7 +50,7 @@ def sigmoid_chain(x, weights):
 
 
 def vanishing_bound(x, num_layers):
-    """The largest that the first gradient of a `sigmoid_chain` with weights in [-1, 1] can be: |x| / 4^L.
+    """The largest that the first gradient of a `sigmoid_chain` with weights in [-1, 1] can be: `|x| / 4^L`.
 
     Args:
         x: the input.
@@ -85,7 +85,7 @@ def backpropagated_gradients(model, loss, x, y):
         y: targets.
 
     Returns:
-        `{name of hidden layer: array (B, C_l)}`, from the first to the last.
+        A dictionary from the name of each hidden layer, first to last, to an array `(B, C_l)`.
 
     Raises:
         ValueError: the layers of `model` are not in series, or there is no hidden layer.
@@ -129,7 +129,7 @@ def dead_units(model, x):
         x: inputs, `(B, ...)`.
 
     Returns:
-        `{name of hidden layer: share in [0, 1]}`.
+        A dictionary from the name of each hidden layer to a share in [0, 1].
 
     Raises:
         ValueError: the layers of `model` are not in series, or there is no hidden layer.

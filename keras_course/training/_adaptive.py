@@ -77,7 +77,7 @@ class Adam(Optimizer):
         m <- beta_1 m + (1 - beta_1) g,  v <- beta_2 v + (1 - beta_2) g^2
         w <- w - gamma m' / (sqrt(v') + epsilon)  with  m' = m / (1 - beta_1^t),  v' = v / (1 - beta_2^t)
 
-    Its first step is gamma sign(g), whatever the size of the gradient (as long as |g| >> epsilon).
+    Its first step is gamma sign(g), whatever the size of the gradient (as long as `|g| >> epsilon`).
 
     Args:
         learning_rate: gamma, a positive number or a schedule.

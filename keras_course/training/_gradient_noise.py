@@ -25,7 +25,7 @@ def gradient_noise(model, x, y=None, *, batch_sizes=(1, 4, 16, 64), num_batches=
         seed: seed of the batches.
 
     Returns:
-        An array with the mean of |g_B - g|^2 over the batches for each B. It falls as 1 / B: four times the work for
+        An array with the mean of `|g_B - g|^2` over the batches for each B. It falls as 1 / B: four times the work for
         half the noise.
 
     Raises:

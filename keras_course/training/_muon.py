@@ -54,7 +54,7 @@ class Muon(Adam):
 def orthogonalize(matrix, num_rounds=5):
     """Bring all singular values of a matrix near 1 (to 0.7 to 1.2), without computing them.
 
-        X <- a X + b (X X') X + c (X X')^2 X,  from X = matrix / |matrix|
+        X <- a X + b (X X') X + c (X X')^2 X,  from `X = matrix / |matrix|`
 
     An odd polynomial of a matrix is that polynomial of its singular values: U S V' becomes U (a S + b S^3 + c S^5) V'.
 

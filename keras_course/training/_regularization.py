@@ -32,7 +32,7 @@ class _Decay:
 
 @dataclasses.dataclass(frozen=True)
 class L2(_Decay):
-    """L2 regularization: the penalty (lambda / 2) |w|^2 is part of the loss, so its gradient is part of g.
+    """L2 regularization: the penalty `(lambda / 2) |w|^2` is part of the loss, so its gradient is part of g.
 
         g <- g + lambda w, then a step of the optimizer
 
@@ -41,7 +41,7 @@ class L2(_Decay):
 
     Args:
         optimizer: an optimizer of this lecture.
-        strength: lambda, at least 0. `keras.regularizers.L2(l2)` has the penalty l2 |w|^2, so that lambda = 2 l2.
+        strength: lambda, at least 0. `keras.regularizers.L2(l2)` has the penalty `l2 |w|^2`, so that lambda = 2 l2.
     """
 
     def step(self, w, g, state):
@@ -83,13 +83,13 @@ def clip_by_value(g, limit):
 
 
 def clip_by_norm(g, limit):
-    """Shorten each array of a gradient to |g_i| <= limit; each keeps its direction. `clipnorm` in Keras."""
+    """Shorten each array of a gradient to `|g_i| <= limit`; each keeps its direction. `clipnorm` in Keras."""
     positive("limit", limit)
     return tree.map_structure(lambda part: part * _factor([part], limit), floats(g))
 
 
 def clip_by_global_norm(g, limit):
-    """Shorten a gradient as a whole to |g| <= limit; it keeps its direction. `global_clipnorm` in Keras.
+    """Shorten a gradient as a whole to `|g| <= limit`; it keeps its direction. `global_clipnorm` in Keras.
 
     Args:
         g: an array, or nested lists of arrays.
