@@ -170,6 +170,42 @@ def take_turns(makers, rounds):
     return times
 
 
+def compare(benchmark, work, unit, peers, ours, rounds):
+    """Time peers and ours in turn; return a row for each backend of ours, and print a line for each of all.
+
+    One call does `work`, a number of `unit` ("tokens", "examples"); `peers` and `ours` (by backend) are makers as
+    `take_turns` wants them.
+
+    The ratio of a backend is the median over the rounds of (seconds of the fastest peer) / (seconds of ours), the two
+    taken in the same round: above 1 ours is faster. The fastest peer is the one of the smallest median.
+    """
+    times = take_turns({**peers, **{f"keras_course, {name}": maker for name, maker in ours.items()}}, rounds)
+    speed = {name: work / statistics.median(seconds) for name, seconds in times.items()}
+    fastest = max(peers, key=speed.get)
+    print(f"\n{benchmark}, {rounds} rounds of {work} {unit}")
+    print(f"  {'':30}{unit + '/s':>12}  {'range over rounds':>19}  {'ratio':>6}")
+    rows = []
+    for name, seconds in times.items():
+        ratio = statistics.median(p / s for p, s in zip(times[fastest], seconds, strict=True))
+        span = f"{work / max(seconds):,.0f} - {work / min(seconds):,.0f}"
+        print(f"  {name:30}{speed[name]:>12,.0f}  {span:>19}  {ratio:>6.2f}", flush=True)
+        if name not in peers:
+            rows.append(
+                {
+                    "kind": "speed",
+                    "benchmark": benchmark,
+                    "backend": name.split(", ")[1],
+                    "value": round(speed[name]),
+                    "unit": f"{unit}/s",
+                    "peer": fastest,
+                    "peer_value": round(speed[fastest]),
+                    "ratio": round(ratio, 2),
+                    "rounds": rounds,
+                }
+            )
+    return rows
+
+
 def _start(function, arguments):
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()

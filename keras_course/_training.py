@@ -90,7 +90,7 @@ def fit(model, task, recorder, recipe, facts, callbacks, verbose):
         return
     if verbose == "auto":
         verbose = 1 if sys.stdout.isatty() else 2
-    lines = [EpochLines(recorder, facts["steps"], recipe.unit)] if verbose == 2 else []
+    lines = [EpochLines(recorder, facts["steps"], task.loss_unit)] if verbose == 2 else []
     batches = task.batches(recipe, facts, recorder.epoch)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Limiting (epochs|steps_per_epoch) to")  # whoever set the cap knows it

@@ -204,7 +204,37 @@ def test_blobs_have_the_spread_asked_for():
         np.testing.assert_allclose(x[y == label].std(axis=0), 0.5, atol=0.02)
 
 
-@pytest.mark.parametrize("draw", [datasets.two_moons, datasets.blobs, datasets.spiral])
+def test_gaussian_classes_have_the_moments_that_are_given():
+    covariances = np.array([[[1.0, 0.5], [0.5, 2.0]], [[0.01, 0.2], [0.2, 5.0]]])
+    x, y = datasets.gaussian_classes(40_000, means=[[0, 0], [1, -3]], covariances=covariances)
+    for k, mean in enumerate(((0, 0), (1, -3))):
+        cloud = x[y == k].astype("float64")
+        assert len(cloud) == 40_000
+        np.testing.assert_allclose(cloud.mean(axis=0), mean, atol=0.05)
+        np.testing.assert_allclose(np.cov(cloud.T), covariances[k], rtol=0.05, atol=0.005)
+    shared, _ = datasets.gaussian_classes(40_000, covariances=covariances[1])
+    np.testing.assert_allclose(np.cov(shared[40_000:].T), covariances[1], rtol=0.05, atol=0.005)
+    assert sorted(set(datasets.gaussian_classes(5, means=[[0, 0], [1, 1], [2, 2]])[1])) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"means": [[0.0, float("nan")], [1.0, 0.0]]},
+        {"means": [0.0, 1.0]},
+        {"covariances": [1.0, 1.0]},
+        {"covariances": [[1.0, 2.0], [2.0, 1.0]]},
+        {"covariances": [[1.0, 0.5], [0.0, 1.0]]},
+        {"covariances": [[[1.0, 0.0], [0.0, 1.0]]] * 3},
+    ],
+)
+def test_gaussian_classes_that_there_are_not(bad):
+    (name,) = bad
+    with pytest.raises(ValueError, match=f"^{name}"):
+        datasets.gaussian_classes(5, **bad)
+
+
+@pytest.mark.parametrize("draw", [datasets.two_moons, datasets.blobs, datasets.spiral, datasets.gaussian_classes])
 def test_generators_are_functions_of_their_seed(draw):
     assert same(draw(seed=5), draw(seed=5))
     assert not same(draw(seed=5), draw(seed=6))
@@ -220,6 +250,7 @@ def test_generators_are_functions_of_their_seed(draw):
         (datasets.blobs, {"num_classes": 0}),
         (datasets.blobs, {"num_points": 2}),
         (datasets.blobs, {"spread": -1}),
+        (datasets.gaussian_classes, {"points_per_class": 0}),
         (datasets.spiral, {"points_per_class": 1}),
         (datasets.spiral, {"num_classes": 0}),
         (datasets.spiral, {"noise": float("nan")}),

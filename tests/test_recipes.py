@@ -15,7 +15,8 @@ import pytest
 from tiny_recipe import TEXT, recipe
 
 from keras_course import _files, _run, _training, datasets, recipes
-from keras_course.language import CharTokenizer, gpt
+from keras_course._recipe import builder_of
+from keras_course.language import CharTokenizer
 
 
 @pytest.fixture(scope="module")
@@ -264,8 +265,8 @@ def test_lines_for_those_without_a_terminal(text, capsys):
 
 @pytest.mark.parametrize("row", recipes.RECIPES.values(), ids=lambda row: row.name)
 def test_table(row):
-    assert row.preset in gpt.presets
-    assert row.data in {entry.name for entry in datasets.list_datasets() if entry.kind == "text"}
+    assert row.preset in builder_of(row).presets
+    assert row.data in {entry.name for entry in datasets.list_datasets()}
     assert recipes.RECIPES[row.name] is row
     assert (row.published is None) == (row.source is None)
 

@@ -12,7 +12,6 @@ cache. GPT-2 in `transformers` always has biases (809,856 weights); in generatio
 
 import argparse
 import importlib.util
-import statistics
 import sys
 
 from benchmarks import common
@@ -189,39 +188,6 @@ def comparisons(with_compile=False):
     return found
 
 
-def compare(benchmark, tokens, peers, ours, rounds):
-    """Time peers and ours in turn; return a row for each backend of ours, and print a line for each of all.
-
-    The ratio of a backend is the median over the rounds of (seconds of the fastest peer) / (seconds of ours), the two
-    taken in the same round: above 1 ours is faster. The fastest peer is the one of the smallest median.
-    """
-    times = common.take_turns({**peers, **{f"keras_course, {name}": maker for name, maker in ours.items()}}, rounds)
-    speed = {name: tokens / statistics.median(seconds) for name, seconds in times.items()}
-    fastest = max(peers, key=speed.get)
-    print(f"\n{benchmark}, {rounds} rounds of {tokens} tokens")
-    print(f"  {'':30}{'tokens/s':>10}  {'range over rounds':>19}  {'ratio':>6}")
-    rows = []
-    for name, seconds in times.items():
-        ratio = statistics.median(p / s for p, s in zip(times[fastest], seconds, strict=True))
-        span = f"{tokens / max(seconds):,.0f} - {tokens / min(seconds):,.0f}"
-        print(f"  {name:30}{speed[name]:>10,.0f}  {span:>19}  {ratio:>6.2f}", flush=True)
-        if name not in peers:
-            rows.append(
-                {
-                    "kind": "speed",
-                    "benchmark": benchmark,
-                    "backend": name.split(", ")[1],
-                    "value": round(speed[name]),
-                    "unit": "tokens/s",
-                    "peer": fastest,
-                    "peer_value": round(speed[fastest]),
-                    "ratio": round(ratio, 2),
-                    "rounds": rounds,
-                }
-            )
-    return rows
-
-
 def origin(name):
     """Return the part of a row that says where, with what and when a backend was measured."""
     return {
@@ -246,7 +212,7 @@ def main(arguments=None):
         )
     path = _results.results_file() if options.record else None  # no minute is spent on what cannot be recorded
     for benchmark, (tokens, peers, ours) in comparisons(options.compile).items():
-        for row in compare(benchmark, tokens, peers, ours, options.rounds):
+        for row in common.compare(benchmark, tokens, "tokens", peers, ours, options.rounds):
             if path is not None:
                 _results.record_result({**row, **origin(row["backend"])}, path)
 

@@ -2,14 +2,15 @@
 
 Text: `text`, `split_text`, and `token_windows`, `validation_windows` to train language models on it.
 Images: `mnist_10k`, `digit_images`. `example_batches` deals out examples in an order that is the same on every backend.
-Tables: `digits`, `diabetes`, `breast_cancer`, `iris`. Points: `two_moons`, `blobs`, `spiral`.
+Tables: `digits`, `diabetes`, `breast_cancer`, `iris`. Points: `two_moons`, `blobs`, `spiral`,
+`gaussian_classes`.
 `list_datasets` returns the table of all sets. Whatever has to be downloaded has an offline twin there.
 """
 
 import importlib
 
 from keras_course.datasets._dataset import Dataset
-from keras_course.datasets._generators import GENERATORS, blobs, spiral, two_moons
+from keras_course.datasets._generators import GENERATORS, blobs, gaussian_classes, spiral, two_moons
 from keras_course.datasets._images import IMAGES, Images, digit_images, mnist_10k
 from keras_course.datasets._tables import TABLES, Table, breast_cancer, diabetes, digits, iris
 from keras_course.datasets._text import TEXTS, split_text, text
@@ -26,6 +27,7 @@ __all__ = [
     "digit_images",
     "digits",
     "example_batches",
+    "gaussian_classes",
     "iris",
     "list_datasets",
     "mnist_10k",

@@ -108,6 +108,46 @@ def spiral(
     return _as_arrays(radius[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1), label)
 
 
+def gaussian_classes(
+    points_per_class: int = 300, *, means=((0.0, 0.0), (1.0, 0.0)), covariances=((1.0, 0.0), (0.0, 1.0)), seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a Gaussian cloud for each class, of means and covariances that are given, class by class.
+
+    Args:
+        points_per_class: number of points in each cloud.
+        means: the K centres, (K, 2).
+        covariances: one (2, 2) matrix that all clouds share, or one for each, (K, 2, 2).
+        seed: of the points.
+
+    Returns:
+        x (K * points_per_class, 2) float32, y (K * points_per_class,) int32 in {0, ..., K - 1}.
+
+    Raises:
+        ValueError: `points_per_class` below 1, means that are not finite or not (K, 2), or covariances of another
+            shape, or that are not symmetric and positive definite.
+
+    Example:
+        >>> from keras_course import datasets
+        >>> x, y = datasets.gaussian_classes(300, covariances=[[0.01, 0.2], [0.2, 5.0]])
+        >>> x.shape, set(y[:300].tolist()), set(y[300:].tolist())
+        ((600, 2), {0}, {1})
+    """
+    _at_least(1, points_per_class=points_per_class)
+    _at_least(0, seed=seed)
+    means, covariances = np.asarray(means, "float64"), np.asarray(covariances, "float64")
+    if means.ndim != 2 or means.shape[1] != 2 or not np.isfinite(means).all():
+        raise ValueError(f"means={means.tolist()} must be finite points of the plane, (K, 2).")
+    if covariances.shape not in ((2, 2), (len(means), 2, 2)):
+        raise ValueError(f"covariances has shape {covariances.shape}; it must be (2, 2) or ({len(means)}, 2, 2).")
+    covariances = np.broadcast_to(covariances, (len(means), 2, 2))
+    positive = np.isfinite(covariances).all() and np.linalg.eigvalsh(covariances).min() > 0
+    if not positive or (covariances != covariances.swapaxes(1, 2)).any():
+        raise ValueError(f"covariances={covariances.tolist()} must be symmetric and positive definite.")
+    noise = np.random.default_rng(seed).standard_normal((len(means), points_per_class, 2))
+    x = means[:, None] + noise @ np.linalg.cholesky(covariances).swapaxes(1, 2)
+    return _as_arrays(x.reshape(-1, 2), np.repeat(np.arange(len(means)), points_per_class))
+
+
 def _as_arrays(x, y):
     return x.astype(np.float32), y.astype(np.int32)
 
@@ -134,4 +174,5 @@ GENERATORS = (
     _row(two_moons, "any number of points, 2 classes", "drawn by scikit-learn's make_moons"),
     _row(blobs, "any number of points and classes", "drawn by scikit-learn's make_blobs"),
     _row(spiral, "any number of points and classes", "drawn here"),
+    _row(gaussian_classes, "any number of points and classes", "drawn here"),
 )

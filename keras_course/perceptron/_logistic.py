@@ -1,0 +1,175 @@
+"""Logistic regression: as a network, and fitted to the maximum of the likelihood by Newton's method.
+
+Notation: x (N, D) points, y (N,) classes in 0..K-1, z (N, M) logits, where M = K, but M = 1 for two classes; w (D, M)
+weights, b (M) biases; p (N, M) the probabilities that sigmoid (M = 1) or softmax give.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from keras_course._check import whole_number
+from keras_course._registry import builder
+from keras_course.perceptron._data import as_labelled, as_points
+
+
+@builder(
+    reference="Cox, 1958, https://doi.org/10.1111/j.2517-6161.1958.tb00292.x",
+    presets={
+        "tiny": {"num_features": 2, "num_classes": 2},
+        "iris": {"num_features": 4, "num_classes": 3, "parameters": 15},
+        "breast_cancer": {"num_features": 30, "num_classes": 2, "parameters": 31},
+        "mnist": {"num_features": 784, "num_classes": 10, "parameters": 7_850},
+    },
+)
+def logistic_regression(num_features, num_classes, *, name="logistic_regression"):
+    """Build logistic regression: a single linear layer, trained by maximum likelihood.
+
+    Takes `(B, D)`; gives logits, `(B, K)`, or `(B, 1)` for two classes:
+
+        z = x w + b,  p(1 | x) = sigmoid(z) for K = 2,  p(k | x) = softmax(z)_k for K > 2
+
+    Its loss is the one of `output_head("binary")` or `output_head("multiclass")`. It is convex, so weights may start
+    at zero, as they do here.
+
+    Args:
+        num_features: number D of features.
+        num_classes: number K of classes, at least 2.
+        name: name of the model.
+
+    Returns:
+        An uncompiled `keras.Model`.
+
+    Raises:
+        ValueError: `num_features` below 1 or `num_classes` below 2.
+
+    References:
+        The regression analysis of binary sequences, Cox, 1958, https://doi.org/10.1111/j.2517-6161.1958.tb00292.x
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.perceptron import logistic_regression
+        >>> model = logistic_regression(num_features=4, num_classes=3)
+        >>> model(np.zeros((5, 4), "float32")).shape == (5, 3)
+        True
+    """
+    whole_number(1, num_features=num_features)
+    whole_number(2, num_classes=num_classes)
+    x = keras.Input((num_features,), name="x")
+    units = 1 if num_classes == 2 else num_classes
+    return keras.Model(x, keras.layers.Dense(units, kernel_initializer="zeros", name="head")(x), name=name)
+
+
+@dataclasses.dataclass(frozen=True)
+class LogisticRegressionFit:
+    """Logistic regression at the maximum of its (penalised) likelihood.
+
+    Args:
+        weights: w, `(D, M)`; with `bias`, the weights of the model that `logistic_regression` builds.
+        bias: b, `(M,)`.
+        losses: mean loss (penalty included) before the first Newton step and after each.
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray
+    losses: tuple
+
+    def predict_proba(self, x):
+        """Return the probabilities of the classes for points `(N, D)`, `(N, K)`."""
+        x = as_points(x)
+        if x.shape[1] != len(self.weights):
+            raise ValueError(f"x has shape {x.shape}; after fit it must have {len(self.weights)} columns")
+        p = _probabilities(x @ self.weights + self.bias)
+        return np.column_stack([1 - p, p]) if p.shape[1] == 1 else p
+
+    def predict(self, x):
+        """Return the likeliest class of each point `(N, D)`, `(N,)`."""
+        return np.argmax(self.predict_proba(x), axis=1)
+
+
+def fit_logistic_regression(x, y, *, C=1.0, max_steps=100, tolerance=1e-10):
+    """Fit logistic regression by Newton's method (iteratively reweighted least squares), in float64.
+
+    It minimises what scikit-learn's `LogisticRegression(C=C)` does, divided by C N: the mean negative log-likelihood
+    and a penalty on the weights, not on the biases,
+
+        J(w, b) = -1/N sum_i ln p(y_i given x_i) + w . w / (2 C N)
+
+    Each step solves a weighted least-squares problem, and is halved as long as it would not lower J:
+
+        (w, b) <- (w, b) - H^-1 g,  g = X'(p - onehot(y)) / N,  H_kl = X' diag(p_k ([k = l] - p_l)) X / N
+
+    (plus the penalty's part), where X is x with a column of ones.
+
+    Args:
+        x: points, `(N, D)`.
+        y: classes 0, ..., K - 1, `(N,)`.
+        C: strength of the data against the penalty, above 0; `float("inf")` for none.
+        max_steps: Newton steps after which to give up; a handful are enough where a maximum exists.
+        tolerance: the largest entry of the gradient at which to stop.
+
+    Returns:
+        A `LogisticRegressionFit`.
+
+    Raises:
+        ValueError: data that are not finite or no table, bad labels, a `C` or `tolerance` that is not above 0, or no
+            convergence: without a penalty, classes that a plane separates have no maximum of the likelihood.
+
+    References:
+        The Elements of Statistical Learning, section 4.4, Hastie, Tibshirani and Friedman, 2009,
+        https://hastie.su.domains/ElemStatLearn/
+
+    Example:
+        >>> from keras_course.perceptron import fit_logistic_regression
+        >>> fit = fit_logistic_regression([[-1.0], [0.0], [0.0], [1.0]], [0, 0, 1, 1], C=1.0)
+        >>> fit.predict([[-0.5], [0.5]]).tolist(), fit.weights.shape
+        ([0, 1], (1, 1))
+    """
+    whole_number(1, max_steps=max_steps)
+    for name, value in {"C": C, "tolerance": tolerance}.items():
+        if not value > 0:
+            raise ValueError(f"{name}={value!r} must be above 0")
+    x, y, num_classes = as_labelled(x, y)
+    inputs = np.column_stack([x, np.ones(len(x))])  # (N, D + 1)
+    target = y[:, None] if num_classes == 2 else np.eye(num_classes)[y]  # (N, M)
+    penalty = np.append(np.full(x.shape[1], 1 / (C * len(x))), 0.0)[:, None]  # (D + 1, 1)
+
+    def loss(theta):
+        z = inputs @ theta
+        log_normalizer = np.logaddexp(0, z) if num_classes == 2 else np.logaddexp.reduce(z, axis=1, keepdims=True)
+        return np.mean(np.sum(target * -z, axis=1, keepdims=True) + log_normalizer) + 0.5 * np.sum(penalty * theta**2)
+
+    theta = np.zeros((inputs.shape[1], target.shape[1]))
+    losses = [loss(theta)]
+    for _ in range(max_steps):
+        p = _probabilities(inputs @ theta)
+        gradient = inputs.T @ (p - target) / len(x) + penalty * theta
+        if np.abs(gradient).max() <= tolerance:
+            return LogisticRegressionFit(theta[:-1], theta[-1], tuple(map(float, losses)))
+        step = _newton_step(inputs, p, penalty, gradient)
+        while loss(theta - step) > losses[-1] + 1e-14 and np.abs(step).max() > 1e-12:
+            step = step / 2
+        theta = theta - step
+        losses.append(loss(theta))
+    raise ValueError(
+        f"max_steps={max_steps} Newton steps did not converge: the gradient is still {np.abs(gradient).max():.1e}, not "
+        f"tolerance={tolerance}. Classes that a plane separates have no maximum of the likelihood without a penalty: "
+        f"give a smaller C than {C}"
+    )
+
+
+def _probabilities(z):
+    if z.shape[1] == 1:
+        return 0.5 + 0.5 * np.tanh(0.5 * z)  # the sigmoid, without overflow
+    odds = np.exp(z - z.max(axis=1, keepdims=True))
+    return odds / odds.sum(axis=1, keepdims=True)
+
+
+def _newton_step(inputs, p, penalty, gradient):
+    """Return H^-1 g, shaped like g; the shortest one, as H is singular: softmax ignores a shift of all biases."""
+    num_weights, num_logits = gradient.shape
+    curvature = p[:, :, None] * (np.eye(num_logits) - p[:, None, :])  # (N, M, M)
+    hessian = np.einsum("nd,nkl,ne->dkel", inputs, curvature, inputs, optimize=True) / len(inputs)
+    hessian = hessian.reshape(gradient.size, gradient.size) + np.diag(np.repeat(penalty[:, 0], num_logits))
+    return np.linalg.lstsq(hessian, gradient.ravel(), rcond=1e-12)[0].reshape(num_weights, num_logits)

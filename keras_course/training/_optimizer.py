@@ -1,0 +1,105 @@
+"""The contract of all optimizers of this lecture.
+
+Notation: w weights, g the gradient of the loss with respect to them, gamma the learning rate, t = 1, 2, ... the number
+of the step. An optimizer remembers arrays shaped like w, its slots (u, m, v, ...). A structure is an array, or nested
+lists, tuples and dicts of arrays, such as all weights of a network.
+
+    state = optimizer.init(w)
+    w, state = optimizer.step(w, g, state)
+
+Both are pure functions of tensors: they run on every backend, and inside `keras_course.ops.jit`.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+from keras import backend, ops, tree
+
+FRACTIONS = {"momentum", "rho", "beta_1", "beta_2"}  # how much of the past a running mean keeps: in [0, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimizer:
+    """What the optimizers share; each adds `slots` and `update`, which are about one array.
+
+    Args:
+        learning_rate: gamma, a positive number; or a schedule, a function of the number of steps made so far, such as
+            those of this lecture and of `keras.optimizers.schedules`.
+
+    Raises:
+        ValueError: a learning rate that is not finite and positive, a decay outside [0, 1), or another constant that
+            is negative or not finite.
+    """
+
+    learning_rate: float | Callable
+
+    def __post_init__(self):
+        if not callable(self.learning_rate):
+            positive("learning_rate", self.learning_rate)
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name in FRACTIONS and not 0 <= value < 1:
+                raise ValueError(f"{field.name}={value!r} must be in [0, 1)")
+            if isinstance(value, (int, float)) and not 0 <= value < math.inf:
+                raise ValueError(f"{field.name}={value!r} must be finite and not negative")
+
+    def init(self, w):
+        """Return the state `(steps made, slots of each array)` before the first step on the structure w."""
+        return 0, [self.slots(part) for part in tree.flatten(floats(w))]
+
+    def step(self, w, g, state):
+        """Return `(w, state)` after one step against the gradient g, a structure like w.
+
+        Raises:
+            ValueError: w and g differ in structure or shape.
+        """
+        t, slots = state
+        parts, gradients = pairs(floats(w), floats(g))
+        rate = self.rate(t)
+        done = []
+        for part, gradient, slot in zip(parts, gradients, slots, strict=True):
+            gamma, now = (ops.convert_to_tensor(a, dtype=part.dtype) for a in (rate, t + 1))
+            done.append(self.update(part, gradient, slot, gamma, now))
+        return tree.pack_sequence_as(w, [part for part, _ in done]), (t + 1, [slot for _, slot in done])
+
+    def rate(self, t):
+        """Return the learning rate gamma of the next step, after t steps."""
+        return self.learning_rate(t) if callable(self.learning_rate) else self.learning_rate
+
+    def slots(self, w):
+        """Return the tuple of what is remembered about the array w, as it is before the first step."""
+        return ()
+
+    def update(self, w, g, slots, gamma, t):
+        """Return the array w and its slots after step t."""
+        raise TypeError(f"{type(self).__name__} is no optimizer by itself: choose one, such as Adam")
+
+
+def positive(name, value):
+    """Raise a ValueError if a number is not finite and positive."""
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name}={value!r} must be finite and positive")
+
+
+def floats(structure):
+    """Return the tensors of a structure; integers become floating-point numbers."""
+
+    def convert(x):
+        x = ops.convert_to_tensor(x)
+        return x if backend.is_float_dtype(backend.standardize_dtype(x.dtype)) else ops.cast(x, backend.floatx())
+
+    return tree.map_structure(convert, structure)
+
+
+def pairs(w, g, names=("w", "g")):
+    """Return the lists of the arrays of two structures, after a look at whether they belong together."""
+    weights, gradients = tree.flatten(w), tree.flatten(g)
+    first, second = names
+    if len(weights) != len(gradients):
+        raise ValueError(f"{first} holds {len(weights)} arrays, but {second} holds {len(gradients)}")
+    for i, (a, b) in enumerate(zip(weights, gradients, strict=True)):
+        if tuple(a.shape) != tuple(b.shape):
+            shapes = f"shape {tuple(a.shape)}, but that of {second} has shape {tuple(b.shape)}"
+            raise ValueError(f"array {i} of {first} has {shapes}")
+    return weights, gradients

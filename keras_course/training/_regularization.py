@@ -1,0 +1,188 @@
+"""Around an optimizer: weight decay, clipping, averages of weights, and when to stop.
+
+Notation: w weights, g gradients, structures of arrays; gamma the learning rate, lambda = `strength`, |g| the Euclidean
+norm.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+from keras import ops, tree
+
+from keras_course._check import whole_number
+from keras_course.training._optimizer import Optimizer, floats, pairs, positive
+
+
+@dataclasses.dataclass(frozen=True)
+class _Decay:
+    """An optimizer around another, with the same `init` and `step`."""
+
+    optimizer: Optimizer
+    strength: float
+
+    def __post_init__(self):
+        if not 0 <= self.strength < math.inf:
+            raise ValueError(f"strength={self.strength!r} must be finite and not negative")
+
+    def init(self, w):
+        """Return the state before the first step: that of the optimizer."""
+        return self.optimizer.init(w)
+
+
+@dataclasses.dataclass(frozen=True)
+class L2(_Decay):
+    """L2 regularization: the penalty `(lambda / 2) |w|^2` is part of the loss, so its gradient is part of g.
+
+        g <- g + lambda w, then a step of the optimizer
+
+    An optimizer that divides by the size of gradients divides the penalty as well: weights with large gradients then
+    hardly decay. See `Decoupled`.
+
+    Args:
+        optimizer: an optimizer of this lecture.
+        strength: lambda, at least 0. `keras.regularizers.L2(l2)` has the penalty `l2 |w|^2`, so that lambda = 2 l2.
+    """
+
+    def step(self, w, g, state):
+        """Return `(w, state)` after one step, as `Optimizer.step`."""
+        weights, gradients = pairs(floats(w), floats(g))
+        g = [b + self.strength * a for a, b in zip(weights, gradients, strict=True)]
+        return self.optimizer.step(w, tree.pack_sequence_as(w, g), state)
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoupled(_Decay):
+    """Decoupled weight decay: weights shrink by themselves, whatever the optimizer makes of the gradient.
+
+        w <- (1 - gamma lambda) w, then a step of the optimizer with g as it was
+
+    For `GD` this is `L2`: w - gamma (g + lambda w) = (1 - gamma lambda) w - gamma g. For `Adam` it is `AdamW`.
+
+    Args:
+        optimizer: an optimizer of this lecture.
+        strength: lambda, at least 0.
+
+    References:
+        Decoupled Weight Decay Regularization, Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101
+    """
+
+    def step(self, w, g, state):
+        """Return `(w, state)` after one step, as `Optimizer.step`."""
+
+        def shrink(part):
+            return part * (1 - ops.convert_to_tensor(self.optimizer.rate(state[0]), dtype=part.dtype) * self.strength)
+
+        return self.optimizer.step(tree.map_structure(shrink, floats(w)), g, state)
+
+
+def clip_by_value(g, limit):
+    """Cut every entry of a gradient to [-limit, limit]; this turns its direction. `clipvalue` in Keras."""
+    positive("limit", limit)
+    return tree.map_structure(lambda part: ops.clip(part, -limit, limit), floats(g))
+
+
+def clip_by_norm(g, limit):
+    """Shorten each array of a gradient to `|g_i| <= limit`; each keeps its direction. `clipnorm` in Keras."""
+    positive("limit", limit)
+    return tree.map_structure(lambda part: part * _factor([part], limit), floats(g))
+
+
+def clip_by_global_norm(g, limit):
+    """Shorten a gradient as a whole to `|g| <= limit`; it keeps its direction. `global_clipnorm` in Keras.
+
+    Args:
+        g: an array, or nested lists of arrays.
+        limit: the longest that is left as it is; positive.
+
+    Returns:
+        A structure like g.
+
+    References:
+        On the Difficulty of Training Recurrent Neural Networks, Pascanu et al., 2013,
+        https://arxiv.org/abs/1211.5063
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import clip_by_global_norm
+        >>> a, b = clip_by_global_norm([np.array([3.0]), np.array([4.0])], 1.0)
+        >>> round(float(a[0]), 4), round(float(b[0]), 4)
+        (0.6, 0.8)
+    """
+    positive("limit", limit)
+    g = floats(g)
+    factor = _factor(tree.flatten(g), limit)
+    return tree.map_structure(lambda part: part * ops.cast(factor, part.dtype), g)
+
+
+def _factor(parts, limit):
+    norm = ops.sqrt(sum(ops.sum(ops.square(part)) for part in parts))
+    return limit / ops.maximum(norm, limit)
+
+
+def average_weights(average, w, momentum=0.99):
+    """Return the exponential moving average (EMA) of weights after another step of training.
+
+        average <- momentum average + (1 - momentum) w
+
+    Late in training the weights wander around a minimum, and their average is nearer to it. It looks back on about
+    1 / (1 - momentum) steps. Begin with the weights after the first step, as Keras does (`use_ema=True`): a mean that
+    begins at zero would need the correction of `Adam`.
+
+    Args:
+        average: structure of arrays.
+        w: structure like it.
+        momentum: share of the past, in [0, 1).
+
+    Returns:
+        A structure like `average`.
+
+    Raises:
+        ValueError: `momentum` outside [0, 1), or structures or shapes that differ.
+
+    References:
+        Acceleration of Stochastic Approximation by Averaging, Polyak and Juditsky, 1992,
+        https://doi.org/10.1137/0330046
+    """
+    if not 0 <= momentum < 1:
+        raise ValueError(f"momentum={momentum!r} must be in [0, 1)")
+    old, new = pairs(floats(average), floats(w), ("average", "w"))
+    mixed = [momentum * a + (1 - momentum) * b for a, b in zip(old, new, strict=True)]
+    return tree.pack_sequence_as(average, mixed)
+
+
+def early_stop(losses, patience, *, min_delta=0.0):
+    """Tell where early stopping ends a training: once the validation loss has not improved for `patience` epochs.
+
+    Args:
+        losses: validation loss after each epoch.
+        patience: number of epochs that may pass without a new lowest loss, at least 1.
+        min_delta: how much lower a loss has to be to count as lower.
+
+    Returns:
+        `(last, best)`: the last epoch that is trained, and the one whose weights are kept, counted from 0. Where
+        nothing stops it, `last` is the last one there is.
+
+    Raises:
+        ValueError: no losses, `patience` < 1, or `min_delta` negative.
+
+    References:
+        Early Stopping, but When?, Prechelt, 1998, https://doi.org/10.1007/3-540-49430-8_3
+
+    Example:
+        >>> from keras_course.training import early_stop
+        >>> early_stop([3.0, 2.0, 2.5, 2.2, 1.0], patience=2)
+        (3, 1)
+    """
+    whole_number(1, patience=patience)
+    if len(losses) == 0:
+        raise ValueError("losses is empty: nothing was trained")
+    if not 0 <= min_delta < np.inf:
+        raise ValueError(f"min_delta={min_delta!r} must be finite and not negative")
+    best = 0
+    for epoch, loss in enumerate(losses):
+        if loss < losses[best] - min_delta or losses[best] != losses[best]:  # NaN does not equal itself
+            best = epoch
+        if epoch - best >= patience:
+            return epoch, best
+    return len(losses) - 1, best

@@ -1,0 +1,44 @@
+"""Features on one scale. Notation: x (n, ...) examples, mu and sigma their means and standard deviations."""
+
+import numpy as np
+
+
+def standardize(train, *others):
+    """Shift and scale each feature so that the training data has mean 0 and standard deviation 1.
+
+        x <- (x - mu) / sigma,  with mu and sigma of the training data, for all of the data
+
+    What the training data is scaled by, later data is scaled by as well: their own mu and sigma would make the same
+    measurement two different inputs, and would let the training see the test set.
+
+    Args:
+        train: array `(n, ...)` of training data; the first axis is that of the examples.
+        others: arrays `(m, ...)` of data of the same features, such as a test set.
+
+    Returns:
+        The list of all arrays, scaled, as float arrays. A feature that is constant in the training data is shifted
+        only.
+
+    Raises:
+        ValueError: an array is empty, holds numbers that are not finite, or has other features than the first.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import standardize
+        >>> train, test = standardize(np.array([[1.0, 5.0], [3.0, 5.0]]), np.array([[4.0, 6.0]]))
+        >>> train.tolist(), test.tolist()
+        ([[-1.0, 0.0], [1.0, 0.0]], [[2.0, 1.0]])
+    """
+    arrays = [np.asarray(a) for a in (train, *others)]
+    arrays = [a if np.issubdtype(a.dtype, np.floating) else a.astype("float64") for a in arrays]
+    for i, a in enumerate(arrays):
+        name = "train" if i == 0 else f"others[{i - 1}]"
+        if a.ndim == 0 or a.size == 0:
+            raise ValueError(f"{name} has shape {a.shape}: there are no examples")
+        if a.shape[1:] != arrays[0].shape[1:]:
+            raise ValueError(f"{name} has features of shape {a.shape[1:]}, but train has {arrays[0].shape[1:]}")
+        if not np.isfinite(a).all():
+            raise ValueError(f"{name} holds {np.sum(~np.isfinite(a))} numbers that are not finite")
+    mean, sd = arrays[0].mean(axis=0, dtype="float64"), arrays[0].std(axis=0, dtype="float64")
+    sd = np.where(sd > 1e-10 * np.abs(mean), sd, 1.0)  # what rounding leaves of a constant's sd is no scale
+    return [((a - mean) / sd).astype(a.dtype) for a in arrays]

@@ -1,0 +1,103 @@
+"""Recipes of examples: what a model is given, what is measured, and what a run leaves behind."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, root_mean_squared_error
+from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import StandardScaler
+
+from keras_course import cli, datasets, recipes
+from keras_course._tasks import ClassificationTask, RegressionTask
+
+SHORT = {name: dataclasses.replace(recipes.RECIPES[name], steps=20) for name in ("digits_mlp", "diabetes_mlp")}
+
+
+@pytest.fixture(scope="module", params=SHORT)
+def run(request, tmp_path_factory):
+    return recipes.train(SHORT[request.param], seed=1, out=tmp_path_factory.mktemp("runs") / "short", verbose=0)
+
+
+def test_value_is_that_of_scikit_learn_on_the_test_set(run):
+    inputs = run.facts["inputs"]
+    if run.recipe.task == "classification":
+        _, test = datasets.digit_images()
+    else:
+        train, test = datasets.diabetes().split(0.8, seed=0)
+    x = (test.x - np.array(inputs["mean"])) / np.array(inputs["deviation"])  # what run.json says is enough to predict
+    outputs = keras.ops.convert_to_numpy(run.model(x.astype("float32")))
+    if run.recipe.task == "classification":
+        expected = 100 * (1 - accuracy_score(test.y, outputs.argmax(-1)))
+    else:
+        expected = root_mean_squared_error(test.y, outputs[:, 0] * train.y.std() + train.y.mean())
+    assert run.value == pytest.approx(expected, rel=1e-4)
+
+
+def test_folder_has_all_but_a_tokenizer(run):
+    assert {path.name for path in run.folder.iterdir()} == {"run.json", "model.keras", "history.csv", "loss.png"}
+    assert json.loads((run.folder / "run.json").read_text()) == run.facts
+    model, tokenizer = recipes.load_run(run.folder)
+    assert tokenizer is None
+    x = np.ones((2, *run.model.input_shape[1:]), "float32")
+    np.testing.assert_array_equal(*(keras.ops.convert_to_numpy(m(x)) for m in (model, run.model)))
+
+
+def test_report_and_generate(run, capsys):
+    report = cli._report(run)
+    assert f"{run.recipe.metric}: {run.value:.4f} {run.recipe.unit} (seed 1, 20 steps" in report
+    assert "It writes" not in report
+    assert cli.main(["generate", str(run.folder), "--prompt", "a"]) == 2
+    assert "has no tokenizer" in capsys.readouterr().err
+
+
+def test_epoch_lines_have_the_unit_of_the_loss(capsys):
+    recipes.train(SHORT["digits_mlp"], steps=2, verbose=2)
+    assert capsys.readouterr().out.splitlines()[-1].split(", ")[1].endswith("nats/example")
+
+
+def test_resumed_run_ends_like_one_that_was_not_interrupted(run, tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 3:
+                raise KeyboardInterrupt
+
+    row = SHORT[run.recipe.name]
+    with pytest.raises(KeyboardInterrupt):
+        recipes.train(row, seed=1, out=tmp_path, callbacks=[Stop()], verbose=0)
+    resumed = recipes.train(row, resume=tmp_path, verbose=0)
+    for one, other in zip(run.model.get_weights(), resumed.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert resumed.value == run.value
+
+
+def test_inputs_are_standardized_by_the_training_part():
+    pictures = ClassificationTask(SHORT["digits_mlp"], "digit_images")
+    assert pictures.x.mean() == pytest.approx(0, abs=1e-4)
+    assert pictures.x.std() == pytest.approx(1, abs=1e-4)
+    table = RegressionTask(SHORT["diabetes_mlp"], "diabetes")
+    train, test = datasets.diabetes().split(0.8, seed=0)
+    scaler = StandardScaler().fit(train.x)
+    np.testing.assert_allclose(table.x, scaler.transform(train.x), atol=1e-5)
+    np.testing.assert_allclose(table.validation[0], scaler.transform(test.x), atol=1e-5)
+    assert (table.y.mean(), table.y.std()) == pytest.approx((0, 1), abs=1e-5)
+
+
+@pytest.mark.parametrize("data", ["tiny_shakespeare", "two_moons", "absent"])
+def test_other_data_are_refused(data):
+    with pytest.raises(ValueError, match=f"data='{data}' is no set of examples; choose one of mnist_10k, digit_images"):
+        recipes.train(SHORT["digits_mlp"], data=data)
+
+
+def test_no_worse_than_scikit_learn(full):
+    """Five seeds each; `MLPClassifier` has a hidden layer of the same size and its own defaults."""
+    if not full:
+        pytest.skip("runs with --full")
+    row = recipes.RECIPES["digits_mlp"]
+    task = ClassificationTask(row, row.data)
+    x, test_x = (part.reshape(len(part), -1) for part in (task.x, task.validation[0]))
+    theirs = [MLPClassifier((100,), random_state=s).fit(x, task.y).score(test_x, task.validation[1]) for s in range(5)]
+    ours = [recipes.train(row, seed=s, verbose=0).value for s in range(5)]
+    assert np.mean(ours) <= 100 * (1 - np.mean(theirs))

@@ -1,0 +1,96 @@
+"""Schedules equal Keras's, and go into its optimizers."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops as k
+
+from keras_course.training import (
+    SGD,
+    CosineSchedule,
+    ExponentialSchedule,
+    InverseTimeSchedule,
+    RestartSchedule,
+    StepSchedule,
+    minimize,
+)
+
+theirs = keras.optimizers.schedules
+AGREE = {
+    "step": (StepSchedule(0.3, 30), theirs.ExponentialDecay(0.3, 30, 0.1, staircase=True)),
+    "exponential": (ExponentialSchedule(0.3, 30, 0.5), theirs.ExponentialDecay(0.3, 30, 0.5)),
+    "1/t": (InverseTimeSchedule(0.3, 40), theirs.InverseTimeDecay(0.3, 40, 1.0)),
+    "cosine": (CosineSchedule(0.3, 200), theirs.CosineDecay(0.3, 200)),
+    "warm-up": (
+        CosineSchedule(0.3, 200, warmup=50, final=0.03),
+        theirs.CosineDecay(0.3 / 51, 150, 0.1, warmup_target=0.3, warmup_steps=50),
+    ),
+    "restarts": (RestartSchedule(0.3, 10), theirs.CosineDecayRestarts(0.3, 10)),
+    "equal restarts": (RestartSchedule(0.3, 10, 1.0), theirs.CosineDecayRestarts(0.3, 10, 1.0)),
+    "shrinking restarts": (RestartSchedule(0.3, 9, 3, 0.8), theirs.CosineDecayRestarts(0.3, 9, 3.0, 0.8)),
+    "restarts with a floor": (RestartSchedule(0.3, 10, final=0.03), theirs.CosineDecayRestarts(0.3, 10, alpha=0.1)),
+}
+
+
+@pytest.mark.parametrize("name", AGREE)
+def test_equals_keras(name):
+    mine, keras_one = AGREE[name]
+    steps = np.array([0, 1, 5, 9, 10, 11, 29, 30, 31, 35, 36, 49, 50, 51, 70, 117, 199, 250])
+    expected = [float(keras_one(int(t))) for t in steps]
+    np.testing.assert_allclose(k.convert_to_numpy(mine(steps)), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose([float(mine(int(t))) for t in steps[::4]], expected[::4], rtol=1e-4, atol=1e-6)
+    assert len(set(expected)) > 5
+
+
+def test_piecewise_constant_decay_drops_one_step_later():
+    mine, keras_one = StepSchedule(1.0, 30, 0.5), theirs.PiecewiseConstantDecay([30, 60], [1.0, 0.5, 0.25])
+    assert [float(mine(t)) for t in (29, 30, 31)] == [1.0, 0.5, 0.5]
+    assert [float(keras_one(t)) for t in (29, 30, 31)] == [1.0, 1.0, 0.5]
+
+
+def test_rates_are_exact():
+    rise = CosineSchedule(1.0, 1000, warmup=100)
+    np.testing.assert_allclose(k.convert_to_numpy(rise(np.arange(100))), np.arange(1, 101) / 101, rtol=1e-6)
+    assert float(rise(100)) == 1
+    np.testing.assert_allclose([float(rise(t)) for t in (550, 1000, 5000)], [0.5, 0, 0], atol=1e-6)
+    waves = RestartSchedule(1.0, 8)
+    assert [float(waves(t)) for t in (0, 8, 24, 56)] == [1.0] * 4
+    assert float(InverseTimeSchedule(1.0, 7)(7)) == 0.5
+
+
+@pytest.mark.parametrize("name", AGREE)
+def test_in_optimizers_of_keras_and_ours(name):
+    schedule = AGREE[name][0]
+    optimizer, w = keras.optimizers.SGD(schedule), keras.Variable(0.0)
+    for _ in range(12):
+        optimizer.apply([k.ones(())], [w])
+    run = minimize(lambda w: 1.0 * w, np.zeros((), "float32"), SGD(schedule), 12)
+    end = k.convert_to_numpy(w)
+    np.testing.assert_allclose(run.trajectory[-1], end, rtol=1e-5)
+    np.testing.assert_allclose(-end, np.sum(k.convert_to_numpy(schedule(np.arange(12)))), rtol=1e-5)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert again._learning_rate == schedule
+
+
+def test_bad_schedules():
+    for make in (lambda **a: StepSchedule(0.1, **a), lambda **a: InverseTimeSchedule(0.1, **a)):
+        for bad in (0, -5, 1.5):
+            with pytest.raises(ValueError, match=f"every={bad} must be a whole number"):
+                make(every=bad)
+    cases = [
+        (lambda: CosineSchedule(0.1, -1), "num_steps=-1"),
+        (lambda: CosineSchedule(0.1, 10, warmup=-1), "warmup=-1"),
+        (lambda: CosineSchedule(0.1, 10, warmup=10), "warmup=10 must be less than num_steps=10"),
+        (lambda: CosineSchedule(0.1, 10, final=0.2), r"final=0.2 must be from 0 to learning_rate=0.1"),
+        (lambda: CosineSchedule(0.0, 10), "learning_rate=0.0"),
+        (lambda: RestartSchedule(0.1, -3), "first=-3"),
+        (lambda: RestartSchedule(0.1, 3, 0.5), "stretch=0.5"),
+        (lambda: RestartSchedule(0.1, 3, shrink=0), "shrink=0"),
+        (lambda: StepSchedule(0.1, 3, float("nan")), "factor=nan"),
+        (lambda: StepSchedule(float("inf"), 3), "learning_rate=inf"),
+        (lambda: StepSchedule(0.1, 3)(-1), "step=-1 must not be negative"),
+        (lambda: StepSchedule(0.1, 3)(np.array([0, -2])), "must not be negative"),
+    ]
+    for make, message in cases:
+        with pytest.raises(ValueError, match=message):
+            make()
