@@ -2,15 +2,7 @@
 
 import numpy as np
 
-
-def as_points(x):
-    """Return x as a float64 array (N, D); raise a ValueError if it has another rank, no row, or no finite numbers."""
-    x = np.asarray(x, "float64")
-    if x.ndim != 2 or 0 in x.shape:
-        raise ValueError(f"x has shape {x.shape}; it must be (N, D), one row a point, with at least one of each")
-    if not np.isfinite(x).all():
-        raise ValueError(f"x has {np.sum(~np.isfinite(x))} entries that are not finite (NaN or infinity)")
-    return x
+from keras_course._check import as_points
 
 
 def as_labelled(x, y, num_classes=None):

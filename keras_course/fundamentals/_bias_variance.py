@@ -1,0 +1,112 @@
+"""Why a fit is wrong: it is wrong on average (bias), it depends on luck (variance), and the world is noisy.
+
+Notation: f_D is the function that a fit gives on the training set D; g the Bayes model; at a point x
+
+    E_D E_y [(y - f_D(x))^2] = noise^2 + (E_D f_D(x) - g(x))^2 + Var_D f_D(x)
+"""
+
+import dataclasses
+
+import numpy as np
+
+from keras_course._check import whole_number
+from keras_course.fundamentals._risk import fitted
+
+_MEDIAN_OF_SQUARES = 0.45493642311957274  # of a standard normal number's square
+
+
+@dataclasses.dataclass(frozen=True)
+class BiasVariance:
+    """Bias and variance of a fit at M points.
+
+    Args:
+        x: the points, `(M,)`.
+        target: g(x), `(M,)`.
+        predictions: f_D(x) of each of S training sets, `(S, M)`.
+        center: E_D f_D(x), `(M,)`: the mean over the sets, or with `estimate="median"` their median.
+        squared_bias: (center - g)^2, `(M,)`.
+        variance: Var_D f_D(x), `(M,)`.
+        noise: variance of y around g, a float.
+    """
+
+    x: np.ndarray
+    target: np.ndarray
+    predictions: np.ndarray
+    center: np.ndarray
+    squared_bias: np.ndarray
+    variance: np.ndarray
+    noise: float
+
+    @property
+    def risk(self):
+        """The mean over the sets of noise + (f_D(x) - g(x))^2, `(M,)`; with "mean" the sum of the three parts."""
+        return self.noise + np.mean((self.predictions - self.target) ** 2, axis=0)
+
+    def average(self, low=-np.inf, high=np.inf):
+        """Return the means of (noise, squared bias, variance) over the points with low <= x <= high."""
+        inside = (self.x >= low) & (self.x <= high)
+        if not inside.any():
+            raise ValueError(f"low={low} and high={high}: no point lies between them")
+        return self.noise, float(self.squared_bias[inside].mean()), float(self.variance[inside].mean())
+
+
+def bias_variance_decomposition(fit, problem, *, num_points=15, num_sets=200, at=101, estimate="mean", seed=0):
+    """Fit to many training sets, and split what is wrong into noise, bias and variance at each point.
+
+    The mean is the definition, but few sets do not give it where predictions have heavy tails: a polynomial of degree
+    4 or more on 15 points swings out so far at the ends of the interval that one set in a hundred makes up most of the
+    variance. Two remedies: average the parts over the inside of the interval only (`BiasVariance.average`), or take
+    `estimate="median"`, which asks for the typical set,
+
+        center = median_D f_D(x),  variance = median_D (f_D(x) - center)^2 / 0.455
+
+    where 0.455, the median of the square of a standard normal number, makes it the variance if f_D(x) is Gaussian.
+
+    Args:
+        fit: a function (x, y) -> predict, or an object with `fit` and `predict`, of which a copy is fitted.
+        problem: a `RegressionProblem`.
+        num_points: N, points in each training set.
+        num_sets: S, training sets, at least 2.
+        at: points x to look at, `(M,)`, or their number M: the midpoints of equal parts of the interval.
+        estimate: "mean" or "median".
+        seed: of the training sets.
+
+    Returns:
+        A `BiasVariance`.
+
+    Raises:
+        ValueError: a size that is no whole number in range, an unknown `estimate`, or predictions that are not finite
+            or not one for each point.
+
+    References:
+        Neural Networks and the Bias/Variance Dilemma, Geman, Bienenstock and Doursat, 1992,
+        https://doi.org/10.1162/neco.1992.4.1.1
+
+    Example:
+        >>> from keras_course.fundamentals import PolynomialRegressor, bias_variance_decomposition, noisy_cubic
+        >>> stiff, apt = (bias_variance_decomposition(PolynomialRegressor(d), noisy_cubic()) for d in (1, 3))
+        >>> stiff.average(-8, 8)[1] > 100 > 10 > apt.average(-8, 8)[1]      # a line cannot bend
+        True
+    """
+    whole_number(1, num_points=num_points)
+    whole_number(2, num_sets=num_sets)
+    if estimate not in ("mean", "median"):
+        raise ValueError(f"estimate={estimate!r} must be 'mean' or 'median'")
+    if np.ndim(at) == 0:
+        whole_number(1, at=at)
+        x = problem.grid(at)
+    else:
+        x = np.asarray(at, "float64")
+    rng = np.random.default_rng(seed)
+    predictions = np.stack([fitted(fit, *problem.sample(num_points, rng))(x) for _ in range(num_sets)])
+    if predictions.shape != (num_sets, len(x)) or not np.isfinite(predictions).all():
+        raise ValueError(
+            f"fit gave predictions of shape {predictions.shape[1:]} for {len(x)} points, or not finite ones"
+        )
+    target = problem.function(x)
+    if estimate == "mean":
+        center, variance = predictions.mean(axis=0), predictions.var(axis=0)
+    else:
+        center = np.median(predictions, axis=0)
+        variance = np.median((predictions - center) ** 2, axis=0) / _MEDIAN_OF_SQUARES
+    return BiasVariance(x, target, predictions, center, (center - target) ** 2, variance, problem.bayes_risk)

@@ -1,0 +1,203 @@
+"""Double descent: as a model grows, the test risk falls, rises towards the width that just fits every training point,
+and falls again.
+
+Notation: n training points with D numbers each and K outputs (K classes as one-hot rows, or K = 1 in a regression);
+H the width. A model has about as many parameters as there are equations f(x_i) = y_i where it has n K of them.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from keras_course._check import as_points, number, whole_number
+from keras_course.fundamentals._regression import least_squares
+from keras_course.perceptron import mlp
+from keras_course.portable import portable_init
+
+
+@dataclasses.dataclass(frozen=True)
+class DoubleDescent:
+    """Risks of models of growing width, each fitted to the same points.
+
+    Args:
+        widths: H of each model, `(M,)`.
+        parameters: number of fitted parameters of each, `(M,)`.
+        threshold: n K, the number of equations: the peak is expected where `parameters` is near it.
+        train_risk, test_risk: mean over points and outputs of the squared error, `(M,)`.
+        train_error, test_error: share of points with a wrong class, `(M,)`; NaN in a regression.
+    """
+
+    widths: np.ndarray
+    parameters: np.ndarray
+    threshold: int
+    train_risk: np.ndarray
+    test_risk: np.ndarray
+    train_error: np.ndarray
+    test_error: np.ndarray
+
+    @property
+    def peak(self):
+        """The width of the largest test risk among those of at least a third of the threshold's parameters."""
+        near = np.flatnonzero(self.parameters >= self.threshold / 3)
+        return int(self.widths[near[np.argmax(self.test_risk[near])]])
+
+
+def random_features(x, width, *, seed=0):
+    """Return a random hidden layer that is never trained: max(0, x V + c), with V and c drawn once.
+
+    The columns of V are N(0, 1/D), c is N(0, 1) / 2. A wider layer contains a narrower one of the same seed.
+
+    Args:
+        x: n points, `(n, D)`.
+        width: H, number of features.
+        seed: of V and c.
+
+    Returns:
+        The features, `(n, H)` float64.
+
+    Raises:
+        ValueError: x is no table of finite numbers, or `width` is below 1.
+
+    References:
+        Random Features for Large-Scale Kernel Machines, Rahimi and Recht, 2007,
+        https://papers.nips.cc/paper/3182-random-features-for-large-scale-kernel-machines
+
+    Example:
+        >>> from keras_course.fundamentals import random_features
+        >>> few, many = (random_features([[1.0, 2.0]], width) for width in (3, 5))
+        >>> bool((few == many[:, :3]).all())
+        True
+    """
+    whole_number(1, width=width)
+    x = as_points(x)
+    units = np.random.default_rng(seed).standard_normal((width, x.shape[1] + 1))  # (H, D + 1), one row a unit
+    return np.maximum(0.0, x @ units[:, :-1].T / x.shape[1] ** 0.5 + 0.5 * units[:, -1])
+
+
+def random_features_sweep(train, test, widths, *, num_classes=None, penalty=0.0, seed=0):
+    """Fit linear models of growing numbers of random features, in closed form: double descent without any training.
+
+    Each output has H weights, fitted by `least_squares`: below H = n to the smallest squared error, above it to the
+    shortest of all weights that reproduce the training points exactly. The peak is at H = n.
+
+    Args:
+        train, test: pairs of points `(n, D)` and targets `(n,)`: numbers, or with `num_classes` classes 0..K-1.
+        widths: numbers H of features, at least 1 each.
+        num_classes: K; None for a regression.
+        penalty: ridge penalty, at least 0; enough of it removes the peak.
+        seed: of the features.
+
+    Returns:
+        A `DoubleDescent`.
+
+    Raises:
+        ValueError: data that do not fit each other or are not finite, labels out of range, or a size out of range.
+
+    References:
+        Reconciling modern machine-learning practice and the classical bias-variance trade-off, Belkin, Hsu, Ma and
+        Mandal, 2019, https://arxiv.org/abs/1812.11118
+
+    Example:
+        >>> from keras_course import datasets
+        >>> from keras_course.fundamentals import random_features_sweep
+        >>> data = [datasets.two_moons(size, noise=0.3, seed=size) for size in (40, 500)]
+        >>> sweep = random_features_sweep(*data, widths=[5, 40, 1000], num_classes=2)
+        >>> sweep.threshold, sweep.peak
+        (80, 40)
+    """
+    number(penalty=penalty, at_least=0)
+    (x, y), (test_x, test_y) = _checked(train, test, widths, num_classes)
+
+    def predictions(width):
+        features, test_features = (random_features(part, width, seed=seed) for part in (x, test_x))
+        weights = least_squares(features, y, penalty=penalty)
+        return features @ weights, test_features @ weights
+
+    return _sweep(predictions, y, test_y, widths, [width * y.shape[1] for width in widths], num_classes)
+
+
+def mlp_sweep(train, test, widths, *, num_classes=None, num_epochs=1000, batch_size=64, learning_rate=3e-3, seed=0):
+    """Train perceptrons of one hidden layer of growing width with the squared loss: double descent of a real network.
+
+    A network has (D + 1) H + (H + 1) K parameters, all trained, by Adam with a rate that falls to 0 along half a
+    cosine. The peak is expected near (D + 1) H + (H + 1) K = n K, less sharp than with a closed form, as training
+    ends before the minimum.
+
+    Args:
+        train, test, widths, num_classes: as in `random_features_sweep`.
+        num_epochs: passes over the training points.
+        batch_size: points in a step.
+        learning_rate: the highest one.
+        seed: of first weights and order.
+
+    Returns:
+        A `DoubleDescent`.
+
+    Raises:
+        ValueError: as in `random_features_sweep`.
+
+    References:
+        Reconciling modern machine-learning practice and the classical bias-variance trade-off, Belkin, Hsu, Ma and
+        Mandal, 2019, https://arxiv.org/abs/1812.11118
+
+    Example:
+        >>> from keras_course import datasets
+        >>> from keras_course.fundamentals import mlp_sweep
+        >>> data = [datasets.two_moons(size, noise=0.3, seed=size) for size in (40, 500)]
+        >>> sweep = mlp_sweep(*data, widths=[2, 16], num_classes=2, num_epochs=2)
+        >>> sweep.parameters.tolist(), sweep.threshold
+        ([12, 82], 80)
+    """
+    whole_number(1, num_epochs=num_epochs, batch_size=batch_size)
+    whole_number(0, seed=seed)
+    number(learning_rate=learning_rate, above=0)
+    (x, y), (test_x, test_y) = _checked(train, test, widths, num_classes)
+    steps = num_epochs * -(-len(x) // batch_size)
+    order = np.random.default_rng(seed).permutation(len(x))  # one order for all epochs: the same on every backend
+    batches = x[order].astype("float32"), y[order].astype("float32")
+
+    def predictions(width):
+        model = portable_init(mlp(x.shape[1:], y.shape[1], hidden_dims=(width,)), seed)
+        model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps)), "mse")
+        model.fit(*batches, batch_size=batch_size, epochs=num_epochs, shuffle=False, verbose=0)
+        return tuple(keras.ops.convert_to_numpy(model(part.astype("float32"))) for part in (x, test_x))
+
+    parameters = [(x.shape[1] + 1) * width + (width + 1) * y.shape[1] for width in widths]
+    return _sweep(predictions, y, test_y, widths, parameters, num_classes)
+
+
+def _sweep(predictions, y, test_y, widths, parameters, num_classes):
+    rows = []
+    for width in widths:
+        pairs = list(zip(predictions(width), (y, test_y), strict=True))
+        risks = [np.mean((f - target) ** 2) for f, target in pairs]
+        errors = [np.mean(f.argmax(axis=1) != target.argmax(axis=1)) for f, target in pairs]
+        rows.append(risks + (errors if num_classes else [np.nan, np.nan]))
+    return DoubleDescent(np.array(widths), np.array(parameters), y.size, *np.array(rows).T)
+
+
+def _checked(train, test, widths, num_classes):
+    """Return the two pairs with targets as columns `(n, K)`."""
+    whole_number(1, **{f"widths[{i}]": width for i, width in enumerate(widths)})
+    if not len(widths):
+        raise ValueError("widths is empty: there is nothing to fit")
+    if num_classes is not None:
+        whole_number(2, num_classes=num_classes)
+    pairs = []
+    for name, (x, y) in (("train", train), ("test", test)):
+        x, y = as_points(x), np.asarray(y)
+        if y.shape != x.shape[:1] or not np.isfinite(y).all():
+            raise ValueError(
+                f"{name} has x of shape {x.shape} and y of shape {y.shape}; y must be {x.shape[:1]}, finite"
+            )
+        if num_classes is None:
+            y = y[:, None].astype("float64")
+        elif (y != np.floor(y)).any() or y.min() < 0 or y.max() >= num_classes:
+            raise ValueError(f"{name} has the classes {np.unique(y)}; they must be 0 to {num_classes - 1}")
+        else:
+            y = np.eye(num_classes)[y.astype(int)]
+        pairs.append((x, y))
+    if pairs[0][0].shape[1] != pairs[1][0].shape[1]:
+        raise ValueError(f"train has {pairs[0][0].shape[1]} columns and test {pairs[1][0].shape[1]}; they must agree")
+    return pairs

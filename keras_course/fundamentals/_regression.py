@@ -1,0 +1,177 @@
+"""Polynomial regression: the least squares that a straight line started.
+
+Notation: x (N,) inputs, y (N,) targets, X (N, d + 1) the features 1, z, ..., z^d of each input, where z = x / `scale`;
+w (d + 1,) the weights of a polynomial of degree d, f(x) = X w.
+"""
+
+import numpy as np
+
+from keras_course._check import number, whole_number
+from keras_course.fundamentals._data import as_numbers, as_pairs
+
+
+def polynomial_features(x, degree, *, scale=1.0):
+    """Return the powers 0, 1, ..., d of numbers, divided by `scale` first: a Vandermonde matrix.
+
+    Args:
+        x: N numbers, `(N,)` or `(N, 1)`.
+        degree: d, at least 0.
+        scale: what x is divided by, above 0. With raw x up to 10 the tenth power reaches 10^10 beside the constant 1,
+            and the columns become hard to tell apart: the condition number of X is then about 10^10, and 10^4 with
+            `scale=10`.
+
+    Returns:
+        X, `(N, d + 1)` float64.
+
+    Raises:
+        ValueError: x is not finite or of another shape, `degree` is no whole number of at least 0, or `scale` is not
+            above 0.
+
+    Example:
+        >>> from keras_course.fundamentals import polynomial_features
+        >>> polynomial_features([2.0, 3.0], degree=2).tolist()
+        [[1.0, 2.0, 4.0], [1.0, 3.0, 9.0]]
+    """
+    whole_number(0, degree=degree)
+    number(scale=scale, above=0)
+    return np.vander(as_numbers("x", x) / scale, degree + 1, increasing=True)
+
+
+def least_squares(features, targets, *, penalty=0.0):
+    """Return the weights that minimise |X w - y|^2 + penalty |w|^2, by QR or by the singular values.
+
+    With at least as many independent rows as columns, X = Q R with orthonormal columns Q and a triangular R, and
+
+        R w = Q' y
+
+    is solved from its last row upwards. Beside the normal equations X'X w = X'y this loses half as many digits, as
+    the condition number of X'X is the square of that of X. A penalty appends the rows sqrt(penalty) I to X and zeros to
+    y (ridge regression). Without one and with more columns than rows, many w fit exactly, and the shortest is returned:
+
+        w = V diag(1 / s) U' y,  X = U diag(s) V'
+
+    Args:
+        features: X, `(N, P)`.
+        targets: y, `(N,)` or, for K targets at once, `(N, K)`.
+        penalty: how much the squared length of w costs, at least 0.
+
+    Returns:
+        w, `(P,)` or `(P, K)`, float64.
+
+    Raises:
+        ValueError: shapes that do not fit, numbers that are not finite, or a negative `penalty`.
+
+    References:
+        Ridge Regression: Biased Estimation for Nonorthogonal Problems, Hoerl and Kennard, 1970,
+        https://doi.org/10.1080/00401706.1970.10488634
+
+    Example:
+        >>> from keras_course.fundamentals import least_squares
+        >>> least_squares([[1.0, 0.0], [1.0, 1.0]], [1.0, 3.0]).round(6).tolist()      # the line 1 + 2 x
+        [1.0, 2.0]
+        >>> least_squares([[1.0, 1.0]], [4.0]).round(6).tolist()                     # the shortest of many
+        [2.0, 2.0]
+    """
+    X, y = np.asarray(features, "float64"), np.asarray(targets, "float64")
+    if X.ndim != 2 or 0 in X.shape or y.ndim not in (1, 2) or len(y) != len(X):
+        raise ValueError(f"features has shape {X.shape} and targets {y.shape}; they must be (N, P) and (N,) or (N, K)")
+    if not np.isfinite(X).all() or not np.isfinite(y).all():
+        raise ValueError("features and targets must be finite numbers: they hold NaN or infinity")
+    number(penalty=penalty, at_least=0)
+    if penalty:
+        X = np.concatenate([X, penalty**0.5 * np.eye(X.shape[1])])
+        y = np.concatenate([y, np.zeros((X.shape[1], *y.shape[1:]))])
+    Q, R = np.linalg.qr(X)  # (N, P), (P, P)
+    pivots = np.abs(np.diag(R))
+    if len(X) < X.shape[1] or pivots.min() <= pivots.max() * np.finfo("float64").eps * len(X):
+        return np.linalg.lstsq(X, y, rcond=None)[0]  # fewer independent rows than columns
+    return np.linalg.solve(R, Q.T @ y)
+
+
+class PolynomialRegressor:
+    """A polynomial fitted to points: f(x) = sum_j w_j (x / scale)^j, at the minimum of the squared error.
+
+        J(w) = 1/N sum_i (f(x_i) - y_i)^2 + penalty / N |w|^2
+
+    The minimum has a closed form (`least_squares`). By gradient descent it is reached step by step,
+
+        w <- w - learning_rate * 2/N (X'(X w - y) + penalty w)
+
+    which is what one does where no closed form is known.
+
+    Args:
+        degree: d, at least 0.
+        penalty: ridge penalty on all weights, at least 0: another way to limit the capacity.
+        scale: what x is divided by, above 0; "largest" takes the largest |x| of the points, so that all powers lie in
+            [-1, 1].
+        solver: "exact" or "gradient".
+        learning_rate: of gradient descent; None takes 1 / (largest curvature), the longest that never overshoots.
+        num_steps: of gradient descent, at least 1.
+
+    Raises:
+        ValueError: an argument out of range, or data that are not finite, of wrong shape or none at all.
+
+    Example:
+        >>> from keras_course.fundamentals import PolynomialRegressor
+        >>> line = PolynomialRegressor(degree=1).fit([0.0, 1.0, 2.0], [1.0, 3.0, 5.0])
+        >>> line.coefficients.round(6).tolist(), line.predict([10.0]).round(6).tolist()
+        ([1.0, 2.0], [21.0])
+    """
+
+    def __init__(self, degree, *, penalty=0.0, scale="largest", solver="exact", learning_rate=None, num_steps=1000):
+        whole_number(0, degree=degree)
+        whole_number(1, num_steps=num_steps)
+        number(penalty=penalty, at_least=0)
+        if scale != "largest":
+            number(scale=scale, above=0)
+        if solver not in ("exact", "gradient"):
+            raise ValueError(f"solver={solver!r} must be 'exact' or 'gradient'")
+        if learning_rate is not None:
+            number(learning_rate=learning_rate, above=0)
+        self.degree, self.penalty, self.scale, self.solver = degree, penalty, scale, solver
+        self.learning_rate, self.num_steps = learning_rate, num_steps
+
+    def fit(self, x, y):
+        """Fit the weights to N points `(N,)` and targets `(N,)`; return self.
+
+        After it there are `weights` (d + 1,), of the powers of x / scale, and `losses`: J at the end, or with
+        gradient descent before the first step and after each.
+        """
+        x, y = as_pairs(x, y)
+        self.fitted_scale = self.scale if self.scale != "largest" else float(np.abs(x).max()) or 1.0
+        X = polynomial_features(x, self.degree, scale=self.fitted_scale)
+        if self.solver == "exact":
+            self.weights = least_squares(X, y, penalty=self.penalty)
+            self.losses = np.array([self._loss(X, y, self.weights)])
+        else:
+            self.weights, self.losses = self._descend(X, y)
+        return self
+
+    def predict(self, x):
+        """Return f(x) for M numbers `(M,)` or `(M, 1)`, `(M,)`."""
+        if not hasattr(self, "weights"):
+            raise ValueError("this PolynomialRegressor has not seen data yet: call fit(x, y) first")
+        return polynomial_features(x, self.degree, scale=self.fitted_scale) @ self.weights
+
+    @property
+    def coefficients(self):
+        """The weights of the powers of x itself, `(d + 1,)`, the constant first."""
+        return self.weights / self.fitted_scale ** np.arange(self.degree + 1)
+
+    def _loss(self, X, y, w):
+        return (np.sum((X @ w - y) ** 2) + self.penalty * np.sum(w**2)) / len(y)
+
+    def _descend(self, X, y):
+        curvature = 2 * (np.linalg.norm(X, 2) ** 2 + self.penalty) / len(y)
+        rate = 1 / curvature if self.learning_rate is None else self.learning_rate
+        if rate * curvature >= 2:
+            raise ValueError(
+                f"learning_rate={rate} makes gradient descent diverge here: it must be below {2 / curvature:.4g}, "
+                "2 / (largest curvature)"
+            )
+        w = np.zeros(X.shape[1])
+        losses = [self._loss(X, y, w)]
+        for _ in range(self.num_steps):
+            w = w - rate * 2 / len(y) * (X.T @ (X @ w - y) + self.penalty * w)
+            losses.append(self._loss(X, y, w))
+        return w, np.array(losses)

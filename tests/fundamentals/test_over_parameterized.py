@@ -1,0 +1,155 @@
+"""More weights than points: double descent in closed form and by training, the wide network."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from keras_course import datasets
+from keras_course.fundamentals import mlp_sweep, random_features, random_features_sweep, wide_mlp
+from keras_course.portable import portable_init
+
+RNG = np.random.default_rng(0)
+SLOPE = RNG.normal(size=10)
+
+
+def noisy_line(num_points, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(num_points, 10))
+    return x, x @ SLOPE + rng.normal(size=num_points)
+
+
+# Random features -----------------------------------------------------------------------------------------------------
+
+
+def test_features_are_rectified_sums():
+    x = RNG.normal(size=(4, 3))
+    units = np.random.default_rng(5).standard_normal((6, 4))
+    expected = np.array([[max(0, row @ v[:3] / math.sqrt(3) + v[3] / 2) for v in units] for row in x])
+    np.testing.assert_allclose(random_features(x, 6, seed=5), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_peak_is_where_parameters_meet_equations(seed):
+    sweep = random_features_sweep(noisy_line(60, seed), noisy_line(500, 99), [10, 20, 40, 60, 90, 200, 1000], seed=seed)
+    assert sweep.threshold == 60 == sweep.peak
+    assert sweep.test_risk[3] > 3 * max(sweep.test_risk[1], sweep.test_risk[-1])
+    assert (np.diff(sweep.train_risk) <= 1e-9).all()
+    assert sweep.train_risk[3:].max() < 1e-9  # interpolation from the threshold on
+    assert np.isnan(sweep.test_error).all()
+
+
+def test_a_penalty_removes_the_peak():
+    data = noisy_line(60, 0), noisy_line(500, 99)
+    bare, ridge = (random_features_sweep(*data, [20, 60, 1000], penalty=p) for p in (0.0, 1.0))
+    assert ridge.test_risk[1] < 0.3 * bare.test_risk[1]
+
+
+def test_classes_share_the_features():
+    x, y = datasets.blobs(300, num_classes=3, spread=4.0, seed=0)
+    x = x / 10
+    sweep = random_features_sweep((x[:50], y[:50]), (x[50:], y[50:]), [5, 50, 800], num_classes=3)
+    assert sweep.parameters.tolist() == [15, 150, 2400]
+    assert sweep.threshold == 150
+    assert sweep.train_error[2] == 0 < sweep.train_error[0]
+    features, test_features = (random_features(part, 800) for part in (x[:50], x[50:]))
+    f = test_features @ np.linalg.pinv(features) @ np.eye(3)[y[:50]]
+    assert sweep.test_error[2] == np.mean(f.argmax(axis=1) != y[50:])
+    assert sweep.test_risk[2] == pytest.approx(np.mean((f - np.eye(3)[y[50:]]) ** 2), rel=1e-6)
+
+
+# Networks ------------------------------------------------------------------------------------------------------------
+
+
+def test_network_risks_are_those_of_its_training():
+    x, y = datasets.two_moons(80, noise=0.2, seed=0)
+    sweep = mlp_sweep((x[:40], y[:40]), (x[40:], y[40:]), [3, 40], num_classes=2, num_epochs=150, learning_rate=0.03)
+    assert sweep.parameters.tolist() == [3 * 3 + 4 * 2, 3 * 40 + 41 * 2]
+    assert sweep.threshold == 80
+    assert sweep.train_risk[1] < sweep.train_risk[0] < 0.25  # 0.25 is the risk of always saying 1/2
+    again = mlp_sweep((x[:40], y[:40]), (x[40:], y[40:]), [3], num_classes=2, num_epochs=150, learning_rate=0.03)
+    assert again.test_risk[0] == sweep.test_risk[0]
+
+
+@pytest.mark.parametrize("sweep", [random_features_sweep, mlp_sweep])
+def test_sweeps_refuse(sweep):
+    x, y = noisy_line(6, 0)
+    good = x, y
+    with pytest.raises(ValueError, match=r"widths\[1\]=0 must be a whole number, at least 1"):
+        sweep(good, good, [1, 0])
+    with pytest.raises(ValueError, match="widths is empty"):
+        sweep(good, good, [])
+    with pytest.raises(ValueError, match="num_classes=1 must be a whole number, at least 2"):
+        sweep(good, good, [1], num_classes=1)
+    with pytest.raises(ValueError, match=r"train has the classes .* they must be 0 to 1"):
+        sweep((x, np.full(6, 2)), (x, np.zeros(6)), [1], num_classes=2)
+    with pytest.raises(ValueError, match=r"test has x of shape \(6, 10\) and y of shape \(5,\)"):
+        sweep(good, (x, y[:5]), [1])
+    with pytest.raises(ValueError, match="train has 10 columns and test 9"):
+        sweep(good, (x[:, :9], y), [1])
+    with pytest.raises(ValueError, match="not finite"):
+        sweep((x * np.nan, y), good, [1])
+
+
+def test_sweeps_refuse_their_own_arguments():
+    good = noisy_line(6, 0)
+    with pytest.raises(ValueError, match="penalty=-1"):
+        random_features_sweep(good, good, [1], penalty=-1)
+    with pytest.raises(ValueError, match="learning_rate=0"):
+        mlp_sweep(good, good, [1], learning_rate=0)
+    with pytest.raises(ValueError, match="num_epochs=0"):
+        mlp_sweep(good, good, [1], num_epochs=0)
+
+
+# The wide network ----------------------------------------------------------------------------------------------------
+
+
+def test_wide_mlp_written_out():
+    model = wide_mlp((2, 3), 2, width=50, seed=4)
+    x = RNG.normal(size=(5, 2, 3)).astype("float32")
+    w1, b1, w2, b2 = model.get_weights()
+    expected = 1 / (1 + np.exp(-(x.reshape(5, 6) @ w1 + b1))) @ w2 + b2
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(model(x)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("portable", [False, True])
+def test_first_weights_have_the_law_of_pytorch(portable):
+    model = wide_mlp((4,), 3, width=20_000, seed=1)
+    weights = (portable_init(model, 1) if portable else model).get_weights()
+    for weight, num_inputs in zip(weights, (4, 4, 20_000, 20_000), strict=True):
+        bound = num_inputs**-0.5
+        assert np.abs(weight).max() <= bound
+        if weight.size > 1000:
+            assert weight.std() == pytest.approx(bound / 3**0.5, rel=0.02)  # U(-a, a) has the variance a^2 / 3
+            assert np.abs(weight).max() > 0.99 * bound
+
+
+def test_wide_mlp_equals_torch_nn():
+    torch = pytest.importorskip("torch")
+    model = wide_mlp((3,), 2, width=40, seed=0)
+    peer = torch.nn.Sequential(torch.nn.Linear(3, 40), torch.nn.Sigmoid(), torch.nn.Linear(40, 2))
+    w1, b1, w2, b2 = map(torch.tensor, model.get_weights())
+    with torch.no_grad():
+        for layer, weight, bias in ((peer[0], w1, b1), (peer[2], w2, b2)):
+            layer.weight.copy_(weight.T)
+            layer.bias.copy_(bias)
+        x = RNG.normal(size=(7, 3)).astype("float32")
+        expected = peer(torch.tensor(x)).numpy()
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(model(x)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"input_shape": 1}, r"input_shape=1 must be a tuple of whole numbers"),
+        ({"input_shape": (0,)}, r"input_shape\[0\]=0 must be a whole number, at least 1"),
+        ({"num_outputs": 0}, "num_outputs=0"),
+        ({"width": 1.5}, "width=1.5 must be a whole number, at least 1"),
+        ({"activation": "zigzag"}, "zigzag"),
+        ({"seed": -1}, "seed=-1 must be a whole number, at least 0"),
+    ],
+)
+def test_wide_mlp_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        wide_mlp(**{"input_shape": (1,), "num_outputs": 1, **arguments})

@@ -1,0 +1,311 @@
+"""Risks, splits and curves, against counting by hand and scikit-learn; what they refuse."""
+
+import numpy as np
+import pytest
+from sklearn import linear_model, model_selection
+
+from keras_course.fundamentals import (
+    NearestNeighbors,
+    PolynomialRegressor,
+    RegressionProblem,
+    bias_variance_decomposition,
+    capacity_curve,
+    cross_validated_risk,
+    empirical_risk,
+    learning_curve,
+    noisy_cubic,
+    train_validation_test,
+)
+
+PROBLEM = noisy_cubic()
+RNG = np.random.default_rng(0)
+
+
+def mean_fit(x, y):
+    return lambda points: np.full(len(points), y.mean())
+
+
+# Risk ----------------------------------------------------------------------------------------------------------------
+
+
+def test_risk_counts():
+    predict = lambda x: np.array([1, 2, 2])  # noqa: E731
+    assert empirical_risk(predict, [0, 0, 0], [1, 2, 4]) == pytest.approx(4 / 3)
+    assert empirical_risk(predict, [0, 0, 0], [1, 2, 4], loss="absolute") == pytest.approx(2 / 3)
+    assert empirical_risk(predict, [0, 0, 0], [1, 2, 4], loss="zero_one") == pytest.approx(1 / 3)
+    assert empirical_risk(predict, [0, 0, 0], [1, 2, 4], loss=lambda y, f: y - f) == pytest.approx(2 / 3)
+
+
+def test_empirical_risk_is_unbiased():
+    predict = lambda x: 4 * x  # noqa: E731
+    estimates = [empirical_risk(predict, *PROBLEM.sample(50, seed)) for seed in range(400)]
+    error = np.std(estimates) / 400**0.5
+    assert abs(np.mean(estimates) - PROBLEM.expected_risk(predict)) < 4 * error
+
+
+def test_expected_risk_of_the_bayes_model_is_the_noise():
+    assert PROBLEM.expected_risk(PROBLEM.function) == PROBLEM.bayes_risk == 100
+    x, y = PROBLEM.sample(200_000, seed=1)
+    assert empirical_risk(PROBLEM.function, x, y) == pytest.approx(100, rel=0.01)
+    assert (x >= -10).all()
+    assert (x <= 10).all()
+    assert np.abs(np.mean(x)) < 0.05
+
+
+def test_expected_risk_is_an_integral():
+    line = RegressionProblem(lambda x: x, low=0.0, high=3.0, noise=2.0)
+    assert line.expected_risk(lambda x: 0 * x) == pytest.approx(4 + 3)  # E x^2 = 3 on [0, 3]
+
+
+def test_function_of_the_lecture():
+    x = np.linspace(-10, 10, 7)
+    np.testing.assert_allclose(PROBLEM.function(x), 0.1 * (x - 2) ** 3 + x**2 - 6 * x + 1, atol=1e-12)
+
+
+@pytest.mark.parametrize("degree", [3, 5, 10])
+def test_training_risk_of_enough_capacity_is_known(degree):
+    """OLS projects the noise out of d + 1 of N dimensions: the expected training risk is 100 (1 - (d + 1) / 15)."""
+    risks = []
+    for seed in range(1000):
+        x, y = PROBLEM.sample(15, seed)
+        risks.append(empirical_risk(PolynomialRegressor(degree).fit(x, y).predict, x, y))
+    expected = 100 * (1 - (degree + 1) / 15)
+    assert abs(np.mean(risks) - expected) < 4 * np.std(risks) / 1000**0.5
+
+
+def test_problem_refuses():
+    with pytest.raises(ValueError, match=r"high=0 must be a finite number above 1"):
+        RegressionProblem(np.sin, low=1, high=0, noise=1)
+    with pytest.raises(ValueError, match=r"noise=-1 must be a finite number, at least 0"):
+        RegressionProblem(np.sin, low=0, high=1, noise=-1)
+    with pytest.raises(ValueError, match="num_points=0"):
+        PROBLEM.sample(0, seed=0)
+
+
+def test_risk_refuses():
+    predict = lambda x: x  # noqa: E731
+    with pytest.raises(ValueError, match="loss='hinge' must be one of 'squared', 'absolute', 'zero_one'"):
+        empirical_risk(predict, [1.0], [1.0], loss="hinge")
+    with pytest.raises(ValueError, match=r"x has shape \(2,\) and y \(1,\)"):
+        empirical_risk(predict, [1.0, 2.0], [1.0])
+    with pytest.raises(ValueError, match="x has 1 entries that are not finite"):
+        empirical_risk(predict, [np.nan], [1.0])
+    with pytest.raises(ValueError, match=r"predict returned shape \(1, 1\) for targets y of shape \(1,\)"):
+        empirical_risk(lambda x: x[:, None], [1.0], [1.0])
+    with pytest.raises(ValueError, match="losses are not finite"):
+        empirical_risk(lambda x: np.full(1, np.inf), [1.0], [1.0])
+
+
+# Validation ----------------------------------------------------------------------------------------------------------
+
+
+def test_three_parts_share_nothing():
+    x = np.arange(50.0)
+    parts = train_validation_test(x, 2 * x, validation=0.1, test=0.3, seed=3)
+    found = [part[0] for part in (parts.train, parts.validation, parts.test)]
+    assert [len(part) for part in found] == [30, 5, 15]
+    assert sorted(np.concatenate(found)) == x.tolist()
+    assert all((y == 2 * x).all() for x, y in (parts.train, parts.validation, parts.test))
+    again = train_validation_test(x, 2 * x, validation=0.1, test=0.3, seed=3)
+    assert (again.train[0] == parts.train[0]).all()
+
+
+def test_stratified_parts_keep_the_shares():
+    y = np.repeat([0, 1], [80, 20])
+    parts = train_validation_test(np.arange(100), y, stratify=True)
+    assert [int(labels.sum()) for _, labels in (parts.train, parts.validation, parts.test)] == [12, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [
+        ({"validation": 0.0}, "validation=0.0 must be a finite number above 0"),
+        ({"test": -0.2}, "test=-0.2"),
+        ({"validation": 0.5, "test": 0.5}, "leave nothing to train on"),
+        ({"validation": 0.01}, "x has 10 examples, too few"),
+    ],
+)
+def test_split_refuses(shares, message):
+    with pytest.raises(ValueError, match=message):
+        train_validation_test(np.arange(10), np.arange(10), **shares)
+
+
+def test_cross_validation_equals_scikit_learn():
+    x, y = RNG.normal(size=(40, 3)), RNG.normal(size=40)
+    folds = model_selection.KFold(5, shuffle=True, random_state=7)
+    expected = -model_selection.cross_val_score(
+        linear_model.LinearRegression(), x, y, cv=folds, scoring="neg_mean_squared_error"
+    )
+    np.testing.assert_allclose(cross_validated_risk(linear_model.LinearRegression(), x, y, seed=7), expected)
+
+
+def test_leave_one_out_has_a_closed_form():
+    """For least squares each left-out residual is the residual divided by 1 - leverage."""
+    x, y = PROBLEM.sample(12, seed=4)
+    features = np.vander(x / 10, 3)
+    hat = features @ np.linalg.pinv(features)
+    expected = ((y - hat @ y) / (1 - np.diag(hat))) ** 2
+    found = cross_validated_risk(PolynomialRegressor(2), x, y, num_folds=12)
+    np.testing.assert_allclose(np.sort(found), np.sort(expected), rtol=1e-8)
+
+
+def test_cross_validation_refuses():
+    with pytest.raises(ValueError, match="num_folds=5 is more than the 4 points of x"):
+        cross_validated_risk(mean_fit, np.arange(4.0), np.arange(4.0))
+    with pytest.raises(ValueError, match="num_folds=1 must be a whole number, at least 2"):
+        cross_validated_risk(mean_fit, np.arange(4.0), np.arange(4.0), num_folds=1)
+    with pytest.raises(ValueError, match=r"fit=3 must be a function \(x, y\) -> predict"):
+        cross_validated_risk(3, np.arange(4.0), np.arange(4.0), num_folds=2)
+
+
+# Curves --------------------------------------------------------------------------------------------------------------
+
+
+def test_capacity_curve_is_each_fit():
+    train, test = PROBLEM.sample(15, seed=0), PROBLEM.sample(500, seed=1)
+    curve = capacity_curve({d: PolynomialRegressor(d) for d in range(1, 9)}, train, test)
+    cubic = PolynomialRegressor(3).fit(*train)
+    assert curve.train[2] == pytest.approx(empirical_risk(cubic.predict, *train))
+    assert curve.test[2] == pytest.approx(empirical_risk(cubic.predict, *test))
+    assert (np.diff(curve.train) <= 1e-9).all()
+    assert curve.best == curve.values[np.argmin(curve.test)]
+    with pytest.raises(ValueError, match="fits must be a dict with at least one fit"):
+        capacity_curve({}, train, test)
+
+
+def test_a_fitted_object_is_left_alone():
+    model = PolynomialRegressor(1)
+    capacity_curve({1: model}, PROBLEM.sample(15, seed=0), PROBLEM.sample(15, seed=1))
+    assert not hasattr(model, "weights")
+
+
+def test_more_points_help():
+    train, test = PROBLEM.sample(1000, seed=0), PROBLEM.sample(4000, seed=1)
+    curve = learning_curve(PolynomialRegressor(3), train, test, [8, 30, 100, 1000], num_repeats=20)
+    assert curve.train.shape == curve.test.shape == (4, 20)
+    test_risk, train_risk = np.median(curve.test, axis=1), curve.train.mean(axis=1)
+    assert (np.diff(test_risk) < 0).all()
+    assert (np.diff(train_risk) > 0).all()
+    assert train_risk[-1] < 110
+    assert test_risk[-1] < 110
+    np.testing.assert_allclose(curve.train[-1], curve.train[-1, 0])  # all points: every repetition is the same
+
+
+def test_learning_curve_refuses():
+    data = PROBLEM.sample(10, seed=0)
+    with pytest.raises(ValueError, match=r"sizes=\[5, 11\] must be numbers of points from 1 to 10"):
+        learning_curve(mean_fit, data, data, [5, 11])
+    with pytest.raises(ValueError, match=r"sizes\[0\]=0"):
+        learning_curve(mean_fit, data, data, [0])
+    with pytest.raises(ValueError, match="num_repeats=0"):
+        learning_curve(mean_fit, data, data, [5], num_repeats=0)
+
+
+# Bias and variance ---------------------------------------------------------------------------------------------------
+
+
+def test_parts_add_up_to_the_risk():
+    found = bias_variance_decomposition(PolynomialRegressor(2), PROBLEM, num_sets=50)
+    np.testing.assert_allclose(found.risk, found.noise + found.squared_bias + found.variance, rtol=1e-10)
+
+
+def test_parts_are_those_of_a_known_estimator():
+    """The mean of N targets: f = mean(y), so bias^2 = (E g - g)^2 and variance = Var(y) / N."""
+    line = RegressionProblem(lambda x: x, low=0.0, high=3.0, noise=2.0)
+    found = bias_variance_decomposition(mean_fit, line, num_points=5, num_sets=20_000, at=[0.0, 1.5, 3.0])
+    np.testing.assert_allclose(found.squared_bias, [2.25, 0.0, 2.25], atol=0.05)
+    np.testing.assert_allclose(found.variance, (4 + 9 / 12) / 5, rtol=0.05)
+    assert found.noise == 4
+
+
+def test_figures_of_the_lecture():
+    """Monte Carlo over 4,000 sets, by another program: bias^2 / variance = 375 / 89, 242 / 189, 0 / 77."""
+    for degree, bias, variance in ((1, 375, 89), (2, 242, 189), (3, 0, 77)):
+        found = bias_variance_decomposition(PolynomialRegressor(degree), PROBLEM, num_sets=2000).average()
+        assert found == (100, pytest.approx(bias, rel=0.05, abs=1), pytest.approx(variance, rel=0.25))
+
+
+def test_medians_are_robust_and_agree_where_there_are_no_tails():
+    tame = [
+        bias_variance_decomposition(mean_fit, PROBLEM, num_sets=4000, estimate=estimate).average()
+        for estimate in ("mean", "median")
+    ]
+    np.testing.assert_allclose(tame[1], tame[0], rtol=0.1)
+    wild = [
+        bias_variance_decomposition(PolynomialRegressor(8), PROBLEM, num_sets=300, estimate="median", seed=seed)
+        for seed in range(3)
+    ]
+    medians, means = [b.average()[2] for b in wild], [b.predictions.var(axis=0).mean() for b in wild]
+    assert max(medians) < 2 * min(medians) < 10 * max(medians) < min(means)
+
+
+def test_decomposition_refuses():
+    with pytest.raises(ValueError, match="num_sets=1 must be a whole number, at least 2"):
+        bias_variance_decomposition(mean_fit, PROBLEM, num_sets=1)
+    with pytest.raises(ValueError, match="estimate='mode' must be 'mean' or 'median'"):
+        bias_variance_decomposition(mean_fit, PROBLEM, estimate="mode")
+    with pytest.raises(ValueError, match="fit gave predictions"):
+        bias_variance_decomposition(lambda x, y: lambda points: np.full(3, np.nan), PROBLEM, at=3)
+    with pytest.raises(ValueError, match="no point lies between"):
+        bias_variance_decomposition(mean_fit, PROBLEM).average(20, 30)
+
+
+# Nearest neighbours --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [1, 3, 7])
+def test_neighbors_equal_scikit_learn(k):
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+    x, at = RNG.normal(size=(60, 2)), RNG.normal(size=(25, 2))
+    y, classes = RNG.normal(size=60), RNG.integers(3, size=60)
+    np.testing.assert_allclose(NearestNeighbors(k).fit(x, y).predict(at), KNeighborsRegressor(k).fit(x, y).predict(at))
+    ours = NearestNeighbors(k, task="classification").fit(x, classes)
+    peer = KNeighborsClassifier(k).fit(x, classes)
+    assert (ours.predict(at) == peer.predict(at)).all()
+    np.testing.assert_array_equal(ours.neighbors(at), peer.kneighbors(at, return_distance=False))
+
+
+def test_neighbors_in_blocks_are_the_same(monkeypatch):
+    x, y = RNG.normal(size=(60, 2)), RNG.normal(size=60)
+    whole = NearestNeighbors(3).fit(x, y).predict(x)
+    monkeypatch.setattr("keras_course.fundamentals._neighbors._BLOCK", 500)
+    np.testing.assert_array_equal(NearestNeighbors(3).fit(x, y).predict(x), whole)
+
+
+def test_one_neighbor_repeats_all_say_the_mean():
+    x, y = PROBLEM.sample(20, seed=0)
+    np.testing.assert_array_equal(NearestNeighbors(1).fit(x, y).predict(x), y)
+    np.testing.assert_allclose(NearestNeighbors(20).fit(x, y).predict([0.0, 9.0]), y.mean())
+
+
+def test_one_neighbor_errs_at_most_twice_as_often_as_bayes():
+    """Cover and Hart: with many points R <= 2 R_B (1 - R_B); here two overlapping clouds in one dimension."""
+    from scipy.stats import norm
+
+    def sample(n, seed):
+        rng = np.random.default_rng(seed)
+        y = rng.integers(2, size=n)
+        return rng.normal(2.0 * y), y
+
+    bayes = norm.cdf(-1.0)
+    model = NearestNeighbors(1, task="classification").fit(*sample(2000, 0))
+    risk = empirical_risk(model.predict, *sample(4000, 1), loss="zero_one")
+    assert bayes < risk < 2 * bayes * (1 - bayes) + 0.02
+
+
+def test_neighbors_refuse():
+    with pytest.raises(ValueError, match="num_neighbors=0"):
+        NearestNeighbors(0)
+    with pytest.raises(ValueError, match="task='ranking' must be 'regression' or 'classification'"):
+        NearestNeighbors(1, task="ranking")
+    with pytest.raises(ValueError, match="x has 2 points, fewer than num_neighbors=3"):
+        NearestNeighbors(3).fit([0.0, 1.0], [0.0, 1.0])
+    with pytest.raises(ValueError, match=r"call fit\(x, y\) first"):
+        NearestNeighbors(1).predict([0.0])
+    with pytest.raises(ValueError, match="classes must be whole numbers from 0 on"):
+        NearestNeighbors(1, task="classification").fit([0.0, 1.0], [0, -1])
+    with pytest.raises(ValueError, match="it must hold 2 finite numbers"):
+        NearestNeighbors(1).fit([0.0, 1.0], [0.0, np.nan])
+    with pytest.raises(ValueError, match=r"x has shape \(1, 2\); after fit it must have 1 columns"):
+        NearestNeighbors(1).fit([0.0, 1.0], [0.0, 1.0]).predict([[0.0, 1.0]])
