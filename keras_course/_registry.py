@@ -39,9 +39,7 @@ def builder(*, reference, presets):
         def from_preset(preset, **overrides):
             if preset not in presets:
                 raise ValueError(f"preset={preset!r} is not a preset of {function.__name__}: {', '.join(presets)}")
-            known = inspect.signature(function).parameters
-            if unknown := sorted(set(overrides) - set(known)):
-                raise ValueError(f"{unknown[0]} is not an argument of {function.__name__}: {', '.join(known)}")
+            check_arguments(function, overrides)
             arguments = {key: value for key, value in presets[preset].items() if key != "parameters"}
             return function(**{**arguments, **overrides})
 
@@ -51,6 +49,52 @@ def builder(*, reference, presets):
         return function
 
     return register
+
+
+def parameters_of(build):
+    """Return the parameters of a builder, or of a function like one, by name."""
+    if not callable(build):
+        raise ValueError(f"build={build!r} must be a builder, such as `mlp`, or a function like one")
+    return inspect.signature(build).parameters
+
+
+def check_arguments(build, names):
+    """Raise a ValueError for the first of `names` that is not an argument of a builder."""
+    known = parameters_of(build)
+    if unknown := sorted(set(names) - set(known)):
+        raise ValueError(f"{unknown[0]} is not an argument of {_name_of(build)}: {', '.join(known)}")
+
+
+def data_arguments(build, input_shape, num_outputs):
+    """Return what a builder is told of labelled examples: a dict of its first two arguments.
+
+    Args:
+        build: a builder, or a function like one, that begins with `input_shape` or `num_features`, then `num_outputs`
+            or `num_classes`.
+        input_shape: shape of an example.
+        num_outputs: number of classes, or of values in a regression.
+
+    Raises:
+        ValueError: the builder begins with other arguments, or takes rows of features and the examples are none.
+    """
+    first, second = (*parameters_of(build), "", "")[:2]
+    if first not in ("input_shape", "num_features") or second not in ("num_outputs", "num_classes"):
+        raise ValueError(
+            f"build={_name_of(build)} begins with the arguments {first!r} and {second!r}; for labelled examples it "
+            "must begin with input_shape or num_features, then num_outputs or num_classes"
+        )
+    if first == "input_shape":
+        return {first: tuple(input_shape), second: num_outputs}
+    if len(input_shape) != 1:
+        raise ValueError(
+            f"build={_name_of(build)} takes rows of features, and an example here has the shape {tuple(input_shape)}: "
+            "make each one a row"
+        )
+    return {first: input_shape[0], second: num_outputs}
+
+
+def _name_of(build):
+    return getattr(build, "__name__", repr(build))
 
 
 def rows():

@@ -6,6 +6,7 @@ backend.require()
 
 from keras_course.fundamentals._bias_variance import BiasVariance, bias_variance_decomposition
 from keras_course.fundamentals._double_descent import DoubleDescent, mlp_sweep, random_features, random_features_sweep
+from keras_course.fundamentals._estimators import KerasClassifier, KerasRegressor
 from keras_course.fundamentals._neighbors import NearestNeighbors
 from keras_course.fundamentals._problem import RegressionProblem, noisy_cubic
 from keras_course.fundamentals._regression import PolynomialRegressor, least_squares, polynomial_features
@@ -23,6 +24,8 @@ from keras_course.fundamentals._wide_mlp import wide_mlp
 __all__ = [
     "BiasVariance",
     "DoubleDescent",
+    "KerasClassifier",
+    "KerasRegressor",
     "NearestNeighbors",
     "PolynomialRegressor",
     "RegressionProblem",

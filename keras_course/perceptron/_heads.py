@@ -65,6 +65,11 @@ def output_head(task):
     return Head(likelihood, activation, loss(), metric())
 
 
+def classifier_head(model):
+    """Return the head of a classifier: a single output is the logit of class 1, of two; more are those of a softmax."""
+    return output_head("binary" if model.output_shape[-1] == 1 else "multiclass")
+
+
 @keras.saving.register_keras_serializable("keras_course")
 class GaussianNegativeLogLikelihood(keras.losses.Loss):
     """-ln N(y; m, exp(2 s)) for outputs f = (m, s): a regression that also learns how far off it is.
