@@ -3,8 +3,8 @@
 A task has these attributes and methods, and `_training` knows no more of it:
 
     name, sha256, size            of the data: its name or path, a checksum, and how much there is, in words
-    arguments                     what the data say about the model: the first arguments of its builder, in order
-    loss, metrics                 for `compile`
+    arguments(build)              what the data say about the model: a dict of the first arguments of its builder
+    objective(model)              a dict of loss and metrics, for `compile`
     loss_unit                     of the loss, for the figure
     batches(recipe, facts, e)     the training batches from epoch e on
     validation                    (x, y), measured after each epoch
@@ -22,7 +22,9 @@ import numpy as np
 
 from keras_course import datasets
 from keras_course._recipe import builder_of
+from keras_course._registry import data_arguments
 from keras_course.language import BPETokenizer, CharTokenizer, generate
+from keras_course.perceptron._heads import classifier_head
 
 
 class LanguageTask:
@@ -31,8 +33,6 @@ class LanguageTask:
     Raises:
         ValueError: the text is too short for the model's context.
     """
-
-    metrics = ()
 
     def __init__(self, recipe, data):
         self.loss_unit = recipe.unit
@@ -50,8 +50,12 @@ class LanguageTask:
                     f"least {self.context_length + 1}, one more than its context_length={self.context_length}."
                 )
         self.validation = datasets.validation_windows(held_out, self.context_length)
-        self.arguments = (self.tokenizer.vocab_size,)
-        self.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def arguments(self, build):
+        return {"vocab_size": self.tokenizer.vocab_size}
+
+    def objective(self, model):
+        return {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
 
     def _train_tokenizer(self, recipe):
         if recipe.tokenizer == "characters":
@@ -103,6 +107,9 @@ class _ExamplesTask:
         self.sha256 = self.sha256.hexdigest()
         self.facts = {"inputs": {"mean": mean.tolist(), "deviation": deviation.tolist()}}
 
+    def arguments(self, build):
+        return data_arguments(build, self.x.shape[1:], self.num_outputs)
+
     def batches(self, recipe, facts, start_epoch):
         size = facts["steps_per_epoch"], facts["seed"], start_epoch
         keys = "steps_per_epoch", "seed", "start_epoch"
@@ -122,9 +129,11 @@ class ClassificationTask(_ExamplesTask):
 
     def __init__(self, recipe, data):
         super().__init__(recipe, data)
-        self.arguments = self.x.shape[1:], int(max(self.y.max(), self.validation[1].max())) + 1
-        self.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        self.metrics = ("accuracy",)
+        self.num_outputs = int(max(self.y.max(), self.validation[1].max())) + 1
+
+    def objective(self, model):
+        head = classifier_head(model)
+        return {"loss": head.loss, "metrics": [head.metric]}
 
     def _targets(self, part, train):
         return part.y
@@ -137,12 +146,10 @@ class RegressionTask(_ExamplesTask):
     """Predict one number, standardized for training; the metric is the root mean square error in its own unit."""
 
     loss_unit = "squared deviations"
-    metrics = ()
+    num_outputs = 1
 
-    def __init__(self, recipe, data):
-        super().__init__(recipe, data)
-        self.arguments = self.x.shape[1:], 1
-        self.loss = keras.losses.MeanSquaredError()
+    def objective(self, model):
+        return {"loss": keras.losses.MeanSquaredError()}
 
     def _targets(self, part, train):
         self.deviation = float(train.y.std(dtype="float64"))

@@ -4,7 +4,6 @@ Notation: a run makes S = `steps` steps of B = `batch_size` windows or examples,
 between two validations, not a pass over the data.
 """
 
-import inspect
 import io
 import json
 import math
@@ -20,6 +19,7 @@ import numpy as np
 from keras_course import _run
 from keras_course._files import atomic_write
 from keras_course._recipe import builder_of
+from keras_course._registry import parameters_of
 from keras_course.datasets import list_datasets
 from keras_course.ops import keep_working_memory
 from keras_course.portable import portable_init
@@ -35,15 +35,13 @@ def build_model(recipe, task, steps, seed):
     """Return the compiled model of a recipe, with weights that are the same on every backend."""
     keep_working_memory()
     build = builder_of(recipe)
-    names = list(inspect.signature(build).parameters)
-    arguments = recipe.overrides | dict(zip(names, task.arguments, strict=False))
-    if "seed" in names:
+    arguments = recipe.overrides | task.arguments(build)
+    if "seed" in parameters_of(build):
         arguments["seed"] = seed
     model = portable_init(build.from_preset(recipe.preset, **arguments), seed)
     model.compile(
         optimizer=recipe.optimizer.build(model, _schedule_of(recipe, steps)),
-        loss=task.loss,
-        metrics=list(task.metrics),
+        **task.objective(model),
     )
     model.optimizer.build(model.trainable_variables)  # its state has to be there before one is restored
     return model

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from tiny_recipe import TEXT, recipe
 
-from keras_course import _files, _run, _training, datasets, recipes
+from keras_course import _files, _run, _tasks, _training, datasets, recipes
 from keras_course._recipe import builder_of
+from keras_course._registry import check_arguments
 from keras_course.language import CharTokenizer
 
 
@@ -266,6 +267,11 @@ def test_lines_for_those_without_a_terminal(text, capsys):
 @pytest.mark.parametrize("row", recipes.RECIPES.values(), ids=lambda row: row.name)
 def test_table(row):
     assert row.preset in builder_of(row).presets
+    check_arguments(builder_of(row), row.overrides)
+    if row.task != "language":
+        task = _tasks.TASKS[row.task](row, row.data)
+        model = _training.build_model(row, task, row.steps, seed=0)
+        assert model.output_shape[1] in {task.num_outputs, 1}
     assert row.data in {entry.name for entry in datasets.list_datasets()}
     assert recipes.RECIPES[row.name] is row
     assert (row.published is None) == (row.source is None)

@@ -6,14 +6,20 @@ import json
 import keras
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, root_mean_squared_error
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 from keras_course import cli, datasets, recipes
+from keras_course._registry import data_arguments
 from keras_course._tasks import ClassificationTask, RegressionTask
+from keras_course.language import gpt
+from keras_course.perceptron import logistic_regression, mlp, output_head
+from keras_course.training import deep_mlp
 
-SHORT = {name: dataclasses.replace(recipes.RECIPES[name], steps=20) for name in ("digits_mlp", "diabetes_mlp")}
+NAMES = ("digits_mlp", "diabetes_mlp", "breast_cancer_logistic")  # many classes, a value, two classes with one logit
+SHORT = {name: dataclasses.replace(recipes.RECIPES[name], steps=20) for name in NAMES}
 
 
 @pytest.fixture(scope="module", params=SHORT)
@@ -23,17 +29,51 @@ def run(request, tmp_path_factory):
 
 def test_value_is_that_of_scikit_learn_on_the_test_set(run):
     inputs = run.facts["inputs"]
-    if run.recipe.task == "classification":
-        _, test = datasets.digit_images()
-    else:
-        train, test = datasets.diabetes().split(0.8, seed=0)
+    train, test = {
+        "digits_mlp": datasets.digit_images,
+        "diabetes_mlp": lambda: datasets.diabetes().split(0.8, seed=0),
+        "breast_cancer_logistic": lambda: datasets.breast_cancer().split(0.8, seed=0),
+    }[run.recipe.name]()
     x = (test.x - np.array(inputs["mean"])) / np.array(inputs["deviation"])  # what run.json says is enough to predict
     outputs = keras.ops.convert_to_numpy(run.model(x.astype("float32")))
     if run.recipe.task == "classification":
-        expected = 100 * (1 - accuracy_score(test.y, outputs.argmax(-1)))
+        classes = outputs[:, 0] > 0 if outputs.shape[1] == 1 else outputs.argmax(-1)
+        expected = 100 * (1 - accuracy_score(test.y, classes))
     else:
         expected = root_mean_squared_error(test.y, outputs[:, 0] * train.y.std() + train.y.mean())
     assert run.value == pytest.approx(expected, rel=1e-4)
+
+
+def test_loss_of_a_classifier_follows_from_its_outputs():
+    """With one logit or with two, a model that knows nothing has the loss ln 2."""
+    task = ClassificationTask(SHORT["breast_cancer_logistic"], "breast_cancer")
+    x, y = task.validation
+    for model in (logistic_regression(30, 2), mlp((30,), 2, hidden_dims=(), kernel_initializer="zeros")):
+        model.compile(**task.objective(model))
+        loss, accuracy = model.evaluate(x, y, verbose=0)
+        assert loss == pytest.approx(np.log(2), rel=1e-5)
+        assert accuracy == pytest.approx(np.mean(y == 0), rel=1e-5)
+        model.layers[-1].bias.assign([0.5] if model.output_shape[1] == 1 else [0.0, 0.5])
+        assert model.evaluate(x, y, verbose=0)[1] == pytest.approx(np.mean(y == 1), rel=1e-5)
+    assert type(task.objective(model)["loss"]) is type(output_head("multiclass").loss)
+
+
+def test_arguments_that_describe_examples_go_by_their_names():
+    assert data_arguments(mlp, [8, 8], 10) == {"input_shape": (8, 8), "num_outputs": 10}
+    assert data_arguments(deep_mlp, (64,), 10) == {"num_features": 64, "num_classes": 10}
+    for build, shape, message in [
+        (gpt, (8,), "build=gpt begins with the arguments 'vocab_size' and 'context_length'; for labelled examples"),
+        (logistic_regression, (8, 8), r"build=logistic_regression takes rows of features, .* the shape \(8, 8\)"),
+        (3, (8,), "build=3 must be a builder"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            data_arguments(build, shape, 2)
+
+
+def test_recipe_whose_builder_takes_no_such_examples():
+    row = dataclasses.replace(SHORT["digits_mlp"], topic="training", builder="deep_mlp", preset="tiny", overrides={})
+    with pytest.raises(ValueError, match="build=deep_mlp takes rows of features"):
+        recipes.train(row, verbose=0)
 
 
 def test_folder_has_all_but_a_tokenizer(run):
@@ -91,13 +131,21 @@ def test_other_data_are_refused(data):
         recipes.train(SHORT["digits_mlp"], data=data)
 
 
-def test_no_worse_than_scikit_learn(full):
-    """Five seeds each; `MLPClassifier` has a hidden layer of the same size and its own defaults."""
+@pytest.mark.parametrize(("name", "hidden"), [("digits_mlp", (100,)), ("digits_deep_mlp", (64,) * 10)])
+def test_no_worse_than_scikit_learn(full, name, hidden):
+    """Five seeds each; `MLPClassifier` has hidden layers of the same sizes and its own defaults."""
     if not full:
         pytest.skip("runs with --full")
-    row = recipes.RECIPES["digits_mlp"]
+    row = recipes.RECIPES[name]
     task = ClassificationTask(row, row.data)
     x, test_x = (part.reshape(len(part), -1) for part in (task.x, task.validation[0]))
-    theirs = [MLPClassifier((100,), random_state=s).fit(x, task.y).score(test_x, task.validation[1]) for s in range(5)]
+    theirs = [MLPClassifier(hidden, random_state=s).fit(x, task.y).score(test_x, task.validation[1]) for s in range(5)]
     ours = [recipes.train(row, seed=s, verbose=0).value for s in range(5)]
     assert np.mean(ours) <= 100 * (1 - np.mean(theirs))
+
+
+def test_published_figure_of_logistic_regression():
+    row = recipes.RECIPES["breast_cancer_logistic"]
+    task = ClassificationTask(row, row.data)
+    peer = LogisticRegression().fit(task.x, task.y)
+    assert row.published == pytest.approx(100 * (1 - peer.score(*task.validation)), abs=0.005)

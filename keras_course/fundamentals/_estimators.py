@@ -132,10 +132,6 @@ class KerasClassifier(_Estimator, keras.wrappers.SKLearnClassifier):
         model_: the trained `keras.Model`.
         history_: dict from "loss" and the name of the head's metric to a list with one value for each epoch.
 
-    Raises (in `fit`):
-        ValueError: a builder or an argument that does not fit, X or y that are not finite, fewer than two classes.
-        FloatingPointError: the loss became infinite or NaN.
-
     References:
         API design for machine learning software: experiences from the scikit-learn project, Buitinck et al., 2013,
         https://arxiv.org/abs/1309.0238
@@ -153,6 +149,10 @@ class KerasClassifier(_Estimator, keras.wrappers.SKLearnClassifier):
 
         Returns:
             The estimator.
+
+        Raises:
+            ValueError: an argument that does not fit, X or y that are not finite, or fewer than two classes.
+            FloatingPointError: the loss became infinite or NaN.
         """
         from sklearn.utils.multiclass import check_classification_targets
         from sklearn.utils.validation import validate_data
@@ -210,10 +210,6 @@ class KerasRegressor(_Estimator, keras.wrappers.SKLearnRegressor):
     Attributes:
         model_, history_: as in `KerasClassifier`.
 
-    Raises (in `fit`):
-        ValueError: a builder or an argument that does not fit, X or y that are not finite.
-        FloatingPointError: the loss became infinite or NaN.
-
     Example:
         >>> from keras_course.fundamentals import KerasRegressor
         >>> from keras_course.perceptron import mlp
@@ -227,6 +223,10 @@ class KerasRegressor(_Estimator, keras.wrappers.SKLearnRegressor):
 
         Returns:
             The estimator.
+
+        Raises:
+            ValueError: an argument that does not fit, or X or y that are not finite.
+            FloatingPointError: the loss became infinite or NaN.
         """
         from sklearn.utils.validation import validate_data
 
