@@ -1,0 +1,122 @@
+"""What scikit-learn reaches on the data of a recipe, with a model of the same size: a line beside ours in the results.
+
+    python -m benchmarks.peers.accuracy [RECIPE ...] [--seeds 5] [--record]
+
+Both see the same training and test examples, standardised alike. scikit-learn's settings are its defaults but for the
+hidden layers: what a user gets who picks that library and tunes nothing. A closed form has no seed and runs once.
+"""
+
+import argparse
+import statistics
+import time
+
+from benchmarks import common
+from keras_course import _machine, _results
+from keras_course.recipes import RECIPES
+
+
+def perceptron(*hidden_dims):
+    """Return the maker of an `MLPClassifier` from a seed."""
+
+    def make(seed):
+        from sklearn.neural_network import MLPClassifier
+
+        return MLPClassifier(hidden_dims, random_state=seed, max_iter=1000)  # it stops by itself, long before
+
+    return make
+
+
+def logistic(seed):
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression()
+
+
+def ridge(seed):
+    import numpy as np
+    from sklearn.linear_model import RidgeCV
+
+    return RidgeCV(np.logspace(-2, 3, 20))
+
+
+PEERS = {
+    "digits_mlp": perceptron(100),
+    "mnist_10k_mlp": perceptron(512, 512),
+    "digits_deep_mlp": perceptron(*[64] * 10),
+    "breast_cancer_logistic": logistic,
+    "diabetes_mlp": ridge,
+    "diabetes_wide_mlp": ridge,
+}
+
+
+def measure(name, seed):
+    """Fit the peer of a recipe; return it, the value of the recipe's metric, the task and the minutes."""
+    import numpy as np
+
+    from keras_course._tasks import TASKS
+
+    recipe = RECIPES[name]
+    task = TASKS[recipe.task](recipe, recipe.data)
+    x, test_x = (part.reshape(len(part), -1).astype("float64") for part in (task.x, task.validation[0]))
+    y, test_y = task.y.ravel(), task.validation[1].ravel()
+    start = time.perf_counter()
+    estimator = PEERS[name](seed).fit(x, y)
+    wrong = estimator.predict(test_x) - test_y
+    if recipe.task == "regression":
+        value = task.value({"val_loss": float(np.mean(wrong**2))})
+    else:
+        value = 100 * float(np.mean(wrong != 0))
+    return estimator, value, task, (time.perf_counter() - start) / 60
+
+
+def row(name, seed):
+    """Return the row for `docs/results.json`: that of a recipe, with the peer in the place of the backend."""
+    import numpy as np
+
+    recipe, (estimator, value, task, minutes) = RECIPES[name], measure(name, seed)
+    layers = hasattr(estimator, "coefs_")
+    weights = [*estimator.coefs_, *estimator.intercepts_] if layers else [estimator.coef_, estimator.intercept_]
+    return {
+        "kind": "recipe",
+        "recipe": name,
+        "backend": f"scikit-learn's {type(estimator).__name__}",
+        "seed": seed,
+        "metric": f"{recipe.metric} in {recipe.unit}",
+        "value": value,
+        **{key: getattr(recipe, key) for key in ("expected", "tolerance", "published", "source")},
+        "data": task.name,
+        "size": task.size,
+        "steps": recipe.steps,
+        "parameters": sum(np.size(weight) for weight in weights),
+        "device": "cpu",
+        "minutes": round(minutes, 2),
+        "machine": _machine.machine(),
+        "versions": _machine.versions("scikit-learn"),
+        "commit": _machine.commit(),
+        "date": _machine.today(),
+    }
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.accuracy", description=__doc__.split("\n")[0])
+    parser.add_argument("recipe", nargs="*", default=list(PEERS), help=f"some of {', '.join(PEERS)} (default: all)")
+    parser.add_argument("--seeds", type=int, default=5, help="first weights and orders to try (default 5)")
+    parser.add_argument("--record", action="store_true", help="append the result to docs/results.json")
+    options = parser.parse_args(arguments)
+    if unknown := sorted(set(options.recipe) - set(PEERS)):
+        parser.error(f"{unknown[0]} is not among {', '.join(PEERS)}")
+    if options.seeds < 1:
+        parser.error(f"--seeds {options.seeds} must be at least 1")
+    path = _results.results_file() if options.record else None
+    common.select(common.backend.available()[0])
+    for name in options.recipe:
+        seeds = range(1 if PEERS[name] in (logistic, ridge) else options.seeds)
+        rows = [row(name, seed) for seed in seeds]
+        values = [found["value"] for found in rows]
+        print(f"{name}: {rows[0]['backend']} {statistics.mean(values):.4f}, {', '.join(f'{v:.4f}' for v in values)}")
+        for found in rows if path is not None else ():
+            _results.record_result(found, path)
+
+
+if __name__ == "__main__":
+    main()
