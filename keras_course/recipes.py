@@ -1,9 +1,9 @@
-"""The table of training runs, and `train`, which carries one out.
+"""The training runs: their table `RECIPES`, and `train`, which carries one out.
 
 Notation: a run makes `steps` steps of `batch_size` windows of T tokens, or of examples. The validation loss of a text
-is the mean of -log p(next token) over its last part, cut into windows of T that do not overlap, in nats; fewer than T
-tokens that are left at its end do not count. Nothing is chosen by what is measured between two epochs, and the last one
-counts, so for examples the held-out part is a test set.
+is the mean of -log p(next token), in nats, over every token of its last part but the first; that part is cut into
+windows of T that do not overlap, and the last one may be shorter. Nothing is chosen by what is measured between two
+epochs, and the last one counts, so for examples the held-out part is a test set.
 
 Importing this module imports neither Keras nor a backend.
 """
