@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from keras_course import _machine
 from keras_course._files import atomic_write_all
+from keras_course._recipe_table import RECIPES
 
 _COMMON = ("backend", "value", "machine", "versions", "commit", "date")
 _KEYS = {
@@ -133,6 +134,8 @@ def _recipe_section(name, rows):
         lines.append(f"Expected: at most {last['expected']} (up to {last['tolerance']} more for one seed).")
     if last["published"] is not None:
         lines.append(f"Published: {last['published']} ({last['source']}).")
+    if name in RECIPES and RECIPES[name].note is not None:
+        lines.append(RECIPES[name].note)
     table = []
     for backend in dict.fromkeys(row["backend"] for row in rows):
         here = sorted((row for row in rows if row["backend"] == backend), key=lambda row: row["seed"])
