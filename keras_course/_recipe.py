@@ -107,6 +107,7 @@ class Recipe:
         expected: the value is expected to be at most this,
         tolerance: up to so much for one seed.
         published, source: what others report, and where; None where nobody did.
+        note: what a reader of the result has to know, in a sentence; None where there is nothing.
         prompt: beginning of the text that a trained language model writes.
         minutes: about how long it takes on two CPU cores; None where that is no place to run it.
     """
@@ -130,6 +131,7 @@ class Recipe:
     tolerance: float = 0.0
     published: float | None = None
     source: str | None = None
+    note: str | None = None
     prompt: str = "\n"
     minutes: float | None = None
 

@@ -1,7 +1,8 @@
 """The measured figures: rows in `docs/results.json`, and the page that is made of them.
 
-A row is a dict. `kind` says which: "recipe" is the result of a training run, "speed" a time beside that of a named
-peer, with `ratio` = our speed / the peer's, so that above 1 ours is the faster one.
+A row is a dict. `kind` says which: "recipe" is the result of a training run, of ours or of a peer on the same data,
+whose name then stands in the place of the backend; "speed" is a time beside that of a named peer, with `ratio` = our
+speed / the peer's, so that above 1 ours is the faster one.
 """
 
 import json
@@ -12,6 +13,8 @@ from collections.abc import Sequence
 
 from keras_course import _machine
 from keras_course._files import atomic_write_all
+from keras_course._recipe_table import RECIPES
+from keras_course.backend import BACKENDS
 
 _COMMON = ("backend", "value", "machine", "versions", "commit", "date")
 _KEYS = {
@@ -126,13 +129,17 @@ def _latest(rows, *keys):
 
 def _recipe_section(name, rows):
     rows = _latest(rows, "backend", "seed")
-    last = rows[-1]
+    last = next((row for row in reversed(rows) if row["backend"] in BACKENDS), rows[-1])
+    recipe = RECIPES.get(name)
     lines = [f"## `{name}`\n", f"{last['metric'].capitalize()}; {last['parameters']:,} parameters, {last['steps']:,}"]
     lines[-1] += f" steps on `{last['data']}` ({last['size']})."
     if last["expected"] is not None:
         lines.append(f"Expected: at most {last['expected']} (up to {last['tolerance']} more for one seed).")
-    if last["published"] is not None:
-        lines.append(f"Published: {last['published']} ({last['source']}).")
+    published, source = (recipe.published, recipe.source) if recipe else (last["published"], last["source"])
+    if published is not None:
+        lines.append(f"Published: {published} ({source}).")
+    if recipe and recipe.note is not None:
+        lines.append(recipe.note)
     table = []
     for backend in dict.fromkeys(row["backend"] for row in rows):
         here = sorted((row for row in rows if row["backend"] == backend), key=lambda row: row["seed"])

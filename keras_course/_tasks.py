@@ -7,7 +7,7 @@ A task has these attributes and methods, and `_training` knows no more of it:
     objective(model)              a dict of loss and metrics, for `compile`
     loss_unit                     of the loss, for the figure
     batches(recipe, facts, e)     the training batches from epoch e on
-    validation                    (x, y), measured after each epoch
+    validation                    (x, y) or (x, y, weights), measured after each epoch
     value(row)                    the recipe's metric, out of the last epoch's row of the history
     tokenizer                     of a text, else None
     save(folder)                  write what a user of the saved model needs besides it

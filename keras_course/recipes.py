@@ -1,9 +1,9 @@
-"""The table of training runs, and `train`, which carries one out.
+"""The training runs: their table `RECIPES`, and `train`, which carries one out.
 
 Notation: a run makes `steps` steps of `batch_size` windows of T tokens, or of examples. The validation loss of a text
-is the mean of -log p(next token) over its last part, cut into windows of T that do not overlap, in nats; fewer than T
-tokens that are left at its end do not count. Nothing is chosen by what is measured between two epochs, and the last one
-counts, so for examples the held-out part is a test set.
+is the mean of -log p(next token), in nats, over every token of its last part but the first; that part is cut into
+windows of T that do not overlap, and the last one may be shorter. Nothing is chosen by what is measured between two
+epochs, and the last one counts, so for examples the held-out part is a test set.
 
 Importing this module imports neither Keras nor a backend.
 """
@@ -19,171 +19,12 @@ from typing import Any
 from keras_course import _machine, _run, backend
 from keras_course._lectures import LECTURES
 from keras_course._recipe import AdamW, Muon, Recipe
+from keras_course._recipe_table import RECIPES
 from keras_course._results import record_result, results_page
 
 __all__ = ["DEFAULT", "RECIPES", "AdamW", "Muon", "Recipe", "Run", "load_run", "record_result", "results_page", "train"]
 
 DEFAULT = "python_docs_cpu"
-
-
-_TABLE = (
-    Recipe(
-        name="python_docs_cpu",
-        summary="the default: a small GPT writes Python documentation, without any download",
-        preset="nanogpt_shakespeare_cpu",
-        overrides={"positions": "rotary"},
-        data="python_docs",
-        batch_size=12,
-        steps=2000,
-        optimizer=AdamW(peak_rate=6e-3, final_rate=6e-4, warmup=100),
-        expected=1.3,
-        tolerance=0.05,  # the text differs a little between versions of Python
-        prompt="The ",
-        minutes=2,
-    ),
-    Recipe(
-        name="nanogpt_shakespeare_cpu",
-        summary="nanoGPT's run for a laptop; Adam's epsilon alone is Keras's, 1e-7",
-        preset="nanogpt_shakespeare_cpu",
-        data="tiny_shakespeare",
-        batch_size=12,
-        steps=2000,
-        optimizer=AdamW(peak_rate=1e-3, final_rate=1e-4, warmup=100),
-        expected=1.92,
-        tolerance=0.01,
-        published=1.88,
-        source="nanoGPT's README, an estimate from 20 batches; its code, measured over the whole text: 1.913",
-        minutes=2,
-    ),
-    Recipe(
-        name="shakespeare_cpu",
-        summary="the same tokens and no more parameters, with rotary positions and the optimizer Muon",
-        preset="nanogpt_shakespeare_cpu",
-        overrides={"positions": "rotary"},
-        data="tiny_shakespeare",
-        batch_size=12,
-        steps=2000,
-        optimizer=Muon(peak_rate=2e-2, final_rate=2e-3, adam_rate=6e-3, warmup=100),
-        expected=1.6,
-        tolerance=0.02,
-        minutes=3,
-    ),
-    Recipe(
-        name="nanogpt_shakespeare",
-        summary="nanoGPT's run for one GPU",
-        preset="nanogpt_shakespeare",
-        data="tiny_shakespeare",
-        batch_size=64,
-        steps=5000,
-        optimizer=AdamW(peak_rate=1e-3, final_rate=1e-4, warmup=100),
-        published=1.4697,
-        source="nanoGPT's README, the lowest of the run, an estimate from 200 batches",
-    ),
-    Recipe(
-        name="digits_mlp",
-        summary="a perceptron of one hidden layer reads small handwritten digits, without any download",
-        topic="perceptron",
-        builder="mlp",
-        preset="digits",
-        overrides={"dropout": 0.3},
-        task="classification",
-        data="digit_images",
-        batch_size=32,
-        steps=4000,
-        optimizer=AdamW(peak_rate=1e-2, final_rate=1e-4, warmup=200),
-        metric="test error",
-        unit="%",
-        expected=0.6,
-        tolerance=0.6,
-        published=1.22,
-        source="scikit-learn's MLPClassifier with the same hidden layers on the same data, mean of its seeds 0 to 4",
-        minutes=0.1,
-    ),
-    Recipe(
-        name="mnist_10k_mlp",
-        summary="two hidden layers of 512 on 8,000 images of MNIST",
-        topic="perceptron",
-        builder="mlp",
-        preset="mnist",
-        overrides={"dropout": 0.5},
-        task="classification",
-        data="mnist_10k",
-        batch_size=64,
-        steps=4000,
-        optimizer=AdamW(peak_rate=1e-3, final_rate=1e-5, warmup=200),
-        metric="test error",
-        unit="%",
-        expected=3.1,
-        tolerance=0.3,
-        published=3.6,
-        source="scikit-learn's MLPClassifier with the same hidden layers on the same data, mean of its seeds 0 to 4",
-        minutes=0.2,
-    ),
-    Recipe(
-        name="diabetes_mlp",
-        summary="a regression on few and noisy rows, where a network hardly beats a straight line",
-        topic="perceptron",
-        builder="mlp",
-        preset="tiny",
-        overrides={"hidden_dims": (32,), "dropout": 0.5},
-        task="regression",
-        data="diabetes",
-        split=0.8,
-        batch_size=32,
-        steps=500,
-        optimizer=AdamW(peak_rate=3e-3, final_rate=3e-5, warmup=25, weight_decay=3.0),
-        metric="test RMSE",
-        unit="points",
-        expected=55.0,
-        tolerance=1.0,
-        published=57.2,
-        source="scikit-learn's RidgeCV on the same data",
-        minutes=0.1,
-    ),
-    Recipe(
-        name="breast_cancer_logistic",
-        summary="logistic regression, a network of one layer, on 30 measurements of tumours",
-        topic="perceptron",
-        builder="logistic_regression",
-        preset="breast_cancer",
-        task="classification",
-        data="breast_cancer",
-        split=0.8,
-        batch_size=32,
-        steps=1000,
-        optimizer=AdamW(peak_rate=1e-2, final_rate=1e-4, warmup=50),
-        metric="test error",
-        unit="%",
-        expected=3.6,
-        tolerance=0.9,  # one of the 114 test examples
-        published=2.63,
-        source="scikit-learn's LogisticRegression on the same data: 3 of the 114 test examples, where 3.51 is 4",
-        minutes=0.1,
-    ),
-    Recipe(
-        name="digits_deep_mlp",
-        summary="ten hidden layers, which He's law and batch normalization make trainable",
-        topic="training",
-        builder="deep_mlp",
-        preset="batch_norm",
-        overrides={"hidden_dim": 64},
-        task="classification",
-        data="digits",
-        split=0.8,
-        batch_size=32,
-        steps=2000,
-        optimizer=AdamW(peak_rate=3e-3, final_rate=3e-5, warmup=100),
-        metric="test error",
-        unit="%",
-        expected=1.2,
-        tolerance=1.2,
-        published=2.78,
-        source="scikit-learn's MLPClassifier with the same hidden layers on the same data, mean of its seeds 0 to 4",
-        minutes=0.2,
-    ),
-)
-
-RECIPES = {recipe.name: recipe for recipe in _TABLE}
 
 
 @dataclasses.dataclass(frozen=True)

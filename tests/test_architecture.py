@@ -12,7 +12,18 @@ PACKAGE = ROOT / "keras_course"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = {
-    1: {"backend", "ops", "_registry", "_check", "_lectures", "_files", "_tokens", "_machine", "_recipe"},
+    1: {
+        "backend",
+        "ops",
+        "_registry",
+        "_check",
+        "_lectures",
+        "_files",
+        "_tokens",
+        "_machine",
+        "_recipe",
+        "_recipe_table",
+    },
     2: {"layers", "losses", "metrics", "portable", "_run", "_results"},
     3: {"perceptron", "autodiff", "training", "convnets", "attention"},
     4: {"fundamentals", "vision", "language", "graphs", "uncertainty", "autoencoders", "diffusion"},
@@ -24,6 +35,7 @@ FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 SIDEWAYS = {
     ("_registry", "_lectures"),
     ("_machine", "backend"),
+    ("_recipe_table", "_recipe"),
     ("diffusion", "vision"),
     ("_tasks", "datasets"),  # a recipe is where models and data meet
     ("_training", "datasets"),

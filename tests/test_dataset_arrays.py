@@ -91,14 +91,16 @@ def test_fit_goes_on_where_it_was_interrupted():
 
 @pytest.mark.parametrize("length", [T + 1, 2 * T, 2 * T + 1, 2 * T + 2, 53])
 def test_validation_windows_cover_the_text_once(length):
-    tokens = np.arange(length, dtype=np.int64)
-    x, y = datasets.validation_windows(tokens, T)
-    covered = (length - 1) // T * T
+    tokens = np.arange(1, length + 1, dtype=np.int64)
+    x, y, weights = datasets.validation_windows(tokens, T)
     assert x.dtype == y.dtype == np.int32
-    assert x.shape == y.shape == (covered // T, T)
-    np.testing.assert_array_equal(x.ravel(), tokens[:covered])
-    np.testing.assert_array_equal(y.ravel(), tokens[1 : covered + 1])
-    assert length - 1 - covered < T
+    assert x.shape == y.shape == weights.shape == (-(-(length - 1) // T), T)
+    counted = weights > 0
+    np.testing.assert_array_equal(x[counted], tokens[:-1])
+    np.testing.assert_array_equal(y[counted], tokens[1:])
+    assert not x[~counted].any()
+    assert not counted.ravel()[length - 1 :].any()
+    np.testing.assert_allclose(weights[counted], x.size / (length - 1), rtol=1e-6)
 
 
 BAD_TOKENS = [

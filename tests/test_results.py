@@ -1,13 +1,15 @@
 """Recorded results: what a row must have, which runs may be recorded, and the page that is generated."""
 
+import dataclasses
 import json
 import pathlib
 import subprocess
 
+import numpy as np
 import pytest
 
-from keras_course import _machine, _results
-from keras_course.recipes import record_result, results_page
+from keras_course import _machine, _results, datasets
+from keras_course.recipes import RECIPES, record_result, results_page
 
 DOCS = pathlib.Path(__file__).parent.parent / "docs"
 COMMON = {
@@ -58,6 +60,21 @@ def test_page_has_the_mean_over_seeds_of_the_latest_runs():
     assert torch[:2] == ["torch", "1.7000"]
     assert page.count("Expected: at most 1.6") == page.count("Published: 1.4 (a paper)") == 1
     assert "12,345 parameters" in page
+
+
+def test_page_has_the_note_of_the_recipe(monkeypatch):
+    noted = dataclasses.replace(RECIPES["digits_mlp"], name="some", note="Digits are small.")
+    monkeypatch.setitem(RECIPES, "some", noted)
+    page = results_page([recipe_row(), recipe_row(recipe="other")])
+    assert page.count("\nDigits are small.\n\n| backend") == page.count("Digits") == 1
+
+
+def test_note_on_the_python_docs_is_true():
+    train, held_out = datasets.split_text(datasets.text("python_docs"), 0.9)
+    known = {train[i : i + 40] for i in range(len(train) - 39)}
+    share = np.mean([held_out[i : i + 40] in known for i in range(len(held_out) - 39)])
+    assert "about 15 % of the 40-character pieces" in RECIPES["python_docs_cpu"].note
+    assert share == pytest.approx(0.15, abs=0.03)  # the text differs a little between versions of Python
 
 
 def test_page_has_speeds_beside_their_peers():

@@ -103,18 +103,25 @@ def token_windows(
     )
 
 
-def validation_windows(tokens: np.ndarray, context_length: int) -> tuple[np.ndarray, np.ndarray]:
+def validation_windows(tokens: np.ndarray, context_length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cut a token sequence into consecutive windows that do not overlap, to measure the loss on all of it.
 
-    Tokens (N,) to x (M, T), y (M, T) with M = (N - 1) // T: window m starts at m T. Every token but the first
-    is predicted exactly once, except that the (N - 1) % T last ones, which fill no window, are dropped.
+    Tokens (N,) to x, y and weights, all (M, T), with M = ceil((N - 1) / T): window m starts at m T, and every token
+    but the first is predicted exactly once. The last window is filled up with zeros, which count nothing:
+
+        weight = M T / (N - 1) where there is a token to predict, 0 where there is none.
+
+    The factor is there because Keras divides a weighted loss by M T, the number of weights, not by their sum. The
+    weights have mean 1, so with them the loss of `fit` and `evaluate` is the mean over the N - 1 tokens, exactly.
+
+        model.fit(windows, validation_data=validation_windows(tokens, context_length))
 
     Args:
         tokens: integers (N,), N > T.
         context_length: T.
 
     Returns:
-        (x, y), int32.
+        (x, y, weights): int32, int32 and float32.
 
     Raises:
         ValueError: `tokens` is empty, not 1-D, not of integers or shorter than T + 1.
@@ -122,14 +129,18 @@ def validation_windows(tokens: np.ndarray, context_length: int) -> tuple[np.ndar
     Example:
         >>> import numpy as np
         >>> from keras_course import datasets
-        >>> x, y = datasets.validation_windows(np.arange(8), 3)
+        >>> x, y, weights = datasets.validation_windows(np.arange(1, 7), 3)
         >>> x.tolist(), y.tolist()
-        ([[0, 1, 2], [3, 4, 5]], [[1, 2, 3], [4, 5, 6]])
+        ([[1, 2, 3], [4, 5, 0]], [[2, 3, 4], [5, 6, 0]])
+        >>> np.round(weights.astype("float64"), 3).tolist()
+        [[1.2, 1.2, 1.2], [1.2, 1.2, 0.0]]
     """
     tokens = _check(tokens, context_length)
-    end = (len(tokens) - 1) // context_length * context_length
-    x, y = tokens[:end], tokens[1 : end + 1]
-    return x.reshape(-1, context_length).astype(np.int32), y.reshape(-1, context_length).astype(np.int32)
+    count = len(tokens) - 1
+    rest = -count % context_length
+    weights = np.full(count, (count + rest) / count)
+    parts = (tokens[:-1], np.int32), (tokens[1:], np.int32), (weights, np.float32)
+    return tuple(np.pad(part, (0, rest)).reshape(-1, context_length).astype(kind) for part, kind in parts)
 
 
 def _check(tokens, context_length):

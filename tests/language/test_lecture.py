@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_course.datasets import validation_windows
 from keras_course.language import (
     bigram_optimum,
     enable_lora,
@@ -113,6 +114,14 @@ def test_text_loss_counts_every_token_once(batch_size):
         log_p = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
         total -= log_p[np.arange(len(window) - 1), window[1:]].sum()
     assert text_loss(model, rest, batch_size=batch_size) == pytest.approx(total / 44, abs=1e-5)
+
+
+@pytest.mark.parametrize("length", [41, 45])  # five full windows of 8, and half a window more
+def test_validation_loss_of_fit_is_the_loss_of_the_text(length):
+    model, text = compile_(gpt(12, 8, hidden_dim=16, num_layers=1)), TEXT[:length]
+    held_out = {"validation_data": validation_windows(text, 8), "validation_batch_size": 4}
+    reached = model.fit(TEXT[None, 100:108], TEXT[None, 101:109], epochs=3, verbose=0, **held_out).history["val_loss"]
+    assert reached[-1] == pytest.approx(text_loss(model, text), abs=1e-6)
 
 
 def weights(model):
