@@ -64,7 +64,9 @@ def test_pipeline_and_cross_validation():
 
 
 def test_grid_search():
-    pipeline = make_pipeline(StandardScaler(), KerasClassifier(mlp, **QUICK | {"model": {"activation": "tanh"}}))
+    pipeline = make_pipeline(
+        StandardScaler(), KerasClassifier(mlp, **QUICK | {"model": {"activation": "tanh"}, "batch_size": 25})
+    )
     name = "kerasclassifier__"
     grid = {f"{name}model__hidden_dims": [(2,), (32,)], f"{name}learning_rate": [1e-5, 0.03]}
     search = GridSearchCV(pipeline, grid, cv=2).fit(IRIS.x, IRIS.y)
