@@ -1,5 +1,8 @@
 """Checks of arguments that many functions share."""
 
+import math
+import numbers
+
 import numpy as np
 
 
@@ -8,3 +11,29 @@ def whole_number(lowest, **arguments):
     for name, value in arguments.items():
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < lowest:
             raise ValueError(f"{name}={value!r} must be a whole number, at least {lowest}")
+
+
+def positive(**arguments):
+    """Raise a ValueError for the first argument that is no finite number above 0."""
+    for name, value in arguments.items():
+        if not (is_number(value) and 0 < value < math.inf):
+            raise ValueError(f"{name}={value!r} must be a finite number above 0")
+
+
+def not_negative(**arguments):
+    """Raise a ValueError for the first argument that is no finite number of at least 0."""
+    for name, value in arguments.items():
+        if not (is_number(value) and 0 <= value < math.inf):
+            raise ValueError(f"{name}={value!r} must be a finite number, at least 0")
+
+
+def fraction(**arguments):
+    """Raise a ValueError for the first argument that is no number in [0, 1), such as a momentum."""
+    for name, value in arguments.items():
+        if not (is_number(value) and 0 <= value < 1):
+            raise ValueError(f"{name}={value!r} must be in [0, 1)")
+
+
+def is_number(value):
+    """Return whether a value is a real number of Python or NumPy: neither a string nor an array, nor true or false."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
