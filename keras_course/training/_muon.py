@@ -8,7 +8,9 @@ import dataclasses
 
 from keras import ops
 
+from keras_course._check import whole_number
 from keras_course.training._adaptive import Adam
+from keras_course.training._optimizer import floats
 
 QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's polynomial: steep at 0, so that five rounds lift small values to near 1
 
@@ -65,6 +67,9 @@ def orthogonalize(matrix, num_rounds=5):
     Returns:
         A tensor `(N, K)`.
 
+    Raises:
+        ValueError: no matrix, or `num_rounds` < 1.
+
     Example:
         >>> import numpy as np
         >>> from keras_course.training import orthogonalize
@@ -72,6 +77,10 @@ def orthogonalize(matrix, num_rounds=5):
         >>> bool(np.all(np.abs(np.diag(q) - 1) < 0.35))
         True
     """
+    whole_number(1, num_rounds=num_rounds)
+    matrix = floats(matrix)
+    if len(matrix.shape) != 2:
+        raise ValueError(f"matrix has shape {tuple(matrix.shape)}; it must be (N, K)")
     a, b, c = QUINTIC
     x = matrix / (ops.sqrt(ops.sum(ops.square(matrix))) + 1e-7)
     tall = x.shape[0] > x.shape[1]
