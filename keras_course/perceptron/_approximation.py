@@ -24,6 +24,13 @@ class SumOfUnits:
         knots: t, `(M,)`, where a unit jumps or bends.
         heights: a, `(M,)`: by how much the function jumps there, or its slope changes.
         offset: c.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.perceptron import SumOfUnits
+        >>> roof = SumOfUnits("relu", knots=np.array([0.0, 1.0]), heights=np.array([1.0, -2.0]), offset=0.0)
+        >>> roof([-1.0, 1.0, 2.0]).tolist()
+        [0.0, 1.0, 0.0]
     """
 
     kind: str

@@ -36,6 +36,15 @@ class Muon(Adam):
         Muon: An optimizer for hidden layers in neural networks, Jordan et al., 2024,
         https://kellerjordan.github.io/posts/muon/;
         Muon is Scalable for LLM Training, Liu et al., 2025, https://arxiv.org/abs/2502.16982
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import Muon
+        >>> optimizer, w = Muon(0.1), np.zeros((2, 3))
+        >>> g = np.array([[10.0, 0.0, 0.0], [0.0, 0.1, 0.0]])      # one direction is a hundred times as steep
+        >>> w, state = optimizer.step(w, g, optimizer.init(w))
+        >>> bool(0.2 < w[1, 1] / w[0, 0] < 1.5)
+        True
     """
 
     momentum: float = 0.95

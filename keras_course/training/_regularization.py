@@ -43,6 +43,14 @@ class L2(_Decay):
     Args:
         optimizer: an optimizer of this lecture.
         strength: lambda, at least 0. `keras.regularizers.L2(l2)` has the penalty `l2 |w|^2`, so that lambda = 2 l2.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import GD, L2
+        >>> optimizer, w = L2(GD(0.1), strength=0.5), np.array([2.0])
+        >>> w, state = optimizer.step(w, np.array([1.0]), optimizer.init(w))      # 2 - 0.1 (1 + 0.5 * 2)
+        >>> round(float(w[0]), 4)
+        1.8
     """
 
     def step(self, w, g, state):
@@ -66,6 +74,14 @@ class Decoupled(_Decay):
 
     References:
         Decoupled Weight Decay Regularization, Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import Adam, Decoupled
+        >>> optimizer, w = Decoupled(Adam(0.1), strength=0.5), np.array([2.0])
+        >>> w, state = optimizer.step(w, np.array([100.0]), optimizer.init(w))      # (1 - 0.1 * 0.5) 2 - 0.1
+        >>> round(float(w[0]), 4)
+        1.8
     """
 
     def step(self, w, g, state):
@@ -117,8 +133,8 @@ def clip_by_norm(g, limit):
         >>> import numpy as np
         >>> from keras_course.training import clip_by_norm
         >>> a, b = clip_by_norm([np.array([3.0, 4.0]), np.array([0.5])], 1.0)
-        >>> np.array(a).round(4).tolist(), np.array(b).round(4).tolist()
-        ([0.6, 0.8], [0.5])
+        >>> [round(float(entry), 4) for entry in a], float(b[0])
+        ([0.6, 0.8], 0.5)
     """
     positive(limit=limit)
     return tree.map_structure(lambda part: part * _factor([part], limit), floats(g))

@@ -80,6 +80,11 @@ class ExponentialSchedule(StepSchedule):
         learning_rate: gamma_0, positive.
         every: number of steps in which the rate is multiplied by `factor`.
         factor: in (0, 1].
+
+    Example:
+        >>> from keras_course.training import ExponentialSchedule
+        >>> [round(float(ExponentialSchedule(1.0, every=2, factor=0.25)(t)), 4) for t in (0, 1, 2)]
+        [1.0, 0.5, 0.25]
     """
 
     def rate(self, t):
@@ -100,6 +105,11 @@ class InverseTimeSchedule(Schedule):
 
     References:
         A Stochastic Approximation Method, Robbins and Monro, 1951, https://doi.org/10.1214/aoms/1177729586
+
+    Example:
+        >>> from keras_course.training import InverseTimeSchedule
+        >>> [float(InverseTimeSchedule(1.0, every=10)(t)) for t in (0, 10, 30)]
+        [1.0, 0.5, 0.25]
     """
 
     every: int
@@ -178,6 +188,12 @@ class RestartSchedule(Schedule):
     References:
         SGDR: Stochastic Gradient Descent with Warm Restarts, Loshchilov and Hutter, 2016,
         https://arxiv.org/abs/1608.03983
+
+    Example:
+        >>> from keras_course.training import RestartSchedule
+        >>> schedule = RestartSchedule(1.0, first=10)      # stretches of 10, 20, 40, ... steps
+        >>> [round(float(schedule(t)), 2) for t in (0, 5, 10, 20, 30)]
+        [1.0, 0.5, 1.0, 0.5, 1.0]
     """
 
     first: int
