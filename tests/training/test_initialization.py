@@ -84,6 +84,17 @@ def test_gradients_of_sigmoids_vanish():
     assert (path.gradients[1:] / path.gradients[:-1] > 16).all()
 
 
+def test_gradients_pass_the_slope_of_their_own_layer():
+    """Where slopes differ from layer to layer it matters which of them is meant."""
+    path = propagate_variance(1 / 64, 64, 3, activation="tanh", first=9.0)
+    z = np.random.default_rng(0).normal(size=400_000)
+    for layer in (0, 1):
+        slope = 1 - np.tanh(np.sqrt(path.pre_activations[layer]) * z) ** 2
+        assert path.gradients[layer] / path.gradients[layer + 1] == pytest.approx(np.mean(slope**2), rel=0.01)
+    assert path.gradients[-1] == 1
+    assert path.gradients[0] / path.gradients[1] < 0.6 * path.gradients[1]  # the first layer is nearly saturated
+
+
 @pytest.mark.parametrize("initializer", ["small_normal", "lecun", "glorot", "he", "normal", "uniform"])
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
 def test_theory_agrees_with_what_is_measured(activation, initializer):
