@@ -93,8 +93,8 @@ def normalize_backward(kind, x, gamma, dy, *, groups=1, epsilon=1e-5):
         >>> from keras_course.training import normalize_backward
         >>> x, dy = np.array([[1.0, 10.0], [3.0, 30.0]]), np.array([[1.0, 1.0], [1.0, 2.0]])
         >>> dx, dgamma, dbeta = normalize_backward("batch", x, np.ones(2), dy)
-        >>> np.array(dx).round(3).tolist()      # two values per feature: whatever they do, z stays -1 and 1
-        [[0.0, 0.0], [0.0, 0.0]]
+        >>> bool(np.abs(np.array(dx)).max() < 1e-3)      # two values per feature: whatever they do, z stays -1 and 1
+        True
         >>> np.array(dgamma).round(3).tolist(), np.array(dbeta).tolist()
         ([0.0, 1.0], [2.0, 3.0])
     """
