@@ -1,6 +1,7 @@
 """Checks of arguments that many functions share."""
 
 import math
+import numbers
 
 import numpy as np
 
@@ -15,15 +16,44 @@ def whole_number(lowest, **arguments):
 def number(*, above=-math.inf, at_least=-math.inf, **arguments):
     """Raise a ValueError for the first argument that is no finite number, or not in the range that is allowed."""
     for name, value in arguments.items():
-        real = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.complexfloating)
-        if not real or not math.isfinite(value) or not value > above or not value >= at_least:
+        if not is_number(value) or not math.isfinite(value) or not value > above or not value >= at_least:
             bound = f" above {above}" if above > -math.inf else f", at least {at_least}" if at_least > -math.inf else ""
             raise ValueError(f"{name}={value!r} must be a finite number{bound}")
 
 
+def positive(**arguments):
+    """Raise a ValueError for the first argument that is no finite number above 0."""
+    number(above=0, **arguments)
+
+
+def not_negative(**arguments):
+    """Raise a ValueError for the first argument that is no finite number of at least 0."""
+    number(at_least=0, **arguments)
+
+
+def fraction(**arguments):
+    """Raise a ValueError for the first argument that is no number in [0, 1), such as a momentum."""
+    for name, value in arguments.items():
+        if not (is_number(value) and 0 <= value < 1):
+            raise ValueError(f"{name}={value!r} must be in [0, 1)")
+
+
+def is_number(value):
+    """Return whether a value is a real number of Python or NumPy: neither a string nor an array, nor true or false."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def as_floats(name, value):
+    """Return an argument as a float64 array; raise a ValueError with its name where it holds something else."""
+    try:
+        return np.asarray(value, "float64")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array of numbers: {error}") from error
+
+
 def as_points(x):
     """Return x as a float64 array (N, D); raise a ValueError if it has another rank, no row, or no finite numbers."""
-    x = np.asarray(x, "float64")
+    x = as_floats("x", x)
     if x.ndim != 2 or 0 in x.shape:
         raise ValueError(f"x has shape {x.shape}; it must be (N, D), one row a point, with at least one of each")
     if not np.isfinite(x).all():

@@ -8,6 +8,7 @@ trained model does, and they write their figures.
 import doctest
 import importlib
 import pathlib
+import re
 
 import keras
 import matplotlib.pyplot as plt
@@ -50,6 +51,14 @@ def test_page_runs(path, monkeypatch):
     fences = check_page(path)
     plt.close("all")
     assert fences == path.read_text(encoding="utf-8").count("\n```python\n") > 0
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_github_shows_the_formulas_as_they_are_written(path):
+    """GitHub takes a backslash before a punctuation mark away, also within $...$: no thin space, no end of a row."""
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for formula in re.findall(r"\$\$.*?\$\$|\$[^$\n]+\$", text, flags=re.DOTALL):
+        assert not re.search(r"\\[!-/:-@\[-`{-~]|\\$", formula, flags=re.MULTILINE), f"{formula} in {path.name}"
 
 
 def test_a_failing_fence_fails_with_its_line(tmp_path):

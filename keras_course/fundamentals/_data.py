@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from keras_course._check import as_floats
+
 
 def as_numbers(name, values):
     """Return N finite numbers, `(N,)` or `(N, 1)`, as a float64 array (N,), or raise a ValueError."""
-    values = np.asarray(values, "float64")
+    values = as_floats(name, values)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1 or not len(values):

@@ -10,7 +10,7 @@ import dataclasses
 import keras
 import numpy as np
 
-from keras_course._check import as_points, number, whole_number
+from keras_course._check import as_points, not_negative, positive, whole_number
 from keras_course.fundamentals._regression import least_squares
 from keras_course.perceptron import mlp
 from keras_course.portable import portable_init
@@ -106,7 +106,7 @@ def random_features_sweep(train, test, widths, *, num_classes=None, penalty=0.0,
         >>> sweep.threshold, sweep.peak
         (80, 40)
     """
-    number(penalty=penalty, at_least=0)
+    not_negative(penalty=penalty)
     (x, y), (test_x, test_y) = _checked(train, test, widths, num_classes)
 
     def predictions(width):
@@ -151,7 +151,7 @@ def mlp_sweep(train, test, widths, *, num_classes=None, num_epochs=1000, batch_s
     """
     whole_number(1, num_epochs=num_epochs, batch_size=batch_size)
     whole_number(0, seed=seed)
-    number(learning_rate=learning_rate, above=0)
+    positive(learning_rate=learning_rate)
     (x, y), (test_x, test_y) = _checked(train, test, widths, num_classes)
     steps = num_epochs * -(-len(x) // batch_size)
     order = np.random.default_rng(seed).permutation(len(x))  # one order for all epochs: the same on every backend

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_course._check import number, whole_number
+from keras_course._check import not_negative, number, whole_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ class RegressionProblem:
 
     def __post_init__(self):
         number(low=self.low)
-        number(noise=self.noise, at_least=0)
+        not_negative(noise=self.noise)
         number(high=self.high, above=self.low)
 
     @property

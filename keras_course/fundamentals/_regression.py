@@ -6,7 +6,7 @@ w (d + 1,) the weights of a polynomial of degree d, f(x) = X w.
 
 import numpy as np
 
-from keras_course._check import number, whole_number
+from keras_course._check import not_negative, positive, whole_number
 from keras_course.fundamentals._data import as_numbers, as_pairs
 
 
@@ -33,7 +33,7 @@ def polynomial_features(x, degree, *, scale=1.0):
         [[1.0, 2.0, 4.0], [1.0, 3.0, 9.0]]
     """
     whole_number(0, degree=degree)
-    number(scale=scale, above=0)
+    positive(scale=scale)
     return np.vander(as_numbers("x", x) / scale, degree + 1, increasing=True)
 
 
@@ -77,7 +77,7 @@ def least_squares(features, targets, *, penalty=0.0):
         raise ValueError(f"features has shape {X.shape} and targets {y.shape}; they must be (N, P) and (N,) or (N, K)")
     if not np.isfinite(X).all() or not np.isfinite(y).all():
         raise ValueError("features and targets must be finite numbers: they hold NaN or infinity")
-    number(penalty=penalty, at_least=0)
+    not_negative(penalty=penalty)
     if penalty:
         X = np.concatenate([X, penalty**0.5 * np.eye(X.shape[1])])
         y = np.concatenate([y, np.zeros((X.shape[1], *y.shape[1:]))])
@@ -121,13 +121,13 @@ class PolynomialRegressor:
     def __init__(self, degree, *, penalty=0.0, scale="largest", solver="exact", learning_rate=None, num_steps=1000):
         whole_number(0, degree=degree)
         whole_number(1, num_steps=num_steps)
-        number(penalty=penalty, at_least=0)
+        not_negative(penalty=penalty)
         if scale != "largest":
-            number(scale=scale, above=0)
+            positive(scale=scale)
         if solver not in ("exact", "gradient"):
             raise ValueError(f"solver={solver!r} must be 'exact' or 'gradient'")
         if learning_rate is not None:
-            number(learning_rate=learning_rate, above=0)
+            positive(learning_rate=learning_rate)
         self.degree, self.penalty, self.scale, self.solver = degree, penalty, scale, solver
         self.learning_rate, self.num_steps = learning_rate, num_steps
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from keras_course._check import number, whole_number
+from keras_course._check import positive, whole_number
 
 LOSSES = {
     "squared": lambda y, prediction: (prediction - y) ** 2,
@@ -95,8 +95,8 @@ def train_validation_test(x, y, *, validation=0.2, test=0.2, stratify=False, see
     from sklearn.model_selection import train_test_split
 
     x, y = _examples(x, y)
-    number(validation=validation, above=0)
-    number(test=test, above=0)
+    positive(validation=validation)
+    positive(test=test)
     if validation + test >= 1:
         raise ValueError(f"validation={validation} and test={test} leave nothing to train on: together below 1")
     sizes = [round(share * len(x)) for share in (validation, test)]

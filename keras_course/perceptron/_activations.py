@@ -25,6 +25,13 @@ class Activation:
         equation: phi(z), in words of mathematics.
         function: phi, on tensors or arrays of any shape.
         derivative: phi', likewise.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.perceptron import ACTIVATIONS
+        >>> sigmoid, z = ACTIVATIONS["sigmoid"], np.zeros(1, "float32")
+        >>> sigmoid.equation, float(sigmoid.function(z)[0]), float(sigmoid.derivative(z)[0])
+        ('1 / (1 + exp(-z))', 0.5, 0.25)
     """
 
     name: str

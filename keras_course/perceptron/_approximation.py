@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_course._check import whole_number
+from keras_course._check import is_number, whole_number
 from keras_course.perceptron._activations import step
 from keras_course.perceptron._mlp import mlp
 
@@ -24,6 +24,13 @@ class SumOfUnits:
         knots: t, `(M,)`, where a unit jumps or bends.
         heights: a, `(M,)`: by how much the function jumps there, or its slope changes.
         offset: c.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.perceptron import SumOfUnits
+        >>> roof = SumOfUnits("relu", knots=np.array([0.0, 1.0]), heights=np.array([1.0, -2.0]), offset=0.0)
+        >>> roof([-1.0, 1.0, 2.0]).tolist()
+        [0.0, 1.0, 0.0]
     """
 
     kind: str
@@ -143,8 +150,8 @@ def greedy_approximations(function, low, high, num_units, kind="step", *, num_po
 
 def _check(low, high, num_units, kind):
     whole_number(1, num_units=num_units)
-    if not (np.isfinite([low, high]).all() and low < high):
-        raise ValueError(f"low={low} must be below high={high}, both finite")
+    if not (is_number(low) and is_number(high) and -np.inf < low < high < np.inf):
+        raise ValueError(f"low={low!r} must be below high={high!r}, both finite")
     if kind not in _UNITS:
         raise ValueError(f"kind={kind!r} must be one of {', '.join(map(repr, _UNITS))}")
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_course._check import as_points
+from keras_course._check import as_floats, as_points
 
 
 def as_labelled(x, y, num_classes=None):
@@ -11,17 +11,15 @@ def as_labelled(x, y, num_classes=None):
     Raises:
         ValueError: the lengths differ, a label is no whole number from 0 on, or a class has no point.
     """
-    x, y = as_points(x), np.asarray(y)
+    x, y = as_points(x), as_floats("y", y)
     if y.shape != x.shape[:1]:
         raise ValueError(f"y has shape {y.shape}; x of shape {x.shape} needs one label a row, {x.shape[:1]}")
     if not np.isfinite(y).all() or (y != np.floor(y)).any() or y.min() < 0:
         raise ValueError(f"y has the values {np.unique(y)}; labels must be the whole numbers 0, 1, ..., K - 1")
     y = y.astype(int)
-    counts = np.bincount(y)
-    if len(counts) < 2 or not counts.all():
-        raise ValueError(
-            f"y has the classes {np.unique(y)}; labels must be 0, 1, ..., K - 1, each with a point, K >= 2"
-        )
-    if num_classes not in (None, len(counts)):
-        raise ValueError(f"y has the classes {np.unique(y)}; labels must be 0 to {num_classes - 1}")
-    return x, y, len(counts)
+    classes = np.unique(y)
+    if len(classes) < 2 or classes[-1] != len(classes) - 1:
+        raise ValueError(f"y has the classes {classes}; labels must be 0, 1, ..., K - 1, each with a point, K >= 2")
+    if num_classes not in (None, len(classes)):
+        raise ValueError(f"y has the classes {classes}; labels must be 0 to {num_classes - 1}")
+    return x, y, len(classes)

@@ -5,14 +5,13 @@ gradient, gamma the learning rate. T steps give T + 1 points.
 """
 
 import dataclasses
-import math
 
 import keras
 import numpy as np
 from keras import tree
 
 from keras_course import ops
-from keras_course._check import whole_number
+from keras_course._check import as_floats, positive, whole_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +86,7 @@ def stochastic_gradient_descent(loss, start, data, *, learning_rate, batch_size=
 
     Raises:
         ValueError: a `learning_rate` not above 0, sizes that are no whole numbers from 1 on, a `batch_size` above N,
-            arrays of different lengths, or a `start` that is not finite.
+            `data` that are no tuple of arrays of equal lengths, or data or a `start` that are not finite.
 
     References:
         A Stochastic Approximation Method, Robbins and Monro, 1951, https://doi.org/10.1214/aoms/1177729586
@@ -102,9 +101,12 @@ def stochastic_gradient_descent(loss, start, data, *, learning_rate, batch_size=
         [0.0, 0.5, 0.75]
     """
     whole_number(1, batch_size=batch_size, num_epochs=num_epochs)
+    if not isinstance(data, tuple | list) or not data or 0 in map(np.ndim, data):
+        raise ValueError(f"data is of type {type(data).__name__}; it must be a tuple of arrays, such as (x, y) or (x,)")
     data = tuple(map(np.asarray, data))
     if len({len(array) for array in data}) != 1:
         raise ValueError(f"data has arrays of {[len(array) for array in data]} examples: their lengths must be equal")
+    _check_finite("data", data)
     if batch_size > len(data[0]):
         raise ValueError(f"batch_size={batch_size} must be at most the number of examples, {len(data[0])}")
     rng = np.random.default_rng(seed)
@@ -136,10 +138,8 @@ def mini_batches(num_examples, batch_size, rng):
 
 def _descend(loss, start, learning_rate, batches):
     """Make one step for each batch (a tuple of further arguments of the loss)."""
-    if not (learning_rate > 0 and math.isfinite(learning_rate)):
-        raise ValueError(f"learning_rate={learning_rate!r} must be a finite number above 0")
-    if not all(np.isfinite(array).all() for array in tree.flatten(start)):
-        raise ValueError("start has entries that are not finite (NaN or infinity)")
+    positive(learning_rate=learning_rate)
+    _check_finite("start", start)
     value_and_gradient = ops.jit(ops.value_and_grad(loss))
     theta = tree.map_structure(_as_float, start)
     points, losses = [theta], []
@@ -150,6 +150,11 @@ def _descend(loss, start, learning_rate, batches):
         losses.append(value)
     arrays = [tree.map_structure(keras.ops.convert_to_numpy, theta) for theta in points]
     return Path(tree.map_structure(lambda *steps: np.stack(steps), *arrays), np.array([float(v) for v in losses]))
+
+
+def _check_finite(name, structure):
+    if not all(np.isfinite(as_floats(name, array)).all() for array in tree.flatten(structure)):
+        raise ValueError(f"{name} has entries that are not finite (NaN or infinity)")
 
 
 def _as_float(array):
@@ -175,7 +180,7 @@ def quadratic_surrogate(loss, point, *, learning_rate):
         A function of many thetas, `(..., *shape of point)`, that returns S at each, `(...)`.
 
     Raises:
-        ValueError: a `learning_rate` not above 0.
+        ValueError: a `learning_rate` not above 0, or a `point` that is not finite.
 
     Example:
         >>> from keras_course.perceptron import quadratic_surrogate
@@ -183,8 +188,8 @@ def quadratic_surrogate(loss, point, *, learning_rate):
         >>> surrogate([1.0, 0.5]).tolist()      # theta_0, and the step from it
         [1.0, 0.5]
     """
-    if not (learning_rate > 0 and math.isfinite(learning_rate)):
-        raise ValueError(f"learning_rate={learning_rate!r} must be a finite number above 0")
+    positive(learning_rate=learning_rate)
+    _check_finite("point", point)
     start = _as_float(point)
     value, gradient = map(keras.ops.convert_to_numpy, ops.value_and_grad(loss)(start))
     start = keras.ops.convert_to_numpy(start)

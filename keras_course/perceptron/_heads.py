@@ -82,6 +82,9 @@ class GaussianNegativeLogLikelihood(keras.losses.Loss):
         reduction: as in `keras.losses.Loss`; the mean over the batch by default.
         name: name of the loss.
 
+    Raises:
+        ValueError: the outputs have not two numbers for each of the targets.
+
     References:
         Estimating the mean and variance of the target probability distribution, Nix and Weigend, 1994,
         https://doi.org/10.1109/ICNN.1994.374138
@@ -98,6 +101,9 @@ class GaussianNegativeLogLikelihood(keras.losses.Loss):
         super().__init__(reduction=reduction, name=name)
 
     def call(self, y_true, y_pred):
+        if len(y_true.shape) != len(y_pred.shape) or y_true.shape[-1] not in (None, y_pred.shape[-1] / 2):
+            shapes = tuple(y_true.shape), tuple(y_pred.shape)
+            raise ValueError("y_true and y_pred have the shapes {} and {}, not (B, K) and (B, 2 K)".format(*shapes))
         mean, log_scale = ops.split(y_pred, 2, axis=-1)
         error = (y_true - mean) * ops.exp(-log_scale)
         return ops.sum(log_scale + 0.5 * error**2 + 0.5 * math.log(2 * math.pi), axis=-1)

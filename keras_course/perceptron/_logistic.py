@@ -9,9 +9,9 @@ import dataclasses
 import keras
 import numpy as np
 
-from keras_course._check import whole_number
+from keras_course._check import as_points, is_number, positive, whole_number
 from keras_course._registry import builder
-from keras_course.perceptron._data import as_labelled, as_points
+from keras_course.perceptron._data import as_labelled
 
 
 @builder(
@@ -127,9 +127,9 @@ def fit_logistic_regression(x, y, *, C=1.0, max_steps=100, tolerance=1e-10):
         ([0, 1], (1, 1))
     """
     whole_number(1, max_steps=max_steps)
-    for name, value in {"C": C, "tolerance": tolerance}.items():
-        if not value > 0:
-            raise ValueError(f"{name}={value!r} must be above 0")
+    positive(tolerance=tolerance)
+    if not (is_number(C) and C > 0):
+        raise ValueError(f"C={C!r} must be a number above 0, or infinite")
     x, y, num_classes = as_labelled(x, y)
     inputs = np.column_stack([x, np.ones(len(x))])  # (N, D + 1)
     target = y[:, None] if num_classes == 2 else np.eye(num_classes)[y]  # (N, M)

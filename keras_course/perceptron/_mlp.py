@@ -7,7 +7,7 @@ and b_l (C_l) its kernel and bias, K outputs.
 import keras
 import numpy as np
 
-from keras_course._check import whole_number
+from keras_course._check import fraction, whole_number
 from keras_course._registry import builder
 from keras_course.layers._activations import get_activation
 
@@ -69,12 +69,11 @@ def mlp(
         >>> model(np.zeros((4, 28, 28), "float32")).shape == (4, 10)
         True
     """
-    _check_dims("input_shape", input_shape)
-    _check_dims("hidden_dims", hidden_dims)
+    check_dims("input_shape", input_shape)
+    check_dims("hidden_dims", hidden_dims)
     whole_number(1, num_outputs=num_outputs)
     whole_number(0, seed=seed)
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout={dropout} must lie in [0, 1)")
+    fraction(dropout=dropout)
     phi = get_activation(activation)
     seeds = np.random.default_rng(seed).integers(2**31, size=2 * len(hidden_dims) + 1).tolist()  # one for each use
     initializers = _initializers(kernel_initializer, seeds[len(hidden_dims) :])
@@ -89,7 +88,8 @@ def mlp(
     return keras.Model(x, outputs, name=name)
 
 
-def _check_dims(name, dims):
+def check_dims(name, dims):
+    """Raise a ValueError if an argument is no tuple or list of whole numbers of at least 1."""
     if not isinstance(dims, tuple | list):
         raise ValueError(f"{name}={dims!r} must be a tuple of whole numbers, such as (64, 64)")
     whole_number(1, **{f"{name}[{i}]": dim for i, dim in enumerate(dims)})

@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 
-from keras_course._check import whole_number
-from keras_course.perceptron._data import as_points
+from keras_course._check import as_points, positive
+from keras_course.perceptron._mlp import check_dims
 
 _BENDS = {
     "sigmoid": lambda z: 0.5 + 0.5 * np.tanh(0.5 * z),
@@ -49,13 +49,14 @@ def stretch_by_sigmoid(x, scale=1.0):
         Points in (0, 1)^2, `(N, 2)`: with a large scale they gather in the corners.
 
     Raises:
-        ValueError: `x` is no finite `(N, 2)` table.
+        ValueError: `x` is no finite `(N, 2)` table, or `scale` is not above 0.
 
     Example:
         >>> from keras_course.perceptron import stretch_by_sigmoid
         >>> stretch_by_sigmoid([[0.0, 100.0]]).tolist()
         [[0.5, 1.0]]
     """
+    positive(scale=scale)
     return _BENDS["sigmoid"](10 * scale * _plane(x))
 
 
@@ -84,7 +85,7 @@ def stretch_by_network(x, *, hidden_dims=(10,), activation="sigmoid", seed=0):
     """
     if activation not in _BENDS:
         raise ValueError(f"activation={activation!r} must be one of {', '.join(map(repr, _BENDS))}")
-    whole_number(1, **{f"hidden_dims[{i}]": dim for i, dim in enumerate(hidden_dims)})
+    check_dims("hidden_dims", hidden_dims)
     rng, h = np.random.default_rng(seed), _plane(x)
     for layer, (n, m) in enumerate(itertools.pairwise((2, *hidden_dims, 2))):
         h = h @ rng.normal(0.0, (2 / n) ** 0.5, (n, m)) + rng.standard_normal(m)

@@ -7,8 +7,8 @@ import dataclasses
 
 import numpy as np
 
-from keras_course._check import whole_number
-from keras_course.perceptron._data import as_labelled, as_points
+from keras_course._check import as_floats, as_points, whole_number
+from keras_course.perceptron._data import as_labelled
 
 
 def threshold_unit(x, weights, bias):
@@ -27,7 +27,8 @@ def threshold_unit(x, weights, bias):
         An integer array.
 
     Raises:
-        ValueError: `x` is no finite table of points, or `weights` has not one entry for each of its columns.
+        ValueError: `x` is no finite table of points, `weights` has not one entry for each of its columns, or weights
+            and bias are not finite.
 
     References:
         A logical calculus of the ideas immanent in nervous activity, McCulloch and Pitts, 1943,
@@ -38,10 +39,9 @@ def threshold_unit(x, weights, bias):
         >>> threshold_unit([[0, 0], [0, 1], [1, 0], [1, 1]], [1, 1], -1.5).tolist()      # logical and
         [0, 0, 0, 1]
     """
-    x, weights = as_points(x), np.asarray(weights, "float64")
-    if weights.shape != x.shape[1:]:
-        raise ValueError(f"weights has shape {weights.shape}; x of shape {x.shape} needs {x.shape[1:]}")
-    return (x @ weights + bias >= 0).astype(int)
+    x = as_points(x)
+    w = _weights(x, weights, bias)
+    return (x @ w[:-1] + w[-1] >= 0).astype(int)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,10 +145,18 @@ def novikoff_bound(x, y, weights, bias):
         2.0
     """
     x, y, _ = as_labelled(x, y, num_classes=2)
-    inputs, w = np.column_stack([x, np.ones(len(x))]), np.append(np.asarray(weights, "float64"), bias)
-    if w.shape != inputs.shape[1:]:
-        raise ValueError(f"weights has shape {w[:-1].shape}; x of shape {x.shape} needs {x.shape[1:]}")
+    inputs, w = np.column_stack([x, np.ones(len(x))]), _weights(x, weights, bias)
     margin = np.min((2 * y - 1) * (inputs @ w)) / np.linalg.norm(w)
     if not margin > 0:
         raise ValueError(f"weights and bias do not separate the classes: their margin is {margin:.3g}, not above 0")
     return float(np.max(np.sum(inputs**2, axis=1)) / margin**2)
+
+
+def _weights(x, weights, bias):
+    """Return weights and bias as one array `(D + 1,)` that fits x `(N, D)`, or raise a ValueError."""
+    weights, bias = as_floats("weights", weights), as_floats("bias", bias)
+    if weights.shape != x.shape[1:]:
+        raise ValueError(f"weights has shape {weights.shape}; x of shape {x.shape} needs {x.shape[1:]}")
+    if bias.shape or not (np.isfinite(weights).all() and np.isfinite(bias)):
+        raise ValueError(f"weights={weights} and bias={bias} must be finite numbers, with one bias")
+    return np.append(weights, bias)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_course import ops
-from keras_course._check import whole_number
+from keras_course._check import as_floats, whole_number
 
 
 def sigmoid_chain(x, weights):
@@ -35,9 +35,9 @@ def sigmoid_chain(x, weights):
         >>> value, gradients.tolist()
         (0.5, [0.0])
     """
-    weights = np.atleast_1d(np.asarray(weights, "float64"))
-    if weights.size == 0 or not np.isfinite([x, *weights]).all():
-        raise ValueError(f"x={x!r} and weights={weights} must be finite, with at least one weight")
+    x, weights = as_floats("x", x), np.atleast_1d(as_floats("weights", weights))
+    if x.ndim or weights.ndim > 1 or weights.size == 0 or not np.isfinite([x, *weights]).all():
+        raise ValueError(f"x={x} and weights={weights} must be finite, with at least one weight")
     h = [float(x)]
     for w in weights:
         h.append(0.5 + 0.5 * float(np.tanh(0.5 * w * h[-1])))
@@ -60,7 +60,7 @@ def vanishing_bound(x, num_layers):
         The bound, a float.
 
     Raises:
-        ValueError: `num_layers` below 1.
+        ValueError: `num_layers` below 1, or an `x` that is no finite number.
 
     References:
         Untersuchungen zu dynamischen neuronalen Netzen, Hochreiter, 1991,
@@ -72,7 +72,7 @@ def vanishing_bound(x, num_layers):
         0.03125
     """
     whole_number(1, num_layers=num_layers)
-    return abs(float(x)) / 4**num_layers
+    return abs(float(_finite(x))) / 4**num_layers
 
 
 def backpropagated_gradients(model, loss, x, y):
@@ -88,7 +88,7 @@ def backpropagated_gradients(model, loss, x, y):
         A dictionary from the name of each hidden layer, first to last, to an array `(B, C_l)`.
 
     Raises:
-        ValueError: the layers of `model` are not in series, or there is no hidden layer.
+        ValueError: the layers of `model` are not in series, there is no hidden layer, or `x` is empty or not finite.
 
     References:
         Understanding the difficulty of training deep feedforward neural networks, Glorot and Bengio, 2010,
@@ -103,7 +103,7 @@ def backpropagated_gradients(model, loss, x, y):
         {'hidden_0': (5, 8), 'hidden_1': (5, 4)}
     """
     hidden = _hidden_layers(model)
-    x, y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
+    x, y = keras.ops.convert_to_tensor(_finite(x)), keras.ops.convert_to_tensor(y)
 
     def value(shifts):
         """The loss when every h_l is shifted: its gradient with respect to a shift is the one to h_l."""
@@ -132,7 +132,7 @@ def dead_units(model, x):
         A dictionary from the name of each hidden layer to a share in [0, 1].
 
     Raises:
-        ValueError: the layers of `model` are not in series, or there is no hidden layer.
+        ValueError: the layers of `model` are not in series, there is no hidden layer, or `x` is empty or not finite.
 
     Example:
         >>> import numpy as np
@@ -144,9 +144,15 @@ def dead_units(model, x):
     """
     hidden = _hidden_layers(model)
     features = keras.Model(model.input, {layer.name: layer.output for layer in hidden})
-    outputs = features(keras.ops.convert_to_tensor(x))
+    outputs = features(keras.ops.convert_to_tensor(_finite(x)))
     alive = {layer.name: np.any(keras.ops.convert_to_numpy(outputs[layer.name]) > 0, axis=0) for layer in hidden}
     return {name: float(1 - np.mean(on)) for name, on in alive.items()}
+
+
+def _finite(x):
+    if not (np.size(x) and np.isfinite(as_floats("x", x)).all()):
+        raise ValueError(f"x has shape {np.shape(x)}; it must hold numbers, all of them finite")
+    return x
 
 
 def _hidden_layers(model):

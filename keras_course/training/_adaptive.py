@@ -28,6 +28,13 @@ class AdaGrad(Optimizer):
     References:
         Adaptive Subgradient Methods for Online Learning and Stochastic Optimization, Duchi et al., 2011,
         https://jmlr.org/papers/v12/duchi11a.html
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import AdaGrad, minimize
+        >>> path = minimize(lambda w: 7 * w, np.array(0.0), AdaGrad(1.0), num_steps=4).trajectory
+        >>> [round(float(step), 4) for step in np.diff(path)]      # 1 / sqrt(t), whatever the slope
+        [-1.0, -0.7071, -0.5774, -0.5]
     """
 
     initial_accumulator_value: float = 0.0
@@ -56,6 +63,13 @@ class RMSProp(Optimizer):
     References:
         Lecture 6.5: RMSProp, Tieleman and Hinton, 2012,
         https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import RMSProp, minimize
+        >>> path = minimize(lambda w: 7 * w, np.array(0.0), RMSProp(1.0), num_steps=100).trajectory
+        >>> [round(float(path[t] - path[t + 1]), 2) for t in (0, 99)]      # the mean begins at 0, too small
+        [3.16, 1.0]
     """
 
     rho: float = 0.9
@@ -129,6 +143,14 @@ class AdamW(Adam):
 
     References:
         Decoupled Weight Decay Regularization, Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import AdamW
+        >>> optimizer, w = AdamW(0.1, weight_decay=0.5), np.array([2.0])
+        >>> w, state = optimizer.step(w, np.array([0.0]), optimizer.init(w))
+        >>> round(float(w[0]), 4)      # no gradient, and still it shrinks
+        1.9
     """
 
     weight_decay: float = 0.01
@@ -150,6 +172,14 @@ class Lion(Optimizer):
 
     References:
         Symbolic Discovery of Optimization Algorithms, Chen et al., 2023, https://arxiv.org/abs/2302.06675
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import Lion
+        >>> optimizer, w = Lion(0.1), np.array([1.0, 2.0])
+        >>> w, state = optimizer.step(w, np.array([1e-3, -1e3]), optimizer.init(w))
+        >>> [round(float(part), 4) for part in w]
+        [0.9, 2.1]
     """
 
     beta_1: float = 0.9

@@ -8,6 +8,7 @@ import keras
 from keras_course._check import whole_number
 from keras_course._registry import builder
 from keras_course.layers import sibling
+from keras_course.layers._activations import get_activation
 
 INITIALIZERS = {
     "zeros": lambda seed: keras.initializers.Zeros(),
@@ -57,7 +58,7 @@ def deep_mlp(
         num_classes: number K of outputs.
         hidden_dim: width C of each hidden layer.
         num_layers: number L of hidden layers.
-        activation: phi, a Keras name.
+        activation: phi, a Keras name or a function.
         kernel_initializer: law of all kernels: "zeros", "uniform" (from -1 to 1), "small_normal" (sd 0.01), "normal"
             (sd 1), "lecun", "glorot", "he" (all normal, see `variance_of`), "orthogonal" (with gain sqrt(2)), or a
             Keras initializer.
@@ -70,7 +71,7 @@ def deep_mlp(
         An uncompiled `keras.Model`.
 
     Raises:
-        ValueError: a size below 1, or an unknown `kernel_initializer` or `norm`.
+        ValueError: a size below 1, a `seed` below 0, or an unknown `activation`, `kernel_initializer` or `norm`.
 
     References:
         Delving Deep into Rectifiers, He et al., 2015, https://arxiv.org/abs/1502.01852;
@@ -82,6 +83,8 @@ def deep_mlp(
         (None, 256)
     """
     whole_number(1, num_features=num_features, num_classes=num_classes, hidden_dim=hidden_dim, num_layers=num_layers)
+    whole_number(0, seed=seed)
+    phi = get_activation(activation)
     if norm not in NORMS:
         raise ValueError(f"norm={norm!r} must be one of {NORMS}")
     x = inputs = keras.Input((num_features,), name="features")
@@ -91,7 +94,7 @@ def deep_mlp(
         x = keras.layers.Dense(hidden_dim, kernel_initializer=kernel, use_bias=use_bias, name=f"dense_{i}")(x)
         if norm is not None:
             x = _norm(norm, hidden_dim, name=f"norm_{i}")(x)
-        x = keras.layers.Activation(activation, name=f"activation_{i}")(x)
+        x = keras.layers.Activation(phi, name=f"activation_{i}")(x)
     kernel = _initializer(kernel_initializer, seed + num_layers + 1)
     return keras.Model(inputs, keras.layers.Dense(num_classes, kernel_initializer=kernel, name="logits")(x), name=name)
 

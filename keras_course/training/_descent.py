@@ -46,6 +46,13 @@ class SGD(GD):
 
     References:
         A Stochastic Approximation Method, Robbins and Monro, 1951, https://doi.org/10.1214/aoms/1177729586
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import SGD, minimize
+        >>> run = minimize(lambda w: 5 * w**2, np.array(1.0), SGD(0.1), num_steps=50, noise=0.1)
+        >>> bool(run.trajectory[-1] != 0), bool(abs(run.trajectory[-1]) < 0.1)      # it trembles around the minimum
+        (True, True)
     """
 
 
@@ -66,6 +73,13 @@ class Momentum(Optimizer):
     References:
         Some Methods of Speeding up the Convergence of Iteration Methods, Polyak, 1964,
         https://doi.org/10.1016/0041-5553(64)90137-5
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import Momentum, minimize
+        >>> path = minimize(lambda w: w, np.array(0.0), Momentum(0.1), num_steps=100).trajectory      # a slope of 1
+        >>> round(float(path[0] - path[1]), 4), round(float(path[-2] - path[-1]), 4)
+        (0.1, 1.0)
     """
 
     momentum: float = 0.9
@@ -97,6 +111,13 @@ class Nesterov(Momentum):
         https://www.mathnet.ru/eng/dan46009;
         On the Importance of Initialization and Momentum in Deep Learning, Sutskever et al., 2013,
         https://proceedings.mlr.press/v28/sutskever13.html
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import Nesterov, minimize
+        >>> path = minimize(lambda w: w, np.array(0.0), Nesterov(0.1, momentum=0.5), num_steps=2).trajectory
+        >>> [round(float(point), 4) for point in path]      # the first step looks ahead already: 0.1 + 0.5 * 0.1
+        [0.0, -0.15, -0.325]
     """
 
     def update(self, w, g, slots, gamma, t):

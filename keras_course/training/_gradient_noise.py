@@ -11,6 +11,7 @@ from keras import ops, tree
 
 from keras_course._check import whole_number
 from keras_course.ops import jit, value_and_grad
+from keras_course.training._examples import check_examples
 
 
 def gradient_noise(model, x, y=None, *, batch_sizes=(1, 4, 16, 64), num_batches=100, seed=0):
@@ -29,7 +30,8 @@ def gradient_noise(model, x, y=None, *, batch_sizes=(1, 4, 16, 64), num_batches=
         half the noise.
 
     Raises:
-        ValueError: the model is not compiled; `num_batches` or a batch size < 1.
+        ValueError: the model is not compiled, `num_batches` or a batch size < 1, or x and y hold no or not equally
+            many examples, numbers that are not finite, or labels out of range.
 
     References:
         An Empirical Model of Large-Batch Training, McCandlish et al., 2018, https://arxiv.org/abs/1812.06162
@@ -45,10 +47,13 @@ def gradient_noise(model, x, y=None, *, batch_sizes=(1, 4, 16, 64), num_batches=
         True
     """
     whole_number(1, num_batches=num_batches)
+    if np.ndim(batch_sizes) != 1:
+        raise ValueError(f"batch_sizes={batch_sizes!r} must be a series of whole numbers, such as (1, 4, 16)")
     for size in batch_sizes:
         whole_number(1, batch_sizes=size)
     if not model.compiled:
         raise ValueError(f"model={model.name!r} is not compiled: it has no loss")
+    check_examples(model, x, y)
 
     def loss(x, y):
         targets = {} if y is None else {"y": y}

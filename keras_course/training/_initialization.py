@@ -14,11 +14,11 @@ V = 2 / q. It keeps D where the same holds of q'. Glorot's rule is between the t
 import math
 from typing import NamedTuple
 
-import keras
 import numpy as np
 from keras import ops
 
-from keras_course._check import whole_number
+from keras_course._check import not_negative, positive, whole_number
+from keras_course.layers._activations import get_activation
 from keras_course.ops import jvp
 
 VARIANCES = {
@@ -108,10 +108,21 @@ def orthogonal(shape, *, gain=1.0, seed=0):
     Returns:
         A float32 NumPy array.
 
+    Raises:
+        ValueError: a shape with fewer than two axes, or a `gain` that is not above 0.
+
     References:
         Exact Solutions to the Nonlinear Dynamics of Learning in Deep Linear Neural Networks, Saxe et al., 2014,
         https://arxiv.org/abs/1312.6120
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import orthogonal
+        >>> q = orthogonal((3, 3))
+        >>> np.allclose(q.T @ q, np.eye(3), atol=1e-6)
+        True
     """
+    positive(gain=gain)
     _fans(shape)
     rows, columns = math.prod(shape[:-1]), shape[-1]
     normal = np.random.default_rng(seed).normal(size=(max(rows, columns), min(rows, columns)))
@@ -152,7 +163,8 @@ def propagate_variance(variance, width, num_layers, *, activation="relu", first=
         A `VariancePath`.
 
     Raises:
-        ValueError: `width` or `num_layers` < 1, a `variance` or `first` that is negative or not finite.
+        ValueError: `width` or `num_layers` < 1, a `variance` or `first` that is negative or not finite, or an unknown
+            `activation`.
 
     References:
         Exponential Expressivity in Deep Neural Networks through Transient Chaos, Poole et al., 2016,
@@ -165,12 +177,10 @@ def propagate_variance(variance, width, num_layers, *, activation="relu", first=
         [[1.0, 1.0, 1.0, 1.0], [1.0, 0.5, 0.25, 0.125]]
     """
     whole_number(1, width=width, num_layers=num_layers)
-    for name, value in (("variance", variance), ("first", first)):
-        if not 0 <= value < math.inf:
-            raise ValueError(f"{name}={value!r} must be finite and not negative")
+    not_negative(variance=variance, first=first)
     z = np.linspace(-8, 8, 4000)  # an even number: none is at 0, where ReLU has no slope
     chances = np.exp(-(z**2) / 2) / np.exp(-(z**2) / 2).sum()
-    phi = keras.activations.get(activation)
+    phi = get_activation(activation)
     moments, spreads, slopes = [first], [], []
     for _ in range(num_layers):
         spread = width * variance * moments[-1]
@@ -184,8 +194,8 @@ def propagate_variance(variance, width, num_layers, *, activation="relu", first=
 
 
 def _fans(shape):
-    if len(shape) < 2:
-        raise ValueError(f"shape={tuple(shape)} must have at least two axes: (..., inputs, outputs)")
+    if np.ndim(shape) != 1 or len(shape) < 2:
+        raise ValueError(f"shape={shape} must have at least two axes: (..., inputs, outputs)")
     for size in shape:
         whole_number(1, shape=size)
     receptive = math.prod(shape[:-2])

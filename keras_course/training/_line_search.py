@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_course._check import whole_number
+from keras_course._check import is_number, not_negative, positive, whole_number
 
 MOST = 40  # trials: halving or doubling a step so often changes it by a factor of 1e12
 
@@ -67,7 +67,8 @@ def backtracking(function, w, direction, *, initial_step=1.0, c1=1e-4, shrink=0.
     """
     phi, slope = _along(function, w, direction)
     _inside(c1=c1, shrink=shrink)
-    step = _first(initial_step)
+    positive(initial_step=initial_step)
+    step = float(initial_step)
     for trial in range(MOST):
         loss, gradient, _ = phi(step)
         if loss <= phi.start + c1 * step * slope:
@@ -100,12 +101,22 @@ def wolfe_line_search(function, w, direction, *, initial_step=1.0, c1=1e-4, c2=0
     References:
         Convergence Conditions for Ascent Methods, Wolfe, 1969, https://doi.org/10.1137/1011036;
         Numerical Optimization (section 3.1), Nocedal and Wright, 2006, https://doi.org/10.1007/978-0-387-40065-5
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import wolfe_line_search
+        >>> def square(w):
+        ...     return float(w @ w), 2 * w
+        >>> found = wolfe_line_search(square, np.array([1.0]), np.array([-2.0]), initial_step=1e-3)
+        >>> bool(abs(found.gradient[0]) <= 0.9 * 2), found.evaluations      # the first step was too short
+        (True, 8)
     """
     phi, slope = _along(function, w, direction)
     _inside(c1=c1, c2=c2)
     if c1 >= c2:
         raise ValueError(f"c1={c1!r} must be less than c2={c2!r}")
-    step, low, high = _first(initial_step), 0.0, math.inf
+    positive(initial_step=initial_step)
+    step, low, high = float(initial_step), 0.0, math.inf
     for trial in range(MOST):
         loss, gradient, here = phi(step)
         if not loss <= phi.start + c1 * step * slope or here > c2 * abs(slope):  # `not <=`: true of NaN as well
@@ -136,7 +147,7 @@ def lbfgs(function, start, num_steps, *, memory=10, tolerance=1e-6):
         `(trajectory, losses)`: arrays `(S + 1, ...)` and `(S + 1,)` of the S steps that were made.
 
     Raises:
-        ValueError: `num_steps` or `memory` < 1.
+        ValueError: `num_steps` or `memory` < 1, a negative `tolerance`, or f or its gradient at the start is no number.
         RuntimeError: the line search failed.
 
     References:
@@ -152,8 +163,11 @@ def lbfgs(function, start, num_steps, *, memory=10, tolerance=1e-6):
         (True, True)
     """
     whole_number(1, num_steps=num_steps, memory=memory)
+    not_negative(tolerance=tolerance)
     w = np.asarray(start, float)
-    loss, g = _numbers(function(w))
+    loss, g = _numbers(function, w)
+    if w.size == 0 or not np.isfinite([loss, *np.ravel(g)]).all():
+        raise ValueError(f"function at start={start!r} gives f={loss} and g={g}, which must be finite numbers")
     trajectory, losses, pairs = [w], [loss], collections.deque(maxlen=memory)
     while len(losses) <= num_steps and np.abs(g).max() > tolerance:
         direction = -_inverse_hessian_times(g, pairs)
@@ -188,7 +202,7 @@ def _along(function, w, direction):
         raise ValueError(f"w has shape {w.shape}, but direction has shape {direction.shape}")
 
     def phi(step):
-        loss, gradient = _numbers(function(w + step * direction))
+        loss, gradient = _numbers(function, w + step * direction)
         return loss, gradient, float(np.sum(gradient * direction))
 
     phi.start, _, slope = phi(0.0)
@@ -197,18 +211,15 @@ def _along(function, w, direction):
     return phi, slope
 
 
-def _numbers(pair):
-    loss, gradient = pair
-    return float(loss), np.asarray(gradient, float)
-
-
-def _first(step):
-    if not 0 < step < math.inf:
-        raise ValueError(f"initial_step={step!r} must be finite and positive")
-    return float(step)
+def _numbers(function, w):
+    loss, gradient = function(w)
+    gradient = np.asarray(gradient, float)
+    if gradient.shape != w.shape:
+        raise ValueError(f"function gives a gradient of shape {gradient.shape}, but w has shape {w.shape}")
+    return float(loss), gradient
 
 
 def _inside(**constants):
     for name, value in constants.items():
-        if not 0 < value < 1:
+        if not (is_number(value) and 0 < value < 1):
             raise ValueError(f"{name}={value!r} must be in (0, 1)")

@@ -3,13 +3,12 @@
 Notation: w_0 = `start`, w_1, w_2, ... the points that the optimizer goes through; f(w) is to be minimized.
 """
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from keras import ops, tree
 
-from keras_course._check import whole_number
+from keras_course._check import not_negative, whole_number
 from keras_course.ops import jit, value_and_grad
 from keras_course.training._optimizer import floats
 
@@ -43,7 +42,8 @@ def minimize(function, start, optimizer, num_steps, *, noise=0.0, seed=0):
         that grow beyond all bounds; that is no error.
 
     Raises:
-        ValueError: `num_steps` < 1, `noise` negative or not finite, or `function` gives no scalar.
+        ValueError: `num_steps` < 1, `noise` negative or not finite, a `start` that is not finite, what is no optimizer
+            of this lecture, or `function` gives no scalar.
 
     Example:
         >>> import numpy as np
@@ -53,8 +53,9 @@ def minimize(function, start, optimizer, num_steps, *, noise=0.0, seed=0):
         ([1.0, 0.5, 0.25, 0.125], [1.0, 0.25, 0.0625, 0.015625])
     """
     whole_number(1, num_steps=num_steps)
-    if not 0 <= noise < math.inf:
-        raise ValueError(f"noise={noise!r} must be finite and not negative")
+    not_negative(noise=noise)
+    if not (hasattr(optimizer, "init") and hasattr(optimizer, "step")):
+        raise ValueError(f"optimizer={optimizer!r} must be an optimizer of this lecture, such as Adam(1e-3)")
     rng, gradient_of = np.random.default_rng(seed), value_and_grad(function)
 
     def step(w, state, noises):
@@ -62,6 +63,8 @@ def minimize(function, start, optimizer, num_steps, *, noise=0.0, seed=0):
         return loss, *optimizer.step(w, tree.map_structure(ops.add, g, noises), state)
 
     step, w = jit(step), floats(start)
+    if not all(np.isfinite(ops.convert_to_numpy(part)).all() for part in tree.flatten(w)):
+        raise ValueError("start has entries that are not finite (NaN or infinity)")
     points, losses, state = [w], [], optimizer.init(w)
     for _ in range(num_steps + 1):  # the last one is for the loss of the last point only
         noises = tree.map_structure(
@@ -88,12 +91,16 @@ def anisotropic(w, sd=(2.0, 0.5)):
     Returns:
         A scalar, or an array `(...)`.
 
+    Raises:
+        ValueError: w has not as many coordinates as `sd`.
+
     Example:
         >>> import numpy as np
         >>> from keras_course.training import anisotropic
         >>> float(anisotropic(np.array([2.0, 0.5])))
         1.0
     """
+    _coordinates(w, len(sd))
     return sum(w[i] ** 2 / (2 * s**2) for i, s in enumerate(sd))
 
 
@@ -108,6 +115,9 @@ def beale(w):
     Returns:
         A scalar, or an array `(...)`.
 
+    Raises:
+        ValueError: w has not two coordinates.
+
     References:
         On an Iterative Method for Finding a Local Minimum of a Function of More than One Variable, Beale, 1958.
         An account: https://www.sfu.ca/~ssurjano/beale.html
@@ -118,5 +128,13 @@ def beale(w):
         >>> float(beale(np.array([3.0, 0.5])))
         0.0
     """
+    _coordinates(w, 2)
     x, y = w[0], w[1]
     return sum((c - x + x * y**k) ** 2 for k, c in ((1, 1.5), (2, 2.25), (3, 2.625)))
+
+
+def _coordinates(w, number):
+    """Raise a ValueError for a point of another space: JAX would clamp an index that is out of bounds."""
+    found = w.shape[0] if getattr(w, "shape", ()) else len(w)
+    if found != number:
+        raise ValueError(f"w has {found} coordinates, not {number}")

@@ -8,7 +8,9 @@ import dataclasses
 
 from keras import ops
 
+from keras_course._check import whole_number
 from keras_course.training._adaptive import Adam
+from keras_course.training._optimizer import floats
 
 QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's polynomial: steep at 0, so that five rounds lift small values to near 1
 
@@ -34,6 +36,15 @@ class Muon(Adam):
         Muon: An optimizer for hidden layers in neural networks, Jordan et al., 2024,
         https://kellerjordan.github.io/posts/muon/;
         Muon is Scalable for LLM Training, Liu et al., 2025, https://arxiv.org/abs/2502.16982
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import Muon
+        >>> optimizer, w = Muon(0.1), np.zeros((2, 3))
+        >>> g = np.array([[10.0, 0.0, 0.0], [0.0, 0.1, 0.0]])      # one direction is a hundred times as steep
+        >>> w, state = optimizer.step(w, g, optimizer.init(w))
+        >>> bool(0.2 < w[1, 1] / w[0, 0] < 1.5)
+        True
     """
 
     momentum: float = 0.95
@@ -65,6 +76,9 @@ def orthogonalize(matrix, num_rounds=5):
     Returns:
         A tensor `(N, K)`.
 
+    Raises:
+        ValueError: no matrix, or `num_rounds` < 1.
+
     Example:
         >>> import numpy as np
         >>> from keras_course.training import orthogonalize
@@ -72,6 +86,10 @@ def orthogonalize(matrix, num_rounds=5):
         >>> bool(np.all(np.abs(np.diag(q) - 1) < 0.35))
         True
     """
+    whole_number(1, num_rounds=num_rounds)
+    matrix = floats(matrix)
+    if len(matrix.shape) != 2:
+        raise ValueError(f"matrix has shape {tuple(matrix.shape)}; it must be (N, K)")
     a, b, c = QUINTIC
     x = matrix / (ops.sqrt(ops.sum(ops.square(matrix))) + 1e-7)
     tall = x.shape[0] > x.shape[1]

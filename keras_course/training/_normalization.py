@@ -17,7 +17,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_course._check import whole_number
+from keras_course._check import fraction, not_negative, whole_number
 from keras_course.training._optimizer import floats
 
 KINDS = ("batch", "layer", "group", "instance", "rms")
@@ -30,7 +30,7 @@ def normalize(kind, x, gamma=1.0, beta=0.0, *, groups=1, epsilon=1e-5):
         kind: "batch", "layer", "group", "instance" or "rms".
         x: tensor `(B, ..., C)`.
         gamma: scale `(C,)`, or a number.
-        beta: shift `(C,)`, or a number; 0 for "rms", which has none.
+        beta: shift `(C,)`, or a number; 0 for "rms" as it was published.
         groups: number of groups of features of "group"; it must divide C.
         epsilon: added to the variance, inside of the root.
 
@@ -38,7 +38,9 @@ def normalize(kind, x, gamma=1.0, beta=0.0, *, groups=1, epsilon=1e-5):
         A tensor shaped like x.
 
     Raises:
-        ValueError: an unknown kind, `groups` that does not divide C, or "instance" where x has no positions.
+        ValueError: an unknown kind, an x with less than two axes or without examples, a gamma or beta that is neither
+            a number nor `(C,)`, `groups` that does not divide C, "instance" where x has no positions, or a negative
+            `epsilon`.
 
     References:
         Batch Normalization, Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167;
@@ -56,8 +58,8 @@ def normalize(kind, x, gamma=1.0, beta=0.0, *, groups=1, epsilon=1e-5):
         >>> np.array(normalize("layer", x)).round(2).tolist()
         [[-1.0, 1.0], [-1.0, 1.0]]
     """
-    x = floats(x)
-    gamma, beta = _like(x, gamma, beta)
+    x = _features(x)
+    gamma, beta = _like(x, gamma=gamma, beta=beta)
     z, _, _ = _standard(kind, x, groups, epsilon)
     return ops.reshape(z, ops.shape(x)) * gamma + beta
 
@@ -85,9 +87,19 @@ def normalize_backward(kind, x, gamma, dy, *, groups=1, epsilon=1e-5):
 
     Raises:
         ValueError: as in `normalize`; or x and dy differ in shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import normalize_backward
+        >>> x, dy = np.array([[1.0, 10.0], [3.0, 30.0]]), np.array([[1.0, 1.0], [1.0, 2.0]])
+        >>> dx, dgamma, dbeta = normalize_backward("batch", x, np.ones(2), dy)
+        >>> bool(np.abs(np.array(dx)).max() < 1e-3)      # two values per feature: whatever they do, z stays -1 and 1
+        True
+        >>> np.array(dgamma).round(3).tolist(), np.array(dbeta).tolist()
+        ([0.0, 1.0], [2.0, 3.0])
     """
-    x = floats(x)
-    gamma, dy = _like(x, gamma, dy)
+    x = _features(x)
+    (gamma,), dy = _like(x, gamma=gamma), ops.convert_to_tensor(dy, dtype=x.dtype)
     if tuple(x.shape) != tuple(dy.shape):
         raise ValueError(f"x has shape {tuple(x.shape)}, but dy has shape {tuple(dy.shape)}")
     z, scale, axes = _standard(kind, x, groups, epsilon)
@@ -130,14 +142,13 @@ class RunningStatistics:
     momentum: float = 0.9
 
     def __post_init__(self):
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum={self.momentum!r} must be in [0, 1)")
+        fraction(momentum=self.momentum)
 
     def update(self, x):
         """Return the statistics after another batch x `(B, ..., C)`."""
-        x = floats(x)
+        x = _features(x)
         axes, share = tuple(range(len(x.shape) - 1)), self.momentum
-        mean, variance = _like(x, self.mean, self.variance)
+        mean, variance = _like(x, mean=self.mean, variance=self.variance)
         return dataclasses.replace(
             self,
             mean=share * mean + (1 - share) * ops.mean(x, axis=axes),
@@ -146,13 +157,27 @@ class RunningStatistics:
 
     def normalize(self, x, gamma=1.0, beta=0.0, *, epsilon=1e-5):
         """Return gamma (x - mu) / sqrt(v + epsilon) + beta, as in inference."""
-        x = floats(x)
-        mean, variance, gamma, beta = _like(x, self.mean, self.variance, gamma, beta)
+        x = _features(x)
+        mean, variance, gamma, beta = _like(x, mean=self.mean, variance=self.variance, gamma=gamma, beta=beta)
         return gamma * (x - mean) / ops.sqrt(variance + epsilon) + beta
 
 
-def _like(x, *arrays):
-    return [ops.convert_to_tensor(a, dtype=x.dtype) for a in arrays]
+def _features(x):
+    x = floats(ops.convert_to_tensor(x))
+    if len(x.shape) < 2 or 0 in x.shape:
+        raise ValueError(f"x has shape {tuple(x.shape)}; it must be (B, ..., C), with at least one of each")
+    return x
+
+
+def _like(x, **arrays):
+    """Return numbers and arrays `(C,)` as tensors of the type of x; another shape would be stretched in silence."""
+    tensors = {name: ops.convert_to_tensor(a, dtype=x.dtype) for name, a in arrays.items()}
+    for name, tensor in tensors.items():
+        if tuple(tensor.shape) not in ((), (x.shape[-1],)):
+            raise ValueError(
+                f"{name} has shape {tuple(tensor.shape)}; it must be a number, or {(x.shape[-1],)} as x has"
+            )
+    return list(tensors.values())
 
 
 def _standard(kind, x, groups, epsilon):
@@ -160,6 +185,7 @@ def _standard(kind, x, groups, epsilon):
     if kind not in KINDS:
         raise ValueError(f"kind={kind!r} must be one of {', '.join(KINDS)}")
     whole_number(1, groups=groups)
+    not_negative(epsilon=epsilon)
     rank, width = len(x.shape), x.shape[-1]
     if kind == "instance" and rank < 3:
         raise ValueError(f"kind='instance' needs positions, but x has shape {tuple(x.shape)}")

@@ -11,10 +11,11 @@ Both are pure functions of tensors: they run on every backend, and inside `keras
 """
 
 import dataclasses
-import math
 from collections.abc import Callable
 
 from keras import backend, ops, tree
+
+from keras_course._check import fraction, not_negative, positive
 
 FRACTIONS = {"momentum", "rho", "beta_1", "beta_2"}  # how much of the past a running mean keeps: in [0, 1)
 
@@ -36,13 +37,10 @@ class Optimizer:
 
     def __post_init__(self):
         if not callable(self.learning_rate):
-            positive("learning_rate", self.learning_rate)
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name in FRACTIONS and not 0 <= value < 1:
-                raise ValueError(f"{field.name}={value!r} must be in [0, 1)")
-            if isinstance(value, (int, float)) and not 0 <= value < math.inf:
-                raise ValueError(f"{field.name}={value!r} must be finite and not negative")
+            positive(learning_rate=self.learning_rate)
+        for field in dataclasses.fields(self)[1:]:
+            check = fraction if field.name in FRACTIONS else not_negative
+            check(**{field.name: getattr(self, field.name)})
 
     def init(self, w):
         """Return the state `(steps made, slots of each array)` before the first step on the structure w."""
@@ -52,10 +50,13 @@ class Optimizer:
         """Return `(w, state)` after one step against the gradient g, a structure like w.
 
         Raises:
-            ValueError: w and g differ in structure or shape.
+            ValueError: w and g differ in structure or shape, or the state is that of other weights.
         """
         t, slots = state
         parts, gradients = pairs(floats(w), floats(g))
+        fits = [tuple(s.shape) == tuple(w.shape) for w, own in zip(parts, slots, strict=False) for s in own]
+        if len(slots) != len(parts) or not all(fits):
+            raise ValueError(f"state holds what belongs to {len(slots)} other arrays; make it by init(w) of this w")
         rate = self.rate(t)
         done = []
         for part, gradient, slot in zip(parts, gradients, slots, strict=True):
@@ -74,12 +75,6 @@ class Optimizer:
     def update(self, w, g, slots, gamma, t):
         """Return the array w and its slots after step t."""
         raise TypeError(f"{type(self).__name__} is no optimizer by itself: choose one, such as Adam")
-
-
-def positive(name, value):
-    """Raise a ValueError if a number is not finite and positive."""
-    if not 0 < value < math.inf:
-        raise ValueError(f"{name}={value!r} must be finite and positive")
 
 
 def floats(structure):

@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops, tree
 
 from keras_course.ops import functional, grad
+from keras_course.training._examples import check_examples
 
 DEAD, EXPLODED = 1e-5, 1e4  # standard deviations below and above which training is hopeless in float32
 
@@ -81,7 +82,7 @@ def probe_activations(model, x, *, training=False):
         listed, their parts are.
 
     Raises:
-        ValueError: the model has no layers, or x holds numbers that are not finite.
+        ValueError: the model has no layers, or x holds no examples or numbers that are not finite.
 
     Example:
         >>> import keras, numpy as np
@@ -120,10 +121,18 @@ def probe_gradients(model, x, y=None, *, loss=None, training=False):
         A list with a `LayerProbe` for each call of a layer, in the order of the (forward) calls.
 
     Raises:
-        ValueError: the model has no layers, x holds numbers that are not finite, there is a loss without y, or y
-            without a loss.
+        ValueError: the model has no layers, x or y holds no examples, numbers that are not finite, or labels out of
+            range, there is a loss without y, or y without a loss.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from keras_course.training import probe_gradients
+        >>> layers = [keras.layers.Dense(3, kernel_initializer="ones", name=name) for name in ("first", "second")]
+        >>> probes = probe_gradients(keras.Sequential([keras.Input((4,)), *layers]), np.ones((2, 4)))
+        >>> {probe.name: probe.mean for probe in probes}      # of the sum of all outputs
+        {'first': 3.0, 'second': 1.0}
     """
-    _check(model, x)
+    _check(model, x, y, loss)
     if loss is not None and y is None:
         raise ValueError(f"loss={loss!r} needs the targets y")
     if y is not None and loss is None and not model.compiled:
@@ -179,10 +188,7 @@ def _probes(seen):
     return [LayerProbe(name, ops.convert_to_numpy(ops.cast(values, "float32"))) for name, values in seen]
 
 
-def _check(model, x):
+def _check(model, x, y=None, loss=None):
     if not _leaves(model):
         raise ValueError(f"model={model.name!r} has no layers to look into")
-    for part in tree.flatten(x):
-        part = ops.convert_to_numpy(part)
-        if np.issubdtype(part.dtype, np.floating) and not np.isfinite(part).all():
-            raise ValueError("x holds numbers that are not finite")
+    check_examples(model, x, y, loss)

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_course._check import whole_number
+from keras_course._check import positive, whole_number
+from keras_course.training._examples import check_examples
 
 
 class RangeTest(NamedTuple):
@@ -56,8 +57,9 @@ def learning_rate_range_test(
         A `RangeTest`.
 
     Raises:
-        ValueError: the model is not compiled, its optimizer has a schedule, the rates are not 0 < lowest < highest, or
-            `num_steps` < 2.
+        ValueError: the model is not compiled, its optimizer has a schedule, the rates are not 0 < lowest < highest,
+            `num_steps` < 2, or x and y hold no or not equally many examples, numbers that are not finite, or labels
+            out of range.
 
     References:
         Cyclical Learning Rates for Training Neural Networks, Smith, 2017, https://arxiv.org/abs/1506.01186
@@ -74,11 +76,13 @@ def learning_rate_range_test(
     """
     whole_number(2, num_steps=num_steps)
     whole_number(1, batch_size=batch_size)
-    if not 0 < lowest < highest < np.inf:
-        raise ValueError(f"lowest={lowest!r} and highest={highest!r} must be finite, with 0 < lowest < highest")
+    positive(lowest=lowest, highest=highest, explosion=explosion)
+    if not lowest < highest:
+        raise ValueError(f"lowest={lowest!r} must be less than highest={highest!r}")
     if not explosion > 1:
         raise ValueError(f"explosion={explosion!r} must be greater than 1")
     optimizer = _optimizer(model)
+    check_examples(model, x, y)
     state = [*model.variables, *optimizer.variables]
     before = [np.array(ops.convert_to_numpy(v)) for v in state]
     rng, rates, losses = np.random.default_rng(seed), np.geomspace(lowest, highest, num_steps), []

@@ -10,20 +10,21 @@ import math
 import numpy as np
 from keras import ops, tree
 
-from keras_course._check import whole_number
-from keras_course.training._optimizer import Optimizer, floats, pairs, positive
+from keras_course._check import fraction, not_negative, positive, whole_number
+from keras_course.training._optimizer import Optimizer, floats, pairs
 
 
 @dataclasses.dataclass(frozen=True)
 class _Decay:
-    """An optimizer around another, with the same `init` and `step`."""
+    """An optimizer around another, with the same `init` and `step`, which must be one of this lecture."""
 
     optimizer: Optimizer
     strength: float
 
     def __post_init__(self):
-        if not 0 <= self.strength < math.inf:
-            raise ValueError(f"strength={self.strength!r} must be finite and not negative")
+        if not isinstance(self.optimizer, Optimizer):
+            raise ValueError(f"optimizer={self.optimizer!r} must be an optimizer of this lecture, such as Adam(1e-3)")
+        not_negative(strength=self.strength)
 
     def init(self, w):
         """Return the state before the first step: that of the optimizer."""
@@ -42,6 +43,14 @@ class L2(_Decay):
     Args:
         optimizer: an optimizer of this lecture.
         strength: lambda, at least 0. `keras.regularizers.L2(l2)` has the penalty `l2 |w|^2`, so that lambda = 2 l2.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import GD, L2
+        >>> optimizer, w = L2(GD(0.1), strength=0.5), np.array([2.0])
+        >>> w, state = optimizer.step(w, np.array([1.0]), optimizer.init(w))      # 2 - 0.1 (1 + 0.5 * 2)
+        >>> round(float(w[0]), 4)
+        1.8
     """
 
     def step(self, w, g, state):
@@ -65,6 +74,14 @@ class Decoupled(_Decay):
 
     References:
         Decoupled Weight Decay Regularization, Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import Adam, Decoupled
+        >>> optimizer, w = Decoupled(Adam(0.1), strength=0.5), np.array([2.0])
+        >>> w, state = optimizer.step(w, np.array([100.0]), optimizer.init(w))      # (1 - 0.1 * 0.5) 2 - 0.1
+        >>> round(float(w[0]), 4)
+        1.8
     """
 
     def step(self, w, g, state):
@@ -77,14 +94,49 @@ class Decoupled(_Decay):
 
 
 def clip_by_value(g, limit):
-    """Cut every entry of a gradient to [-limit, limit]; this turns its direction. `clipvalue` in Keras."""
-    positive("limit", limit)
+    """Cut every entry of a gradient to [-limit, limit]; this turns its direction. `clipvalue` in Keras.
+
+    Args:
+        g: an array, or nested lists of arrays.
+        limit: the largest entry that is left as it is; positive.
+
+    Returns:
+        A structure like g.
+
+    Raises:
+        ValueError: `limit` is no finite number above 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import clip_by_value
+        >>> np.array(clip_by_value(np.array([3.0, -0.5]), 1.0)).tolist()
+        [1.0, -0.5]
+    """
+    positive(limit=limit)
     return tree.map_structure(lambda part: ops.clip(part, -limit, limit), floats(g))
 
 
 def clip_by_norm(g, limit):
-    """Shorten each array of a gradient to `|g_i| <= limit`; each keeps its direction. `clipnorm` in Keras."""
-    positive("limit", limit)
+    """Shorten each array of a gradient to `|g_i| <= limit`; each keeps its direction. `clipnorm` in Keras.
+
+    Args:
+        g: an array, or nested lists of arrays.
+        limit: the longest array that is left as it is; positive.
+
+    Returns:
+        A structure like g.
+
+    Raises:
+        ValueError: `limit` is no finite number above 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import clip_by_norm
+        >>> a, b = clip_by_norm([np.array([3.0, 4.0]), np.array([0.5])], 1.0)
+        >>> [round(float(entry), 4) for entry in a], float(b[0])
+        ([0.6, 0.8], 0.5)
+    """
+    positive(limit=limit)
     return tree.map_structure(lambda part: part * _factor([part], limit), floats(g))
 
 
@@ -98,6 +150,9 @@ def clip_by_global_norm(g, limit):
     Returns:
         A structure like g.
 
+    Raises:
+        ValueError: `limit` is no finite number above 0.
+
     References:
         On the Difficulty of Training Recurrent Neural Networks, Pascanu et al., 2013,
         https://arxiv.org/abs/1211.5063
@@ -109,7 +164,7 @@ def clip_by_global_norm(g, limit):
         >>> round(float(a[0]), 4), round(float(b[0]), 4)
         (0.6, 0.8)
     """
-    positive("limit", limit)
+    positive(limit=limit)
     g = floats(g)
     factor = _factor(tree.flatten(g), limit)
     return tree.map_structure(lambda part: part * ops.cast(factor, part.dtype), g)
@@ -143,9 +198,17 @@ def average_weights(average, w, momentum=0.99):
     References:
         Acceleration of Stochastic Approximation by Averaging, Polyak and Juditsky, 1992,
         https://doi.org/10.1137/0330046
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.training import average_weights
+        >>> average = np.array([1.0])
+        >>> for w in (3.0, 5.0):
+        ...     average = average_weights(average, np.array([w]), momentum=0.5)
+        >>> float(average[0])
+        3.5
     """
-    if not 0 <= momentum < 1:
-        raise ValueError(f"momentum={momentum!r} must be in [0, 1)")
+    fraction(momentum=momentum)
     old, new = pairs(floats(average), floats(w), ("average", "w"))
     mixed = [momentum * a + (1 - momentum) * b for a, b in zip(old, new, strict=True)]
     return tree.pack_sequence_as(average, mixed)
@@ -155,7 +218,7 @@ def early_stop(losses, patience, *, min_delta=0.0):
     """Tell where early stopping ends a training: once the validation loss has not improved for `patience` epochs.
 
     Args:
-        losses: validation loss after each epoch.
+        losses: validation loss after each epoch; one that is no number (NaN) is no improvement.
         patience: number of epochs that may pass without a new lowest loss, at least 1.
         min_delta: how much lower a loss has to be to count as lower.
 
@@ -164,7 +227,7 @@ def early_stop(losses, patience, *, min_delta=0.0):
         nothing stops it, `last` is the last one there is.
 
     Raises:
-        ValueError: no losses, `patience` < 1, or `min_delta` negative.
+        ValueError: no series of losses, `patience` < 1, or `min_delta` negative or not finite.
 
     References:
         Early Stopping, but When?, Prechelt, 1998, https://doi.org/10.1007/3-540-49430-8_3
@@ -175,13 +238,13 @@ def early_stop(losses, patience, *, min_delta=0.0):
         (3, 1)
     """
     whole_number(1, patience=patience)
-    if len(losses) == 0:
-        raise ValueError("losses is empty: nothing was trained")
-    if not 0 <= min_delta < np.inf:
-        raise ValueError(f"min_delta={min_delta!r} must be finite and not negative")
+    not_negative(min_delta=min_delta)
+    losses = np.asarray(losses, float)
+    if losses.ndim != 1 or losses.size == 0:
+        raise ValueError(f"losses has shape {losses.shape}; it must hold one loss for each epoch, of one epoch or more")
     best = 0
     for epoch, loss in enumerate(losses):
-        if loss < losses[best] - min_delta or losses[best] != losses[best]:  # NaN does not equal itself
+        if loss < losses[best] - min_delta or (math.isnan(losses[best]) and not math.isnan(loss)):
             best = epoch
         if epoch - best >= patience:
             return epoch, best

@@ -14,8 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course._check import whole_number
-from keras_course.training._optimizer import positive
+from keras_course._check import is_number, positive, whole_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,11 +24,11 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     learning_rate: float
 
     def __post_init__(self):
-        positive("learning_rate", self.learning_rate)
+        positive(learning_rate=self.learning_rate)
 
     def __call__(self, step):
-        """Return gamma at the given step or steps; a ValueError where a step is negative."""
-        if isinstance(step, (int, float, list, tuple, np.ndarray, np.number)) and np.min(step) < 0:
+        """Return gamma at the given step or steps; a ValueError where one is negative, unless it is a tensor."""
+        if isinstance(step, (int, float, list, tuple, np.ndarray, np.number)) and not np.all(np.asarray(step) >= 0):
             raise ValueError(f"step={step} must not be negative")
         return self.rate(ops.cast(step, "float32"))
 
@@ -81,6 +80,11 @@ class ExponentialSchedule(StepSchedule):
         learning_rate: gamma_0, positive.
         every: number of steps in which the rate is multiplied by `factor`.
         factor: in (0, 1].
+
+    Example:
+        >>> from keras_course.training import ExponentialSchedule
+        >>> [round(float(ExponentialSchedule(1.0, every=2, factor=0.25)(t)), 4) for t in (0, 1, 2)]
+        [1.0, 0.5, 0.25]
     """
 
     def rate(self, t):
@@ -101,6 +105,11 @@ class InverseTimeSchedule(Schedule):
 
     References:
         A Stochastic Approximation Method, Robbins and Monro, 1951, https://doi.org/10.1214/aoms/1177729586
+
+    Example:
+        >>> from keras_course.training import InverseTimeSchedule
+        >>> [float(InverseTimeSchedule(1.0, every=10)(t)) for t in (0, 10, 30)]
+        [1.0, 0.5, 0.25]
     """
 
     every: int
@@ -179,6 +188,12 @@ class RestartSchedule(Schedule):
     References:
         SGDR: Stochastic Gradient Descent with Warm Restarts, Loshchilov and Hutter, 2016,
         https://arxiv.org/abs/1608.03983
+
+    Example:
+        >>> from keras_course.training import RestartSchedule
+        >>> schedule = RestartSchedule(1.0, first=10)      # stretches of 10, 20, 40, ... steps
+        >>> [round(float(schedule(t)), 2) for t in (0, 5, 10, 20, 30)]
+        [1.0, 0.5, 1.0, 0.5, 1.0]
     """
 
     first: int
@@ -189,7 +204,7 @@ class RestartSchedule(Schedule):
     def __post_init__(self):
         super().__post_init__()
         whole_number(1, first=self.first)
-        if not 1 <= self.stretch < math.inf:
+        if not (is_number(self.stretch) and 1 <= self.stretch < math.inf):
             raise ValueError(f"stretch={self.stretch!r} must be finite and at least 1")
         _share("shrink", self.shrink)
         _below("final", self.final, self.learning_rate)
@@ -212,10 +227,10 @@ def _half_cosine(high, low, done):
 
 
 def _share(name, value):
-    if not 0 < value <= 1:
+    if not (is_number(value) and 0 < value <= 1):
         raise ValueError(f"{name}={value!r} must be in (0, 1]")
 
 
 def _below(name, value, peak):
-    if not 0 <= value <= peak:
+    if not (is_number(value) and 0 <= value <= peak):
         raise ValueError(f"{name}={value!r} must be from 0 to learning_rate={peak!r}")

@@ -20,7 +20,8 @@ def standardize(train, *others):
         only.
 
     Raises:
-        ValueError: an array is empty, holds numbers that are not finite, or has other features than the first.
+        ValueError: an array is empty, holds other things than real numbers, or numbers that are not finite, or has
+            other features than the first.
 
     Example:
         >>> import numpy as np
@@ -30,9 +31,12 @@ def standardize(train, *others):
         ([[-1.0, 0.0], [1.0, 0.0]], [[2.0, 1.0]])
     """
     arrays = [np.asarray(a) for a in (train, *others)]
-    arrays = [a if np.issubdtype(a.dtype, np.floating) else a.astype("float64") for a in arrays]
-    for i, a in enumerate(arrays):
-        name = "train" if i == 0 else f"others[{i - 1}]"
+    names = ["train", *(f"others[{i}]" for i in range(len(others)))]
+    for name, a in zip(names, arrays, strict=True):
+        if a.dtype.kind not in "biuf":
+            raise ValueError(f"{name} has dtype {a.dtype}; it must hold real numbers")
+    arrays = [a if a.dtype.kind == "f" else a.astype("float64") for a in arrays]
+    for name, a in zip(names, arrays, strict=True):
         if a.ndim == 0 or a.size == 0:
             raise ValueError(f"{name} has shape {a.shape}: there are no examples")
         if a.shape[1:] != arrays[0].shape[1:]:

@@ -178,9 +178,10 @@ def test_separable_classes_have_no_maximum_without_a_penalty():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"C": 0.0}, r"C=0.0 must be above 0"),
-        ({"C": np.nan}, r"C=nan must be above 0"),
-        ({"tolerance": -1.0}, r"tolerance=-1.0 must be above 0"),
+        ({"C": 0.0}, r"C=0.0 must be a number above 0, or infinite"),
+        ({"C": np.nan}, r"C=nan must be a number above 0"),
+        ({"C": "strong"}, r"C='strong' must be a number above 0"),
+        ({"tolerance": -1.0}, r"tolerance=-1.0 must be a finite number above 0"),
         ({"max_steps": 0}, r"max_steps=0 must be a whole number"),
         ({"x": [[0.0], [np.nan]]}, r"x has 1 entries that are not finite"),
         ({"y": [0, 2]}, r"each with a point"),

@@ -148,6 +148,12 @@ def test_a_batch_of_all_is_gradient_descent():
         ({"batch_size": 25}, "batch_size=25 must be at most the number of examples, 24"),
         ({"num_epochs": 0}, "num_epochs=0 must be"),
         ({"data": (X, Y[:-1])}, r"data has arrays of \[24, 23\] examples"),
+        ({"data": X}, r"data is of type ndarray; it must be a tuple of arrays"),
+        ({"data": ()}, r"it must be a tuple of arrays"),
+        ({"data": (X, 1.0)}, r"it must be a tuple of arrays"),
+        ({"data": (X, np.where(Y > 0, Y, np.nan))}, "data has entries that are not finite"),
+        ({"learning_rate": "0.1"}, "learning_rate='0.1' must be a finite number above 0"),
+        ({"start": ["zero"]}, "start must be an array of numbers"),
     ],
 )
 def test_bad_arguments(bad, message):
@@ -161,5 +167,7 @@ def test_bad_arguments_of_the_others():
         gradient_descent(double_well, 1.0, learning_rate=0.1, num_steps=0)
     with pytest.raises(ValueError, match="learning_rate=-1 must be"):
         quadratic_surrogate(double_well, 1.0, learning_rate=-1)
+    with pytest.raises(ValueError, match="point has entries that are not finite"):
+        quadratic_surrogate(double_well, np.nan, learning_rate=0.1)
     with pytest.raises(ValueError, match="num_examples=0 must be"):
         mini_batches(0, 1, RNG)

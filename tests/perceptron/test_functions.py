@@ -99,6 +99,7 @@ def test_greedy_takes_the_best_knot(kind):
     [
         ({"low": 3.0}, "low=3.0 must be below high=1.0"),
         ({"high": np.inf}, "low=0.0 must be below high=inf, both finite"),
+        ({"low": "0"}, "low='0' must be below high=1.0, both finite"),
         ({"num_units": 0}, "num_units=0 must be a whole number, at least 1"),
         ({"kind": "bump"}, "kind='bump' must be one of 'step', 'relu'"),
         ({"function": lambda x: x + np.nan}, "function must give one finite number for each"),
@@ -197,11 +198,22 @@ def test_models_that_are_no_series_are_refused(count):
 
 
 def test_bad_chains():
-    for bad in ((np.nan, [1.0]), (1.0, []), (1.0, [np.inf])):
+    for bad in ((np.nan, [1.0]), (1.0, []), (1.0, [np.inf]), (1.0, [[1.0, 2.0]]), ([1.0], [1.0])):
         with pytest.raises(ValueError, match="must be finite, with at least one weight"):
             sigmoid_chain(*bad)
     with pytest.raises(ValueError, match="num_layers=0 must be"):
         vanishing_bound(1.0, 0)
+    with pytest.raises(ValueError, match="all of them finite"):
+        vanishing_bound(np.nan, 3)
+
+
+def test_inputs_that_are_no_numbers_do_not_pass_for_dead_units():
+    model, loss = mlp((2,), 1, hidden_dims=(4,)), output_head("regression").loss
+    for bad in (np.full((3, 2), np.nan), np.ones((0, 2))):
+        with pytest.raises(ValueError, match=r"x has shape .* it must hold numbers, all of them finite"):
+            dead_units(model, bad)
+        with pytest.raises(ValueError, match=r"x has shape .* it must hold numbers, all of them finite"):
+            backpropagated_gradients(model, loss, bad, np.ones((len(bad), 1)))
 
 
 # Space stretching ----------------------------------------------------------------------------------------------------
@@ -242,5 +254,9 @@ def test_bad_points():
             stretch([[np.nan, 0.0]])
     with pytest.raises(ValueError, match="activation='step' must be one of"):
         stretch_by_network(np.zeros((4, 2)), activation="step")
+    with pytest.raises(ValueError, match="scale=nan must be a finite number above 0"):
+        stretch_by_sigmoid(np.zeros((4, 2)), np.nan)
+    with pytest.raises(ValueError, match="hidden_dims=10 must be a tuple"):
+        stretch_by_network(np.zeros((4, 2)), hidden_dims=10)
     with pytest.raises(ValueError, match=r"hidden_dims\[1\]=0 must be"):
         stretch_by_network(np.zeros((4, 2)), hidden_dims=(3, 0))

@@ -85,6 +85,13 @@ def test_heads_share_no_state():
     assert output_head("binary").metric is not output_head("binary").metric
 
 
+@pytest.mark.parametrize(("targets", "outputs"), [((5,), (5, 2)), ((5, 3), (5, 2)), ((5, 1), (5, 3)), ((5,), (5, 10))])
+def test_gaussian_refuses_shapes_that_would_be_stretched(targets, outputs):
+    """Targets (B,) beside means (B, 1) would be all pairs of them, and no error."""
+    with pytest.raises(ValueError, match=r"y_true and y_pred have the shapes .* not \(B, K\) and \(B, 2 K\)"):
+        output_head("gaussian").loss(np.zeros(targets, "float32"), np.zeros(outputs, "float32"))
+
+
 def test_unknown_task():
     with pytest.raises(ValueError, match="task='ranking' must be one of 'regression', 'gaussian', 'binary'"):
         output_head("ranking")

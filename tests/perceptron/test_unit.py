@@ -89,6 +89,9 @@ def test_exclusive_or_never_converges():
         ([[0.0], [1.0]], [0, 0], "each with a point"),
         ([[0.0], [1.0]], [0, 2], "each with a point"),
         ([[0.0], [1.0], [2.0]], [0, 1, 2], "labels must be 0 to 1"),
+        ([[0.0], [1.0]], [0, 10**12], "each with a point"),
+        ([[0.0], [1.0]], ["no", "yes"], "y must be an array of numbers: could not convert string"),
+        ([[0.0], [1.0, 2.0]], [0, 1], "x must be an array of numbers: .*inhomogeneous"),
     ],
 )
 def test_bad_data(x, y, message):
@@ -96,6 +99,17 @@ def test_bad_data(x, y, message):
         rosenblatt(x, y)
     with pytest.raises(ValueError, match=message):
         novikoff_bound(x, y, [1.0], 0.0)
+
+
+@pytest.mark.parametrize(("weights", "bias"), [([np.nan], 0.0), ([1.0], np.inf), ([1.0], [0.0, 1.0]), ([1.0], np.nan)])
+def test_units_without_numbers(weights, bias):
+    """Every comparison with NaN is false: such a unit would say 0 to everything."""
+    for call in (
+        lambda: threshold_unit([[0.0]], weights, bias),
+        lambda: novikoff_bound([[0.0], [1.0]], [0, 1], weights, bias),
+    ):
+        with pytest.raises(ValueError, match="must be finite numbers, with one bias"):
+            call()
 
 
 def test_bad_arguments():

@@ -10,6 +10,8 @@ from keras_course.portable import portable_init
 from keras_course.training import (
     deep_mlp,
     draw_weights,
+    gradient_noise,
+    learning_rate_range_test,
     orthogonal,
     probe_activations,
     probe_gradients,
@@ -80,6 +82,17 @@ def test_gradients_of_sigmoids_vanish():
     """Its slope is 1/4 at most: with V = 1 / q, each layer takes at least a factor of 16 off the squares."""
     path = propagate_variance(1 / 64, 64, 5, activation="sigmoid")
     assert (path.gradients[1:] / path.gradients[:-1] > 16).all()
+
+
+def test_gradients_pass_the_slope_of_their_own_layer():
+    """Where slopes differ from layer to layer it matters which of them is meant."""
+    path = propagate_variance(1 / 64, 64, 3, activation="tanh", first=9.0)
+    z = np.random.default_rng(0).normal(size=400_000)
+    for layer in (0, 1):
+        slope = 1 - np.tanh(np.sqrt(path.pre_activations[layer]) * z) ** 2
+        assert path.gradients[layer] / path.gradients[layer + 1] == pytest.approx(np.mean(slope**2), rel=0.01)
+    assert path.gradients[-1] == 1
+    assert path.gradients[0] / path.gradients[1] < 0.6 * path.gradients[1]  # the first layer is nearly saturated
 
 
 @pytest.mark.parametrize("initializer", ["small_normal", "lecun", "glorot", "he", "normal", "uniform"])
@@ -229,6 +242,21 @@ def test_batch_norm_mixes_the_batch_in_training_only():
         assert np.allclose(many[:2], few, atol=1e-5) == alone
 
 
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", keras.losses.SparseCategoricalCrossentropy()])
+def test_labels_out_of_range(loss):
+    model, x = deep_mlp(4, 3), X[:4, :4]
+    model.compile("sgd", loss)
+    for labels in ([0, 1, 2, 3], [0, 1, 2, -1], [0.0, 1.0, 2.0, 0.5]):
+        y = np.array(labels)
+        for call in (probe_gradients, learning_rate_range_test, gradient_noise):
+            with pytest.raises(ValueError, match=r"y has labels from .* they must be 0 to 2"):
+                call(model, x, y)
+        with pytest.raises(ValueError, match=r"y has labels from"):
+            probe_gradients(deep_mlp(4, 3), x, y, loss=loss)
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1))
+    assert probe_gradients(model, x, np.array([0, 1, 2, -1]))[-1].values[-1].tolist() == [0, 0, 0]
+
+
 def test_bad_arguments():
     cases = [
         (lambda: variance_of("xavier", 1, 1), r"rule='xavier' must be one of lecun, glorot, he"),
@@ -240,6 +268,13 @@ def test_bad_arguments():
         (lambda: propagate_variance(1.0, 3, 0), "num_layers=0"),
         (lambda: propagate_variance(1.0, 3, 1, first=np.nan), "first=nan"),
         (lambda: deep_mlp(4, 3, kernel_initializer="xavier"), "kernel_initializer='xavier' must be one of zeros"),
+        (lambda: draw_weights("he", 3), "shape=3 must have at least two axes"),
+        (lambda: orthogonal((3, 3), gain=np.nan), "gain=nan"),
+        (lambda: propagate_variance(1.0, 3, 1, activation="bend"), "activation='bend' is neither"),
+        (lambda: propagate_variance("1", 3, 1), "variance='1'"),
+        (lambda: deep_mlp(4, 3, activation="bend"), "activation='bend' is neither"),
+        (lambda: deep_mlp(4, 3, seed=-1), "seed=-1"),
+        (lambda: probe_activations(deep_mlp(4, 3), np.ones((0, 4))), r"x and y hold \[0\] examples"),
         (lambda: deep_mlp(4, 3, norm="power"), "norm='power' must be one of"),
         (lambda: probe_activations(deep_mlp(4, 3), np.full((2, 4), np.inf)), "not finite"),
         (lambda: probe_gradients(deep_mlp(4, 3), np.ones((2, 4)), loss="mse"), "needs the targets y"),

@@ -131,6 +131,16 @@ def test_bad_line_searches():
         wolfe_line_search(both, w, -up, c1=0.9, c2=0.5)
     with pytest.raises(RuntimeError, match="Wolfe"):
         wolfe_line_search(lambda w: (float(w[0]), np.ones(1)), np.zeros(1), -np.ones(1))
+    for search in (backtracking, wolfe_line_search):
+        with pytest.raises(ValueError, match="c1='small' must be in"):
+            search(both, w, -up, c1="small")
+        with pytest.raises(ValueError, match=r"gradient of shape \(1,\), but w has shape \(2,\)"):
+            search(lambda w: (float(w @ w), 2 * w[:1]), w, -w)
+    for bad in (np.array([np.nan, 1.0]), np.ones(0)):
+        with pytest.raises(ValueError, match="must be finite numbers"):
+            lbfgs(lambda w: (float(w @ w), 2 * w), bad, 5)
+    with pytest.raises(ValueError, match="tolerance=nan must be"):
+        lbfgs(both, w, 5, tolerance=float("nan"))
     for arguments in ({"num_steps": 0}, {"num_steps": 1, "memory": 0}):
         with pytest.raises(ValueError, match="=0 must be a whole number"):
             lbfgs(both, w, **arguments)
@@ -193,3 +203,10 @@ def test_bad_range_tests():
     for arguments in ({"lowest": 0}, {"lowest": 2}, {"highest": float("inf")}, {"num_steps": 1}, {"explosion": 1}):
         with pytest.raises(ValueError, match=next(iter(arguments))):
             learning_rate_range_test(linear_model("sgd")[0], x, y, **arguments)
+    for data, message in (
+        ((x, y[:3]), r"x and y hold \[3, 256\] examples"),
+        ((x[:0], y[:0]), r"x and y hold \[0\] examples"),
+        ((np.full_like(x, np.nan), y), "x holds numbers that are not finite"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            learning_rate_range_test(linear_model("sgd")[0], *data)

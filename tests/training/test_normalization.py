@@ -94,6 +94,10 @@ def test_layer_norm_does_not_depend_on_the_batch_and_rms_norm_not_on_scale():
         np.testing.assert_allclose(k.convert_to_numpy(normalize(kind, 50 * x, **groups(kind))), many, atol=1e-4)
 
 
+def test_plain_lists_are_taken():
+    np.testing.assert_allclose(k.convert_to_numpy(normalize("layer", [[1, 3]])), [[-1, 1]], atol=1e-4)
+
+
 def test_bad_normalizations():
     x = INPUTS[2]
     cases = [
@@ -102,6 +106,13 @@ def test_bad_normalizations():
         (lambda: normalize("group", x, groups=0), "groups=0"),
         (lambda: normalize("instance", x), r"needs positions, but x has shape \(10, 6\)"),
         (lambda: normalize_backward("layer", x, GAMMA, x[:3]), r"x has shape \(10, 6\), but dy has shape \(3, 6\)"),
+        (lambda: normalize("batch", np.ones(3)), r"x has shape \(3,\); it must be \(B, ..., C\)"),
+        (lambda: normalize("layer", x[:0]), r"x has shape \(0, 6\)"),
+        (lambda: normalize("batch", x, np.ones((10, 1))), r"gamma has shape \(10, 1\); it must be a number, or \(6,\)"),
+        (lambda: normalize("batch", x, 1.0, np.ones(10)), r"beta has shape \(10,\)"),
+        (lambda: normalize("batch", x, epsilon=-1.0), "epsilon=-1.0"),
+        (lambda: RunningStatistics(mean=np.ones(5)).normalize(x), r"mean has shape \(5,\)"),
+        (lambda: RunningStatistics().update(np.ones(3)), r"x has shape \(3,\)"),
         (lambda: RunningStatistics(momentum=1.0), r"momentum=1\.0 must be in"),
     ]
     for call, message in cases:
@@ -141,5 +152,8 @@ def test_bad_data():
             standardize(good, broken)
     with pytest.raises(ValueError, match=r"others\[1\] has features of shape \(3,\), but train has \(2,\)"):
         standardize(good, good, np.ones((3, 3)))
+    for words in ([["a"]], np.array([[1j]])):
+        with pytest.raises(ValueError, match=r"train has dtype .* it must hold real numbers"):
+            standardize(words)
     with pytest.raises(ValueError, match=r"train has shape \(0, 2\): there are no examples"):
         standardize(np.ones((0, 2)))

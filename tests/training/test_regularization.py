@@ -144,6 +144,13 @@ def test_early_stopping_equals_keras(patience, min_delta):
         assert early_stop(losses, patience, min_delta=min_delta) == (last, callback.best_epoch)
 
 
+def test_a_loss_that_is_no_number_is_no_improvement():
+    """As for Keras's callback: a training that has become NaN stops."""
+    assert early_stop([np.nan] * 5, patience=2) == (2, 0)
+    assert early_stop([1.0, np.nan, np.nan, 0.5], patience=2) == (2, 0)
+    assert early_stop([np.nan, 3.0, 2.0, np.nan], patience=2) == (3, 2)
+
+
 # Gradient noise ----------------------------------------------------------------------------------------------------
 
 
@@ -187,16 +194,24 @@ def test_bad_arguments():
         (lambda: L2(GD(0.1), -1), "strength=-1"),
         (lambda: Decoupled(Lion(0.1), float("nan")), "strength=nan"),
         (lambda: L2(GD(0.1), 0.1).step(START, np.ones(1), (0, [()])), r"shape \(3,\), but that of g has shape \(1,\)"),
-        (lambda: clip_by_value(G, 0), "limit=0 must be finite and positive"),
+        (lambda: clip_by_value(G, 0), "limit=0 must be a finite number above 0"),
         (lambda: clip_by_norm(G, -1), "limit=-1"),
         (lambda: clip_by_global_norm(G, float("inf")), "limit=inf"),
         (lambda: average_weights(G, G, 1.0), r"momentum=1\.0 must be in \[0, 1\)"),
         (lambda: average_weights(G, G[::-1]), r"array 0 of average has shape \(2, 3\), but that of w has shape \(4,\)"),
-        (lambda: early_stop([], 1), "losses is empty"),
+        (lambda: L2(0.1, 0.1), "optimizer=0.1 must be an optimizer"),
+        (lambda: Decoupled(L2(GD(0.1), 0.1), 0.1), "must be an optimizer"),
+        (lambda: L2(GD(0.1), "weak"), "strength='weak'"),
+        (lambda: early_stop([], 1), r"losses has shape \(0,\)"),
+        (lambda: early_stop([[1.0, 2.0]], 1), r"losses has shape \(1, 2\)"),
         (lambda: early_stop([1.0], 0), "patience=0"),
         (lambda: early_stop([1.0], 1, min_delta=-1), "min_delta=-1"),
         (lambda: gradient_noise(model, x, y, num_batches=0), "num_batches=0"),
         (lambda: gradient_noise(model, x, y, batch_sizes=(4, 0)), "batch_sizes=0"),
+        (lambda: gradient_noise(model, x, y, batch_sizes=4), "batch_sizes=4 must be a series"),
+        (lambda: gradient_noise(model, x, y[:3]), r"x and y hold \[3, 4\] examples"),
+        (lambda: gradient_noise(model, x[:0], y[:0]), r"x and y hold \[0\] examples"),
+        (lambda: gradient_noise(model, x, np.full_like(y, np.nan)), "y holds numbers that are not finite"),
         (lambda: gradient_noise(keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]), x, y), "not compiled"),
     ]
     for call, message in cases:

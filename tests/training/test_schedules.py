@@ -88,6 +88,11 @@ def test_bad_schedules():
         (lambda: RestartSchedule(0.1, 3, shrink=0), "shrink=0"),
         (lambda: StepSchedule(0.1, 3, float("nan")), "factor=nan"),
         (lambda: StepSchedule(float("inf"), 3), "learning_rate=inf"),
+        (lambda: StepSchedule("0.1", 3), "learning_rate='0.1'"),
+        (lambda: RestartSchedule(0.1, 3, "2"), "stretch='2'"),
+        (lambda: RestartSchedule(0.1, 3, shrink="1"), "shrink='1'"),
+        (lambda: CosineSchedule(0.1, 3, final="0"), "final='0'"),
+        (lambda: StepSchedule(0.1, 3)(float("nan")), "step=nan must not be negative"),
         (lambda: StepSchedule(0.1, 3)(-1), "step=-1 must not be negative"),
         (lambda: StepSchedule(0.1, 3)(np.array([0, -2])), "must not be negative"),
     ]
