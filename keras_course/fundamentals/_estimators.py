@@ -6,7 +6,7 @@ Notation: X (N, ...) examples, y (N,) labels or (N, K) values, z (N, M) what the
 import keras
 import numpy as np
 
-from keras_course._check import whole_number
+from keras_course._check import positive, whole_number
 from keras_course._registry import check_arguments, data_arguments, parameters_of
 from keras_course.perceptron import output_head
 from keras_course.perceptron._heads import classifier_head
@@ -66,8 +66,7 @@ class _Estimator:
         """Build the network for X and K outputs, and train it on X and y with the head that `head_of` gives for it."""
         whole_number(1, epochs=self.epochs, batch_size=self.batch_size)
         whole_number(0, seed=self.seed)
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate={self.learning_rate!r} must be above 0")
+        positive(learning_rate=self.learning_rate)
         model = self._built(X.shape[1:], num_outputs)
         head = head_of(model)
         model.compile(keras.optimizers.Adam(self.learning_rate), loss=head.loss, metrics=[head.metric])

@@ -11,6 +11,7 @@ import numpy as np
 from keras_course._check import whole_number
 from keras_course._registry import builder
 from keras_course.layers._activations import get_activation
+from keras_course.perceptron._mlp import check_dims
 
 
 @builder(
@@ -55,9 +56,7 @@ def wide_mlp(input_shape, num_outputs, *, width=1000, activation="sigmoid", seed
         >>> model(np.zeros((4, 1), "float32")).shape == (4, 1), model.count_params()
         (True, 1501)
     """
-    if not isinstance(input_shape, tuple | list):
-        raise ValueError(f"input_shape={input_shape!r} must be a tuple of whole numbers, such as (1,)")
-    whole_number(1, **{f"input_shape[{i}]": size for i, size in enumerate(input_shape)})
+    check_dims("input_shape", input_shape)
     whole_number(1, num_outputs=num_outputs, width=width)
     whole_number(0, seed=seed)
     phi = get_activation(activation)
