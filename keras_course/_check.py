@@ -8,3 +8,22 @@ def whole_number(lowest, **arguments):
     for name, value in arguments.items():
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < lowest:
             raise ValueError(f"{name}={value!r} must be a whole number, at least {lowest}")
+
+
+def positions(argnums, count):
+    """Return the positions of arguments to differentiate as a tuple; a ValueError where a call of `count` has none."""
+    picked = argnums if isinstance(argnums, tuple) else (argnums,)
+    if not all(isinstance(i, int) and -count <= i < count for i in picked):
+        raise ValueError(
+            f"argnums={argnums!r} must be the position of an argument, or a tuple of them; there are {count}"
+        )
+    return picked
+
+
+def tuples(**arguments):
+    """Raise a TypeError for the first argument that is no tuple (or list) of a function's arguments."""
+    for name, value in arguments.items():
+        if not isinstance(value, tuple | list):
+            raise TypeError(
+                f"{name} must be a tuple with an entry for each argument, (x,) for one: not {type(value).__name__}"
+            )
