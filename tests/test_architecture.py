@@ -23,6 +23,7 @@ FLOORS = {
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 SIDEWAYS = {
     ("_registry", "_lectures"),
+    ("ops", "_check"),
     ("_machine", "backend"),
     ("diffusion", "vision"),
     ("_tasks", "datasets"),  # a recipe is where models and data meet
