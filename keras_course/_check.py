@@ -27,3 +27,18 @@ def tuples(**arguments):
             raise TypeError(
                 f"{name} must be a tuple with an entry for each argument, (x,) for one: not {type(value).__name__}"
             )
+
+
+def jacobian_of(argnums, mode):
+    """Raise a ValueError if a Jacobian is asked for by more than one argument, or in an unknown mode."""
+    if mode not in ("reverse", "forward"):
+        raise ValueError(f"mode={mode!r} is none of 'reverse', 'forward'")
+    if not isinstance(argnums, int):
+        raise ValueError(f"argnums={argnums!r} must be the position of a single argument")
+
+
+def one_array(y):
+    """Return what a function of a Jacobian returns; a TypeError where it is several arrays."""
+    if isinstance(y, list | tuple | dict):
+        raise TypeError(f"a Jacobian is that of one array: fn returns a {type(y).__name__}; join arrays with stack")
+    return y

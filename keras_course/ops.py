@@ -23,7 +23,7 @@ import warnings
 import keras
 from keras import tree
 
-from keras_course._check import positions, tuples
+from keras_course._check import jacobian_of, one_array, positions, tuples
 
 _BACKEND = keras.config.backend()
 if _BACKEND == "jax":
@@ -281,7 +281,8 @@ def jacobian(fn, argnums=0, mode="reverse"):
         A function with the arguments of `fn` that returns a tensor of shape `(*y.shape, *x.shape)`.
 
     Raises:
-        ValueError: `mode` is unknown, or there is no such argument (at the call).
+        ValueError: `mode` is unknown, `argnums` no single position, or there is no such argument (at the call).
+        TypeError: the function returns several tensors (at the call).
 
     Example:
         >>> import numpy as np
@@ -289,13 +290,12 @@ def jacobian(fn, argnums=0, mode="reverse"):
         >>> np.asarray(ops.jacobian(lambda x: x[0] * x)(np.array([2.0, 3.0]))).tolist()
         [[4.0, 0.0], [3.0, 2.0]]
     """
-    if mode not in ("reverse", "forward"):
-        raise ValueError(f"mode={mode!r} is none of 'reverse', 'forward'")
+    jacobian_of(argnums, mode)
 
     def wrapped(*args):
         of_x, (x,) = _of_picked(fn, (argnums,), args)
         x = _to_floats(x)
-        y, pullback = vjp(of_x, x)
+        y, pullback = vjp(lambda x: one_array(of_x(x)), x)
         if mode == "reverse":
             return keras.ops.reshape(keras.ops.stack([pullback(u)[0] for u in _units(y)]), (*y.shape, *x.shape))
         columns = [jvp(of_x, (x,), (v,))[1] for v in _units(x)]

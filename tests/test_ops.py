@@ -81,6 +81,10 @@ def test_bad_arguments():
         ops.grad(lambda: 1.0, variables=keras.Variable(1.0))()
     with pytest.raises(ValueError, match="mode='both' is none of 'reverse', 'forward'"):
         ops.jacobian(cubic, mode="both")
+    with pytest.raises(ValueError, match=r"argnums=\(0,\) must be the position of a single argument"):
+        ops.hessian(cubic, (0,))
+    with pytest.raises(TypeError, match="fn returns a list"):
+        ops.jacobian(lambda x: [x, x])(X)
 
 
 def test_higher_derivatives_of_tanh():

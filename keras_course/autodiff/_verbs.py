@@ -13,7 +13,7 @@ Functions are written with numpy. The verbs may be nested in any order: grad of 
 
 import numpy as np
 
-from keras_course._check import positions, tuples
+from keras_course._check import jacobian_of, one_array, positions, tuples
 from keras_course.autodiff._dual import Dual
 from keras_course.autodiff._tape import Var, owned, sweep
 from keras_course.autodiff._traced import Traced, as_array, fresh_level
@@ -221,23 +221,14 @@ def jacobian(fn, argnums=0, mode="reverse"):
         >>> autodiff.jacobian(lambda x: x[0] * x, mode="forward")(np.array([2.0, 3.0])).tolist()
         [[4.0, 0.0], [3.0, 2.0]]
     """
-    if mode not in ("reverse", "forward"):
-        raise ValueError(f"mode={mode!r} is none of 'reverse', 'forward'")
-    if not isinstance(argnums, int):
-        raise ValueError(f"argnums={argnums!r} must be the position of a single argument")
+    jacobian_of(argnums, mode)
 
     def wrapped(*args):
         of_x, (x,) = _of_picked(fn, (argnums,), args)
         x = as_array(x, f"argument {argnums}")
-        return (_rows if mode == "reverse" else _columns)(lambda x: _array_of(of_x(x)), x)
+        return (_rows if mode == "reverse" else _columns)(lambda x: one_array(of_x(x)), x)
 
     return wrapped
-
-
-def _array_of(y):
-    if isinstance(y, (list, tuple, dict)):
-        raise TypeError(f"a Jacobian is that of an array: fn returns a {type(y).__name__}; join arrays with np.stack")
-    return y
 
 
 def _rows(fn, x):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import ops as k
 
-from keras_course import autodiff, ops
+from keras_course import autodiff, backend, ops
 from keras_course.autodiff import (
     Var,
     grad,
@@ -182,7 +182,7 @@ def test_errors():
     with pytest.raises(ValueError, match=r"argnums=\(0, 1\) must be the position of a single argument"):
         jacobian(bowl, argnums=(0, 1))
     for mode in ("reverse", "forward"):
-        with pytest.raises(TypeError, match=r"fn returns a list; join arrays with np\.stack"):
+        with pytest.raises(TypeError, match=r"fn returns a list; join arrays with stack"):
             jacobian(lambda x: [x, x], mode=mode)(X)
     for verb, name, point, direction in [
         (jvp, "primals", X, V),
@@ -231,6 +231,7 @@ def test_verbs_equal_those_of_the_backend():
     ours, theirs = network(np), network(k)
     point, batch = keras.tree.map_structure(k.convert_to_tensor, (POINT, BATCH))  # in float64, or float32 on JAX
     tolerance = 1e-11 if "float64" in str(batch.dtype) else 2e-5
+    assert backend.current() == "jax" or tolerance == 1e-11
     direction = {name: RNG.normal(size=x.shape) for name, x in POINT.items()}
     tangents = keras.tree.map_structure(k.convert_to_tensor, (direction, np.zeros_like(BATCH)))
     u = 0.7
@@ -249,7 +250,7 @@ def test_verbs_equal_those_of_the_backend():
     mine = hvp(ours, (POINT, BATCH), (direction, np.zeros_like(BATCH)))
     same(mine, ops.hvp(theirs, (point, batch), tangents))
 
-    rows = lambda v, x, library: library.tanh(library.matmul(x, v)) * v[0]  # noqa: E731
+    rows = lambda v, x, library: library.tanh(library.sum(x * v, axis=-1)) * v[0]  # noqa: E731
     v, w = batch[0], k.transpose(point["w"])
     for mode in ("reverse", "forward"):
         mine = jacobian(lambda v, x: rows(v, x, np), mode=mode)(BATCH[0], POINT["w"].T)
