@@ -16,11 +16,14 @@ backend runs.
 import contextlib
 import ctypes
 import functools
+import math
 import sys
 import warnings
 
 import keras
 from keras import tree
+
+from keras_course._check import jacobian_of, one_array, positions, tuples
 
 _BACKEND = keras.config.backend()
 if _BACKEND == "jax":
@@ -57,6 +60,8 @@ def functional(fn, variables):
     So a Keras model, a function with state, becomes one of tensors, which every backend can differentiate and compile.
     What `fn` assigns to a variable is dropped when `g` returns.
     """
+    if isinstance(variables, keras.Variable):
+        raise ValueError(f"variables must be a list of keras.Variable; write [v] for one, here {variables.path}")
     variables = list(variables)
 
     def g(values, *args):
@@ -101,7 +106,7 @@ def value_and_grad(fn, argnums=0, *, variables=None):
         chosen argument; a tuple for several `argnums`; a list for `variables`.
 
     Raises:
-        ValueError: the function's value is not a scalar (raised at the call).
+        ValueError: the function's value is not a scalar, or there is no such argument (raised at the call).
 
     Example:
         >>> from keras import ops as k
@@ -115,22 +120,32 @@ def value_and_grad(fn, argnums=0, *, variables=None):
         return lambda *args: inner(_values(variables), args)
 
     def wrapped(*args):
-        args = _to_tensors(args)
-        picked = args[argnums] if isinstance(argnums, int) else tuple(args[i] for i in argnums)
-
-        def of_picked(picked):
-            full = list(args)
-            for i, value in [(argnums, picked)] if isinstance(argnums, int) else zip(argnums, picked, strict=True):
-                full[i] = value
-            value = fn(*full)
+        def scalar(*picked):
+            value = keras.ops.convert_to_tensor(of_picked(*picked))
             if tuple(value.shape) != ():
                 raise ValueError(f"fn must return a scalar to have a gradient; its value has shape {value.shape}")
             return value
 
-        value, pullback = vjp(of_picked, picked)
-        return value, pullback(keras.ops.ones((), dtype=value.dtype))[0]
+        of_picked, picked = _of_picked(fn, argnums, args)
+        value, pullback = vjp(scalar, *picked)
+        gradient = tuple(pullback(keras.ops.ones((), dtype=value.dtype)))
+        return value, gradient[0] if isinstance(argnums, int) else gradient
 
     return wrapped
+
+
+def _of_picked(fn, argnums, args):
+    """Return `fn` as a function of the arguments at `argnums` only, and these arguments."""
+    args = _to_tensors(args)
+    places = positions(argnums, len(args))
+
+    def of_picked(*picked):
+        full = list(args)
+        for i, value in zip(places, picked, strict=True):
+            full[i] = value
+        return fn(*full)
+
+    return of_picked, tuple(args[i] for i in places)
 
 
 def grad(fn, argnums=0, *, variables=None):
@@ -152,27 +167,45 @@ def grad(fn, argnums=0, *, variables=None):
 def vjp(fn, *primals, variables=None):
     """Evaluate `fn` and return the function that pulls cotangents back through it (reverse mode, u'J).
 
-    `primals` are all arguments of `fn`. Returns `(output, pullback)`; `pullback(cotangent)` takes a structure like
-    `output` and returns a tuple with a gradient for each primal, or a list with one for each of `variables` (a list of
-    `keras.Variable`) where these are given. Call it once.
+    Args:
+        fn: function of tensors (or nested lists, tuples and dicts of them) that returns the same.
+        primals: all its arguments; integers become floats.
+        variables: list of `keras.Variable`; if given, differentiate with respect to these instead.
+
+    Returns:
+        `(output, pullback)`: `pullback(cotangent)` takes a structure like `output` and returns a tuple with a gradient
+        for each primal, or a list with one for each of `variables`.
+
+    Raises:
+        ValueError: the cotangent is not shaped like the output (raised by the pullback).
+
+    Example:
+        >>> from keras_course import ops
+        >>> output, pullback = ops.vjp(lambda x: x**2, 3.0)
+        >>> float(output), float(pullback(10.0)[0])
+        (9.0, 60.0)
     """
     if variables is not None:
         bound = functional(lambda: fn(*primals), variables)
         output, pullback = vjp(bound, _values(variables))
         return output, lambda cotangent: pullback(cotangent)[0]
-    primals = _to_tensors(primals)
+    primals = _to_floats(primals)
     if _BACKEND == "jax":
-        return jax.vjp(fn, *primals)
-    if _BACKEND == "torch":
-        output, pullback = torch.func.vjp(fn, *primals)
-        return output, lambda cotangent: pullback(_to_tensors(cotangent))
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch(tree.flatten(primals))
-        output = fn(*primals)
+        output, pull = jax.vjp(fn, *primals)
+    elif _BACKEND == "torch":
+        output, pull = torch.func.vjp(fn, *primals)
+    else:
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(tree.flatten(primals))
+            output = fn(*primals)
+
+        def pull(cotangent):
+            return tape.gradient(output, primals, cotangent, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
     def pullback(cotangent):
-        zero = tf.UnconnectedGradients.ZERO
-        return tape.gradient(output, primals, _to_tensors(cotangent), unconnected_gradients=zero)
+        cotangent = _to_floats(cotangent)
+        _check_shapes("cotangent", cotangent, "the output", output)
+        return pull(cotangent)
 
     return output, pullback
 
@@ -180,13 +213,30 @@ def vjp(fn, *primals, variables=None):
 def jvp(fn, primals, tangents, *, variables=None):
     """Evaluate `fn` and its derivative along one direction (forward mode, J v).
 
-    The tuple `primals` has all arguments of `fn`, and `tangents` a direction for each; with `variables`, a list of
-    `keras.Variable`, the direction is a list shaped like these. Returns `(output, tangent)`, both shaped alike.
+    Args:
+        fn: function of tensors (or nested lists, tuples and dicts of them) that returns the same.
+        primals: tuple of all its arguments; integers become floats.
+        tangents: tuple with a direction for each of them, shaped alike; with `variables` a list shaped like these.
+        variables: list of `keras.Variable`; if given, differentiate with respect to these instead.
+
+    Returns:
+        `(output, tangent)`, both structured alike.
+
+    Raises:
+        ValueError: the tangents are not shaped like the primals.
+        TypeError: primals or tangents are no tuples.
+
+    Example:
+        >>> from keras_course import ops
+        >>> [float(a) for a in ops.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))]
+        [6.0, 3.0]
     """
     if variables is not None:
         bound = functional(lambda: fn(*primals), variables)
         return jvp(bound, (_values(variables),), (tangents,))
-    primals, tangents = _to_tensors(tuple(primals)), _to_tensors(tuple(tangents))
+    tuples(primals=primals, tangents=tangents)
+    primals, tangents = _to_floats(tuple(primals)), _to_floats(tuple(tangents))
+    _check_shapes("tangents", tangents, "primals", primals)
     if _BACKEND == "jax":
         return jax.jvp(fn, primals, tangents)
     if _BACKEND == "torch":
@@ -200,18 +250,99 @@ def jvp(fn, primals, tangents, *, variables=None):
 def hvp(fn, primals, tangents, *, variables=None):
     """Return the product H v of a scalar function's Hessian with a direction, without forming H.
 
-    Arguments are those of `jvp`. Returns a tuple shaped like `primals` (a list shaped like `variables`). For x^3 at
-    x = 1 along v = 2, `hvp(lambda x: x**3, (1.0,), (2.0,))` is `(12.0,)`.
+    Arguments and errors are those of `jvp`, of a function that returns a scalar. Returns a tuple shaped like `primals`
+    (a list shaped like `variables`).
+
+    Example:
+        >>> from keras_course import ops
+        >>> [float(a) for a in ops.hvp(lambda x: x**3, (1.0,), (2.0,))]
+        [12.0]
     """
     if variables is not None:
         bound = functional(lambda: fn(*primals), variables)
         return hvp(bound, (_values(variables),), (tangents,))[0]
+    tuples(primals=primals)
     gradient = grad(fn, tuple(range(len(primals))))
     return jvp(gradient, primals, tangents)[1]
 
 
+def jacobian(fn, argnums=0, mode="reverse"):
+    """Return a function that computes the Jacobian dy/dx of a tensor with respect to a tensor.
+
+    Reverse mode builds it row by row, a pass for each entry of y; forward mode column by column, a pass for each entry
+    of x: take the one with fewer.
+
+    Args:
+        fn: function of tensors that returns a tensor.
+        argnums: the position of the argument to differentiate.
+        mode: "reverse" or "forward".
+
+    Returns:
+        A function with the arguments of `fn` that returns a tensor of shape `(*y.shape, *x.shape)`.
+
+    Raises:
+        ValueError: `mode` is unknown, `argnums` no single position, or there is no such argument (at the call).
+        TypeError: the function returns several tensors (at the call).
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course import ops
+        >>> np.asarray(ops.jacobian(lambda x: x[0] * x)(np.array([2.0, 3.0]))).tolist()
+        [[4.0, 0.0], [3.0, 2.0]]
+    """
+    jacobian_of(argnums, mode)
+
+    def wrapped(*args):
+        of_x, (x,) = _of_picked(fn, (argnums,), args)
+        x = _to_floats(x)
+        y, pullback = vjp(lambda x: one_array(of_x(x)), x)
+        if mode == "reverse":
+            return keras.ops.reshape(keras.ops.stack([pullback(u)[0] for u in _units(y)]), (*y.shape, *x.shape))
+        columns = [jvp(of_x, (x,), (v,))[1] for v in _units(x)]
+        return keras.ops.reshape(keras.ops.stack(columns, axis=-1), (*y.shape, *x.shape))
+
+    return wrapped
+
+
+def _units(x):
+    """Return the unit vectors of the space of x, each shaped like x."""
+    size = math.prod(x.shape)
+    return keras.ops.reshape(keras.ops.eye(size, dtype=x.dtype), (size, *x.shape))
+
+
+def hessian(fn, argnums=0):
+    """Return a function that computes the Hessian of a scalar function, forward mode over reverse mode.
+
+    Arguments and errors are those of `jacobian`. The function returns a tensor `(*x.shape, *x.shape)`, symmetric.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course import ops
+        >>> np.asarray(ops.hessian(lambda x: x[0] * x[1] ** 2)(np.array([1.0, 2.0]))).tolist()
+        [[0.0, 4.0], [4.0, 2.0]]
+    """
+    return jacobian(grad(fn, argnums), argnums, mode="forward")
+
+
 def _to_tensors(structure):
     return tree.map_structure(keras.ops.convert_to_tensor, structure)
+
+
+def _to_floats(structure):
+    """Return a structure of tensors; integers become floats, as the derivative by one would be zero, or an error."""
+
+    def to_float(x):
+        whole = keras.backend.standardize_dtype(x.dtype).startswith(("int", "uint", "bool"))
+        return keras.ops.cast(x, keras.config.floatx()) if whole else x
+
+    return tree.map_structure(to_float, _to_tensors(structure))
+
+
+def _check_shapes(name, structure, like, other):
+    """Refuse what has not the shapes of another structure: some backends would broadcast it in silence."""
+    shapes, wanted = ([tuple(x.shape) for x in tree.flatten(s)] for s in (structure, other))
+    if shapes != wanted:
+        raise ValueError(f"{name} has shapes {shapes}, and must be shaped like {like}, {wanted}")
 
 
 # Compilation -------------------------------------------------------------------------------------------------------

@@ -199,6 +199,82 @@ def length_histogram(lengths: Mapping[str, Sequence[int]], *, xlabel: str = "len
     return figure
 
 
+def lines(x: Sequence, curves: Mapping[str, Sequence[float]], *, style: str = "-", **axes):
+    """Draw curves over a common axis.
+
+    Args:
+        x: numbers, or texts, which stand at equal distances.
+        curves: label to heights, as many as x has.
+        style: Matplotlib's format of a line, such as "-" or "o-".
+        axes: what `Axes.set` takes, such as `xlabel`, `ylabel` (with the unit), `xscale`, `ylim` and `title`.
+
+    Returns:
+        A Matplotlib `Figure`.
+
+    Raises:
+        ValueError: there is no curve, or one has another length than x.
+
+    Example:
+        >>> from keras_course import plots
+        >>> figure = plots.lines([1, 2, 3], {"squares": [1, 4, 9]}, xlabel="side (m)", ylabel="area (m^2)")
+        >>> figure.axes[0].get_ylabel()
+        'area (m^2)'
+    """
+    if not curves:
+        raise ValueError("curves is empty: there is nothing to draw.")
+    figure, (ax,) = _figure(6.5, 3.4)
+    for label, y in curves.items():
+        if len(y) != len(x):
+            raise ValueError(f"curves[{label!r}] has {len(y)} points, and x has {len(x)}.")
+        ax.plot(x, list(y), style, label=label)
+    ax.set(**axes)
+    ax.legend(frameon=False)
+    return figure
+
+
+def tape(steps: Sequence):
+    """Draw a chain of steps, each computed from the one before: values above, adjoints below.
+
+    Args:
+        steps: in the order of computation, anything with a `name`, a `value`, an `adjoint` (the derivative of the last
+            value with respect to this one) and `parents`, a list of (step, derivative), as lecture 3 builds by hand.
+
+    Returns:
+        A Matplotlib `Figure`. Values are black, derivatives of single steps grey and adjoints red.
+
+    Raises:
+        ValueError: there is no step, or one is not computed from the step before.
+
+    Example:
+        >>> import types
+        >>> from keras_course import plots
+        >>> x = types.SimpleNamespace(name="x", value=2.0, adjoint=3.0, parents=[])
+        >>> y = types.SimpleNamespace(name="times 3", value=6.0, adjoint=1.0, parents=[(x, 3.0)])
+        >>> [text.get_text() for text in plots.tape([x, y]).axes[0].texts][-3:]
+        ['times 3', '6.000', '1.000']
+    """
+    if not steps:
+        raise ValueError("steps is empty: there is nothing to draw.")
+    figure, (ax,) = _figure(8, 1.8)
+    ax.axis("off")
+    ax.set(xlim=(-1.3, len(steps) - 0.6), ylim=(-0.7, 0.7))
+    centred = {"ha": "center", "va": "center"}
+    for height, text, color in ((0.5, "value", "k"), (0.16, "derivative of the step", "gray"), (-0.5, "adjoint", "C3")):
+        ax.text(-0.3, height, text, ha="right", va="center", color=color)
+    for i, step in enumerate(steps):
+        if i:
+            slopes = [derivative for parent, derivative in step.parents if parent is steps[i - 1]]
+            if not slopes:
+                raise ValueError(f"steps[{i}], {step.name!r}, is not computed from the one before it.")
+            ax.text(i - 0.5, 0.16, f"{sum(slopes):.3f}", color="gray", **centred)
+            ax.annotate("", (i - 0.3, 0), (i - 0.7, 0), arrowprops={"arrowstyle": "->"})
+            ax.annotate("", (i - 0.7, -0.5), (i - 0.3, -0.5), arrowprops={"arrowstyle": "->", "color": "C3"})
+        ax.text(i, 0, step.name, bbox={"boxstyle": "round,pad=0.5", "facecolor": "white"}, **centred)
+        ax.text(i, 0.5, f"{step.value:.3f}", **centred)
+        ax.text(i, -0.5, f"{step.adjoint:.3f}", color="C3", **centred)
+    return figure
+
+
 def wind_tunnel(run):
     """Draw a shape that is optimised in a wind tunnel: at the start, in the middle, at the end, and how it improved.
 

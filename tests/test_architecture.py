@@ -34,6 +34,7 @@ FLOORS = {
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 SIDEWAYS = {
     ("_registry", "_lectures"),
+    ("ops", "_check"),
     ("_machine", "backend"),
     ("_recipe_table", "_recipe"),
     ("diffusion", "vision"),

@@ -9,14 +9,18 @@ import time
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.preprocessing import StandardScaler
 
-from keras_course import backend
-from keras_course._results import read_results
+from keras_course import backend, datasets
+from keras_course._results import check_row, read_results
+from keras_course.recipes import RECIPES
 
 ROOT = pathlib.Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # not only here: a process that is started from here looks there, too
 
 from benchmarks import bench_language, common  # noqa: E402
+from benchmarks.peers import accuracy  # noqa: E402
 from benchmarks.peers import language as peers  # noqa: E402
 
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="the peers need torch")
@@ -202,3 +206,30 @@ def test_asv_finds_its_parts():
     config = json.loads("\n".join(line for line in lines if not line.strip().startswith("//")))
     assert (ROOT / "benchmarks" / config["repo"]).resolve() == ROOT
     assert all(config[key].startswith(".asv/") for key in ("env_dir", "results_dir", "html_dir"))
+
+
+# Accuracy beside scikit-learn ----------------------------------------------------------------------------------------
+
+
+def test_peers_of_accuracy_are_recipes_on_data_of_their_own_kind():
+    assert set(accuracy.PEERS) <= {row.name for row in RECIPES.values() if row.task in ("classification", "regression")}
+
+
+@pytest.mark.parametrize(
+    ("name", "estimator"), [("breast_cancer_logistic", "LogisticRegression"), ("diabetes_mlp", "RidgeCV")]
+)
+def test_a_peer_of_accuracy_sees_the_data_of_the_recipe(name, estimator):
+    row = accuracy.row(name, seed=0)
+    check_row({**row, "commit": "0123456789"})
+    assert (row["recipe"], row["backend"]) == (name, f"scikit-learn's {estimator}")
+    table = RECIPES[name].data
+    train, test = getattr(datasets, table)().split(0.8, seed=0)
+    scaler = StandardScaler().fit(train.x)
+    if estimator == "RidgeCV":
+        fit = RidgeCV(np.logspace(-2, 3, 20)).fit(scaler.transform(train.x), train.y)
+        expected = np.mean((fit.predict(scaler.transform(test.x)) - test.y) ** 2) ** 0.5
+    else:
+        fit = LogisticRegression().fit(scaler.transform(train.x), train.y)
+        expected = 100 * np.mean(fit.predict(scaler.transform(test.x)) != test.y)
+    assert row["value"] == pytest.approx(expected, rel=1e-3)
+    assert row["parameters"] == train.x.shape[1] + 1

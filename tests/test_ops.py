@@ -47,6 +47,46 @@ def test_gradient_needs_a_scalar():
         ops.grad(lambda x: x**2)(X)
 
 
+def test_constants_and_integers():
+    assert float(ops.grad(lambda x: 3.0)(X[0])) == 0.0
+    assert float(ops.grad(lambda x: x**2)(3)) == 6.0
+    output, pullback = ops.vjp(lambda x: x**2, 3)
+    assert (float(output), float(pullback(10)[0])) == (9.0, 60.0)
+    assert float(ops.jvp(lambda x: x**2, (3,), (1,))[1]) == 6.0
+
+
+def test_gradients_follow_the_order_of_their_positions():
+    second, first = ops.grad(lambda x, y: k.sum(x * y**2), argnums=(1, -2))(X, V)
+    np.testing.assert_allclose(array(first), V**2, rtol=1e-6)
+    np.testing.assert_allclose(array(second), 2 * X * V, rtol=1e-6)
+
+
+def test_bad_arguments():
+    """The same message on every backend, where some would broadcast in silence."""
+    for argnums in (2, (0, 2), "x"):
+        with pytest.raises(ValueError, match=r"argnums=.*must be the position of an argument.*there are 1"):
+            ops.grad(cubic, argnums=argnums)(X)
+    with pytest.raises(ValueError, match=r"must return a scalar"):
+        ops.grad(lambda x: [cubic(x)])(X)
+    for verb, point in ((ops.jvp, X), (ops.hvp, X), (ops.jvp, 1.0), (ops.hvp, 1.0)):
+        with pytest.raises(TypeError, match=r"primals must be a tuple.*\(x,\) for one: not"):
+            verb(cubic, point, point)
+    with pytest.raises(ValueError, match=r"tangents has shapes \[\(2,\)\].*primals, \[\(3,\)\]"):
+        ops.jvp(cubic, (X,), (V[:2],))
+    with pytest.raises(ValueError, match=r"tangents has shapes \[\(3,\), \(3,\)\]"):
+        ops.jvp(cubic, (X,), (V, V))
+    with pytest.raises(ValueError, match=r"cotangent has shapes \[\(\)\].*the output, \[\(3,\)\]"):
+        ops.vjp(k.sin, X)[1](1.0)
+    with pytest.raises(ValueError, match="variables must be a list"):
+        ops.grad(lambda: 1.0, variables=keras.Variable(1.0))()
+    with pytest.raises(ValueError, match="mode='both' is none of 'reverse', 'forward'"):
+        ops.jacobian(cubic, mode="both")
+    with pytest.raises(ValueError, match=r"argnums=\(0,\) must be the position of a single argument"):
+        ops.hessian(cubic, (0,))
+    with pytest.raises(TypeError, match="fn returns a list"):
+        ops.jacobian(lambda x: [x, x])(X)
+
+
 def test_higher_derivatives_of_tanh():
     third = ops.grad(ops.grad(ops.grad(k.tanh)))
     assert float(third(k.convert_to_tensor(0.0))) == pytest.approx(-2.0, abs=1e-5)
@@ -69,6 +109,20 @@ def test_vjp_jvp_are_transposes():
 
 def test_hvp_of_a_function():
     np.testing.assert_allclose(array(ops.hvp(cubic, (X,), (V,))[0]), 2 * X * V, rtol=1e-5)
+    product = lambda x, y: k.sum(x * y**2)  # noqa: E731
+    for found, expected in zip(ops.hvp(product, (X, V), (V, X)), (2 * V * X, 2 * V * V + 2 * X * X), strict=True):
+        np.testing.assert_allclose(array(found), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["reverse", "forward"])
+def test_jacobian_and_hessian(mode):
+    def f(x, y):
+        return k.stack([x * y, k.sin(x)])
+
+    found = array(ops.jacobian(f, 0, mode)(X, V))
+    np.testing.assert_allclose(found, np.stack([np.diag(V), np.diag(np.cos(X))]), rtol=1e-6)
+    assert array(ops.jacobian(lambda x: k.sum(x**2), mode=mode)(2.0)).tolist() == 4.0
+    np.testing.assert_allclose(array(ops.hessian(cubic)(X)), np.diag(2 * X), rtol=1e-6)
 
 
 @pytest.fixture

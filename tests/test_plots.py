@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -61,6 +62,38 @@ def test_length_histogram():
     assert size(figure) > 3000
 
 
+def test_lines():
+    curves = {"one": {1: 2.0, 2: 3.0}.values(), "two": np.array([5.0, 6.0])}
+    (ax,) = plots.lines(["a", "b"], curves, style="o-", xlabel="letter", ylim=(0, 9)).axes
+    assert [list(line.get_ydata()) for line in ax.lines] == [[2, 3], [5, 6]]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one", "two"]
+    assert (ax.get_xlabel(), ax.get_ylim()) == ("letter", (0, 9))
+
+
+def step(value, adjoint=1.0, parents=()):
+    return types.SimpleNamespace(name="s", value=value, adjoint=adjoint, parents=list(parents))
+
+
+def test_tape():
+    """The square of 3: both shares of the derivative are shown as one."""
+    x = step(3.0, 6.0)
+    figure = plots.tape([x, step(9.0, parents=[(x, 3.0), (x, 3.0)])])
+    texts = [text.get_text() for text in figure.axes[0].texts if text.get_text()]
+    assert texts == [
+        "value",
+        "derivative of the step",
+        "adjoint",
+        "s",
+        "3.000",
+        "6.000",
+        "6.000",
+        "s",
+        "9.000",
+        "1.000",
+    ]
+    assert size(figure) > 3000
+
+
 @pytest.mark.parametrize(
     ("draw", "arguments", "message"),
     [
@@ -71,6 +104,10 @@ def test_length_histogram():
         (plots.temperature_bars, ([1.0], "ab"), r"must be \(2,\)"),
         (plots.temperature_bars, ([1.0], "a", (0.0,)), r"temperatures=\(0.0,\)"),
         (plots.temperature_bars, ([1.0], "a", ()), r"temperatures=\(\)"),
+        (plots.lines, ([1], {}), "curves is empty"),
+        (plots.lines, ([1, 2], {"a": [1, 2], "b": [1]}), r"curves\['b'\] has 1 points, and x has 2"),
+        (plots.tape, ([],), "steps is empty"),
+        (plots.tape, ([step(1.0), step(2.0)],), r"steps\[1\], 's', is not computed from the one before"),
         (plots.length_histogram, ({},), "lengths is empty"),
         (plots.length_histogram, ({"a": []},), r"lengths\['a'\]"),
         (plots.length_histogram, ({"a": [-1]},), r"lengths\['a'\]"),

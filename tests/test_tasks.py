@@ -6,9 +6,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, root_mean_squared_error
-from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 from keras_course import cli, datasets, recipes
@@ -129,23 +127,3 @@ def test_inputs_are_standardized_by_the_training_part():
 def test_other_data_are_refused(data):
     with pytest.raises(ValueError, match=f"data='{data}' is no set of examples; choose one of mnist_10k, digit_images"):
         recipes.train(SHORT["digits_mlp"], data=data)
-
-
-@pytest.mark.parametrize(("name", "hidden"), [("digits_mlp", (100,)), ("digits_deep_mlp", (64,) * 10)])
-def test_no_worse_than_scikit_learn(full, name, hidden):
-    """Five seeds each; `MLPClassifier` has hidden layers of the same sizes and its own defaults."""
-    if not full:
-        pytest.skip("runs with --full")
-    row = recipes.RECIPES[name]
-    task = ClassificationTask(row, row.data)
-    x, test_x = (part.reshape(len(part), -1) for part in (task.x, task.validation[0]))
-    theirs = [MLPClassifier(hidden, random_state=s).fit(x, task.y).score(test_x, task.validation[1]) for s in range(5)]
-    ours = [recipes.train(row, seed=s, verbose=0).value for s in range(5)]
-    assert np.mean(ours) <= 100 * (1 - np.mean(theirs))
-
-
-def test_published_figure_of_logistic_regression():
-    row = recipes.RECIPES["breast_cancer_logistic"]
-    task = ClassificationTask(row, row.data)
-    peer = LogisticRegression().fit(task.x, task.y)
-    assert row.published == pytest.approx(100 * (1 - peer.score(*task.validation)), abs=0.005)

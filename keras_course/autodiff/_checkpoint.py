@@ -11,7 +11,7 @@ import tracemalloc
 
 import numpy as np
 
-from keras_course.autodiff._tape import graph
+from keras_course.autodiff._tape import Var, graph
 from keras_course.autodiff._traced import Primitive, Traced, plain
 from keras_course.autodiff._verbs import _vjp, jvp
 
@@ -130,12 +130,17 @@ def stored(y):
     Returns:
         A `Storage` with `arrays` and `bytes`; inputs, results and constants are counted, each once.
 
+    Raises:
+        TypeError: y is no `Var`.
+
     Example:
         >>> import numpy as np
         >>> from keras_course.autodiff import Var, stored
         >>> stored(np.sin(np.exp(Var(np.zeros(100)))))
         Storage(arrays=3, bytes=2400)
     """
+    if not isinstance(y, Var):
+        raise TypeError(f"only a Var keeps a graph, not {type(y).__name__}: make the inputs with Var(...)")
     arrays = {}
     for node in graph(y):
         for value in (node.value, *node.args):

@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops as k
 
+from keras_course._check import whole_number
+
 _STRIP = 3  # width of inlet and wall, in cells
 
 
@@ -135,7 +137,7 @@ def project(vx, vy, obstacle, *, num_sweeps=50):
     References:
         Stable Fluids, Stam, 1999, https://doi.org/10.1145/311535.311548
     """
-    _check_count("num_sweeps", num_sweeps)
+    whole_number(0, num_sweeps=num_sweeps)
     vx, vy, obstacle = _checked(vx, vy, obstacle)
     air = 1 - obstacle
     blur_rows, blur_columns = _stencil("blur", vx.shape)
@@ -189,8 +191,7 @@ def simulate(vx, vy, num_steps, obstacle, *, num_sweeps=50, strip=_STRIP):
         >>> bool(np.allclose(flow.vx, 1)), np.asarray(flow.upper)[:, 0].tolist()
         (True, [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0])
     """
-    for name, value in {"num_steps": num_steps, "num_sweeps": num_sweeps, "strip": strip}.items():
-        _check_count(name, value)
+    whole_number(0, num_steps=num_steps, num_sweeps=num_sweeps, strip=strip)
     vx, vy, obstacle = _checked(vx, vy, obstacle)
     start = first_flow(vx, vy)
     flow = begin(start, obstacle)
@@ -299,8 +300,3 @@ def _check_shapes(**arrays):
     shapes = {name: tuple(array.shape) for name, array in arrays.items()}
     if len(set(shapes.values())) != 1 or len(next(iter(shapes.values()))) != 2:
         raise ValueError(f"all fields must have one shape (H, W); their shapes are {shapes}")
-
-
-def _check_count(name, value, lowest=0):
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < lowest:
-        raise ValueError(f"{name}={value!r} must be an integer, at least {lowest}")

@@ -170,11 +170,8 @@ transpose = Linear(
     np.transpose,
     lambda g, i, x, axes: np.transpose(g, None if axes is None else tuple(int(a) for a in np.argsort(axes))),
 )
-roll = Linear(
-    "roll",
-    np.roll,
-    lambda g, i, x, shift, axis: np.roll(g, tuple(-s for s in shift) if isinstance(shift, tuple) else -shift, axis),
-)
+swapaxes = Linear("swapaxes", np.swapaxes, lambda g, i, x, axis1, axis2: np.swapaxes(g, axis1, axis2))
+roll = Linear("roll", np.roll, lambda g, i, x, shift, axis: np.roll(g, np.negative(shift), axis))
 getitem = Linear("getitem", lambda x, index: x[index], lambda g, i, x, index: put(g, shape=x.shape, index=index))
 put = Linear("put", _put, lambda g, i, x, shape, index: g[index])
 concatenate = Linear("concatenate", lambda *arrays, axis: np.concatenate(arrays, axis), _part)
@@ -240,20 +237,22 @@ def _mean(x, axis=None, keepdims=False):
     return x.sum(axis, keepdims) / np.prod([x.shape[a] for a in _axes(axis, x.ndim)])
 
 
-def _swapaxes(x, axis1, axis2):
-    axes = list(range(x.ndim))
-    axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
-    return transpose(x, axes=tuple(axes))
-
-
 def _expand_dims(x, axis):
-    shape = list(x.shape)
-    shape.insert(axis % (x.ndim + 1), 1)
-    return reshape(x, shape=tuple(shape))
+    return reshape(x, shape=np.expand_dims(plain(x), axis).shape)
 
 
 def _squeeze(x, axis=None):
     return reshape(x, shape=np.squeeze(plain(x), axis).shape)
+
+
+def _concatenate(arrays, axis=0):
+    arrays = map(np.ravel, arrays) if axis is None else arrays
+    return concatenate(*arrays, axis=axis or 0)
+
+
+def _clip(x, a_min=None, a_max=None):
+    x = x if a_min is None else np.maximum(x, a_min)
+    return x if a_max is None else np.minimum(x, a_max)
 
 
 def _dot(x, y):
@@ -272,16 +271,16 @@ FUNCTIONS.update(
         np.reshape: lambda x, shape: reshape(x, shape=shape),
         np.ravel: lambda x: reshape(x, shape=-1),
         np.transpose: lambda x, axes=None: transpose(x, axes=axes),
-        np.swapaxes: _swapaxes,
+        np.swapaxes: lambda x, axis1, axis2: swapaxes(x, axis1=axis1, axis2=axis2),
         np.expand_dims: _expand_dims,
         np.squeeze: _squeeze,
         np.broadcast_to: lambda x, shape: broadcast_to(x, shape=shape),
         np.roll: lambda x, shift, axis=None: roll(x, shift=shift, axis=axis),
-        np.concatenate: lambda arrays, axis=0: concatenate(*arrays, axis=axis),
+        np.concatenate: _concatenate,
         np.stack: lambda arrays, axis=0: concatenate(*[np.expand_dims(a, axis) for a in arrays], axis=axis),
         np.dot: _dot,
         np.outer: lambda x, y: reshape(x, shape=(-1, 1)) * reshape(y, shape=(1, -1)),
-        np.clip: lambda x, low, high: np.minimum(np.maximum(x, low), high),
+        np.clip: _clip,
         np.shape: lambda x: x.shape,
         np.ndim: lambda x: x.ndim,
         np.size: lambda x: x.size,

@@ -16,7 +16,8 @@ import numpy as np
 from keras import ops as k
 
 from keras_course import ops
-from keras_course.autodiff._fluid import _STRIP, _check_count, _checked, begin, first_flow, lift_and_drag, step
+from keras_course._check import whole_number
+from keras_course.autodiff._fluid import _STRIP, _checked, begin, first_flow, lift_and_drag, step
 
 
 def differentiable_fluid(shape=(50, 75), *, num_steps=20, num_sweeps=50, strip=_STRIP):
@@ -51,9 +52,8 @@ def differentiable_fluid(shape=(50, 75), *, num_steps=20, num_sweeps=50, strip=_
         >>> abs(float(ratio)) < 1e-5, tuple(gradient.shape)     # what is symmetric has no lift
         (True, (8, 12))
     """
-    for name, value in {"num_steps": num_steps, "num_sweeps": num_sweeps}.items():
-        _check_count(name, value, lowest=1)
-    _check_count("strip", strip)
+    whole_number(1, num_steps=num_steps, num_sweeps=num_sweeps)
+    whole_number(0, strip=strip)
     _check_grid(shape)
     start = first_flow(k.ones(shape), k.zeros(shape))
 
@@ -143,7 +143,7 @@ def optimise_shape(
         >>> run.lift_over_drag.shape, run.moments, run.obstacle.shape
         ((3,), (0, 1, 2), (3, 8, 12))
     """
-    _check_count("steps", steps, lowest=1)
+    whole_number(1, steps=steps)
     if not 0 < learning_rate < np.inf:
         raise ValueError(f"learning_rate={learning_rate} must be positive and finite")
     tunnel = differentiable_fluid(shape, num_steps=num_steps, num_sweeps=num_sweeps, strip=strip)
@@ -177,5 +177,4 @@ def _box(shape):
 def _check_grid(shape):
     if len(shape) != 2:
         raise ValueError(f"shape={shape} must name rows and columns")
-    _check_count("rows", shape[0], lowest=8)
-    _check_count("columns", shape[1], lowest=8)
+    whole_number(8, rows=shape[0], columns=shape[1])

@@ -108,7 +108,10 @@ class Traced:
         raise TypeError("a traced array cannot become a numpy array: join several with np.stack, read one with .value")
 
     def __float__(self):
-        raise TypeError("float() would lose the derivative: use np.sin and its kin for math.sin, and .value to look")
+        raise TypeError(
+            "a traced array cannot become a float without its derivative: use np.sin and its kin for math.sin, "
+            "np.stack to fill an array, and .value to look"
+        )
 
     def __setitem__(self, index, value):
         raise TypeError(

@@ -13,6 +13,7 @@ Functions are written with numpy. The verbs may be nested in any order: grad of 
 
 import numpy as np
 
+from keras_course._check import jacobian_of, one_array, positions, tuples
 from keras_course.autodiff._dual import Dual
 from keras_course.autodiff._tape import Var, owned, sweep
 from keras_course.autodiff._traced import Traced, as_array, fresh_level
@@ -116,18 +117,15 @@ def grad(fn, argnums=0):
 
 def _of_picked(fn, argnums, args):
     """Return `fn` as a function of the arguments at `argnums` only, and these arguments."""
-    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    for i in positions:
-        if not -len(args) <= i < len(args):
-            raise ValueError(f"argnums={argnums!r} picks argument {i} of a call that has {len(args)}")
+    places = positions(argnums, len(args))
 
     def of_picked(*picked):
         full = list(args)
-        for i, value in zip(positions, picked, strict=True):
+        for i, value in zip(places, picked, strict=True):
             full[i] = value
         return fn(*full)
 
-    return of_picked, tuple(args[i] for i in positions)
+    return of_picked, tuple(args[i] for i in places)
 
 
 # Forward mode ------------------------------------------------------------------------------------------------------
@@ -146,13 +144,15 @@ def jvp(fn, primals, tangents):
 
     Raises:
         ValueError: the tangents are not shaped like the primals.
-        TypeError: primals or tangents are not made of real numbers, or the function uses what has no rule.
+        TypeError: primals or tangents are no tuples, are not made of real numbers, or the function uses what has no
+            rule.
 
     Example:
         >>> from keras_course import autodiff
         >>> [float(a) for a in autodiff.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))]
         [6.0, 3.0]
     """
+    tuples(primals=primals, tangents=tangents)
     level = fresh_level()
     pairs = [flatten(tuple(a)) for a in (primals, tangents)]
     if len(pairs[0]) != len(pairs[1]):
@@ -183,12 +183,14 @@ def hvp(fn, primals, tangents):
 
     Raises:
         ValueError: the function's value is not a scalar, or the tangents are not shaped like the primals.
+        TypeError: as for `jvp`.
 
     Example:
         >>> from keras_course import autodiff
         >>> [float(a) for a in autodiff.hvp(lambda x: x**3, (1.0,), (2.0,))]
         [12.0]
     """
+    tuples(primals=primals)
     return jvp(grad(fn, tuple(range(len(primals)))), primals, tangents)[1]
 
 
@@ -210,7 +212,8 @@ def jacobian(fn, argnums=0, mode="reverse"):
         A function with the arguments of `fn` that returns an array of shape `(*y.shape, *x.shape)`.
 
     Raises:
-        ValueError: `mode` is unknown, or there is no such argument (at the call).
+        ValueError: `mode` is unknown, `argnums` no single position, or there is no such argument (at the call).
+        TypeError: the function returns no array (at the call).
 
     Example:
         >>> import numpy as np
@@ -218,13 +221,12 @@ def jacobian(fn, argnums=0, mode="reverse"):
         >>> autodiff.jacobian(lambda x: x[0] * x, mode="forward")(np.array([2.0, 3.0])).tolist()
         [[4.0, 0.0], [3.0, 2.0]]
     """
-    if mode not in ("reverse", "forward"):
-        raise ValueError(f"mode={mode!r} is none of 'reverse', 'forward'")
+    jacobian_of(argnums, mode)
 
     def wrapped(*args):
         of_x, (x,) = _of_picked(fn, (argnums,), args)
         x = as_array(x, f"argument {argnums}")
-        return (_rows if mode == "reverse" else _columns)(of_x, x)
+        return (_rows if mode == "reverse" else _columns)(lambda x: one_array(of_x(x)), x)
 
     return wrapped
 

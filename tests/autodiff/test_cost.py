@@ -91,6 +91,14 @@ def test_one_pass_each_by_mode():
     assert forward > 10 * reverse
 
 
+def test_what_a_checkpoint_computes_again_is_counted():
+    chain = checkpointed_chain([np.sin] * 6, 2)
+    assert dict(count_operations(chain, X).calls) == {"sin": 6}
+    once, twice = (count_operations(f, X, mode="reverse").calls for f in (checkpointed_chain([np.sin] * 6, 6), chain))
+    assert once["sin"] == twice["sin"] == 12
+    assert twice["cos"] == 6
+
+
 # Checkpoints -------------------------------------------------------------------------------------------------------
 
 
@@ -112,7 +120,8 @@ def test_checkpoint_of_several_arguments():
     np.testing.assert_array_equal(grad(lambda x: np.sum(f(x, X)))(X), np.sin(X))
     np.testing.assert_array_equal(grad(lambda x, y: np.sum(f(x, y)), 1)(X, X), X * np.cos(X))
     np.testing.assert_array_equal(grad(lambda x: np.sum(f(x, x)))(X), np.sin(X) + X * np.cos(X))
-    np.testing.assert_array_equal(jvp(f, (X, X), (X, 0 * X))[1], X * np.sin(X))
+    np.testing.assert_array_equal(jvp(f, (X, X), (X, 2 * X))[1], X * np.sin(X) + X * np.cos(X) * 2 * X)
+    np.testing.assert_array_equal(jvp(lambda y: f(X, y), (X,), (X,))[1], X * np.cos(X) * X)
 
 
 def test_checkpoint_computes_again_and_keeps_little():
@@ -183,3 +192,5 @@ def test_storage_counts_each_array_once():
     storage = stored(x * x + x)
     assert (storage.arrays, storage.bytes) == (3, 2400)
     assert stored(x * np.ones(100)).arrays == 3  # the constant too
+    with pytest.raises(TypeError, match="only a Var keeps a graph, not ndarray"):
+        stored(np.zeros(100))

@@ -217,6 +217,17 @@ def test_lift_over_drag_rises():
     assert 0.26 < run.obstacle[0, box].min() < run.obstacle[0, box].max() < 0.29  # sigmoid of -1 and of -0.9
 
 
+def test_a_step_of_the_ascent_follows_the_slope_of_the_parameters():
+    theta = RNG.normal(size=(8, 12))
+    run = optimise_shape((8, 12), steps=1, learning_rate=50, num_steps=2, num_sweeps=3, parameters=theta)
+    m = run.obstacle[0]
+    np.testing.assert_allclose(m[m > 0], 1 / (1 + np.exp(-theta[m > 0])), rtol=1e-5)
+    (gradient,) = numpy_of(differentiable_fluid((8, 12), num_steps=2, num_sweeps=3)(m)[1])
+    moved = theta + 50 * m * (1 - m) * gradient
+    assert np.abs(moved - theta).max() > 0.02
+    np.testing.assert_allclose(run.obstacle[2], (m > 0) / (1 + np.exp(-moved)), rtol=1e-4)
+
+
 def test_figure():
     run = optimise_shape((8, 12), steps=1, num_steps=1, num_sweeps=1)
     assert run.moments == (0, 0, 1)

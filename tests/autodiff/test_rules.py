@@ -109,27 +109,31 @@ CASES = {  # name: [(function, operands)]
         (lambda x: x.transpose(1, 2, 0), away(2, 3, 2)), (np.transpose, away(2, 3, 2)),
         (lambda x: x.transpose((2, 0, 1)), away(2, 3, 2)),
     ],
-    "swapaxes": [(lambda x: np.swapaxes(x, 0, -1), away(2, 3, 2))],
+    "swapaxes": [(lambda x: np.swapaxes(x, 0, -1), away(2, 3, 2)), (lambda x: np.swapaxes(x, 0, 1), away(2, 3, 2))],
     "expand_dims": [
         (lambda x: np.expand_dims(x, -1), away(2, 3)),
-        (lambda x: np.expand_dims(x, 1), away(2, 3)),
+        (lambda x: np.expand_dims(x, 1), away(2, 3)), (lambda x: np.expand_dims(x, (0, -1)), away(2, 3)),
     ],
     "squeeze": [(np.squeeze, away(2, 1, 3)), (lambda x: np.squeeze(x, 1), away(2, 1, 1))],
     "broadcast_to": [(lambda x: np.broadcast_to(x, (2, 3)), away(2, 1))],
     "roll": [
         (lambda x: np.roll(x, 1, axis=0), away(3, 2)),
         (lambda x: np.roll(x, (1, 2), (0, 1)), away(3, 4)),
-        (lambda x: np.roll(x, 2), away(2, 3)),
+        (lambda x: np.roll(x, 2), away(2, 3)), (lambda x: np.roll(x, [1, 2], (0, 1)), away(3, 4)),
     ],
     "concatenate": [
         (lambda x, y: np.concatenate([x, y, np.ones((2, 1))], axis=-1), away(2, 3), away(2, 2)),
         (lambda x, y: np.concatenate([x, y]), away(2), away(1)),
+        (lambda x, y: np.concatenate([x, y], axis=None), away(2, 2), away(1)),
     ],
     "stack": [
         (lambda x, y: np.stack([x, y, x]), away(), away()),
         (lambda x, y: np.stack([x, y], axis=-1), away(2), away(2)),
     ],
-    "clip": [(lambda x: np.clip(x, -0.2, 0.2), away(4) / 3)],
+    "clip": [
+        (lambda x: np.clip(x, -0.2, 0.2), away(4) / 3), (lambda x: np.clip(x, None, 0.2), away(4) / 3),
+        (lambda x: np.clip(x, a_min=-0.2, a_max=None), away(4) / 3),
+    ],
 }  # fmt: skip
 FLAT = [pytest.param(*case, id=f"{name}-{i}") for name, cases in CASES.items() for i, case in enumerate(cases)]
 FLAT = [pytest.param(param.values[0], param.values[1:], id=param.id) for param in FLAT]
@@ -280,6 +284,9 @@ class TestErrors:
             np.concatenate([x, np.ones((1, 2))])
         with pytest.raises(IndexError):
             x[5]
+        for call in (np.sum, np.mean, np.max, lambda x, axis: np.swapaxes(x, 0, axis), np.expand_dims):
+            with pytest.raises(ValueError, match="7 is out of bounds"):
+                call(x, axis=7)
 
     def test_leaving_the_graph_by_accident(self, make):
         import math
@@ -289,6 +296,9 @@ class TestErrors:
             np.array([x[0], x[1]])
         with pytest.raises(TypeError, match=r"np\.sin"):
             math.sin(make(1.0))
+        with pytest.raises(ValueError, match="array element") as refused:
+            np.zeros(3)[0] = x[0]
+        assert "np.stack to fill an array" in str(refused.value.__cause__)
         with pytest.raises(TypeError):
             iter(make(1.0))
 
