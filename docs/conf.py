@@ -59,7 +59,7 @@ def relink(text, source, target):
     """Fit the relative links of a page in `source` to its copy in `target`; a link to a folder becomes plain text."""
 
     def fit(link):
-        words, path, anchor = link.groups()
+        words, path, anchor = link.groups(default="")
         goal = (source / path).resolve()
         if goal.is_dir():
             return f"`{goal.relative_to(ROOT)}/`"
@@ -121,8 +121,9 @@ def show_arguments(app, what, name, object, options, signature, returns):
 
 
 def skip_fields(app, what, name, object, skip, options):
-    """Leave out the fields of a named tuple, which its docstring explains as arguments."""
-    return True if str(getattr(object, "__doc__", "")).startswith("Alias for field number") else None
+    """Leave out the fields of a named tuple, which its docstring explains as arguments, and what scikit-learn adds."""
+    field = str(getattr(object, "__doc__", "")).startswith("Alias for field number")
+    return True if field or re.fullmatch(r"set_\w+_request", name) else None
 
 
 def setup(app):

@@ -154,7 +154,7 @@ _TABLE = (
     ),
     Recipe(
         name="digits_deep_mlp",
-        summary="ten hidden layers, which He's law and batch normalization make trainable",
+        summary="ten hidden layers, started by He's law and with batch normalization",
         topic="training",
         builder="deep_mlp",
         preset="batch_norm",

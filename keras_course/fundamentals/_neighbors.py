@@ -11,7 +11,7 @@ _BLOCK = 2**22  # distances that are computed at once: 32 MiB
 
 
 class NearestNeighbors:
-    """Predict the mean target, or the commonest class, of the k nearest training points (Euclidean distance).
+    """Predict the mean target, or the commonest class, of the k nearest training points (Euclidean distance):
 
         regression:      f(x) = 1/k sum_{i in N_k(x)} y_i
         classification:  f(x) = argmax_c |{i in N_k(x): y_i = c}|, the smallest c of several

@@ -38,7 +38,7 @@ def polynomial_features(x, degree, *, scale=1.0):
 
 
 def least_squares(features, targets, *, penalty=0.0):
-    """Return the weights that minimise |X w - y|^2 + penalty |w|^2, by QR or by the singular values.
+    """Return the weights that minimise `|X w - y|^2 + penalty |w|^2`, by QR or by the singular values.
 
     With at least as many independent rows as columns, X = Q R with orthonormal columns Q and a triangular R, and
 
@@ -89,7 +89,7 @@ def least_squares(features, targets, *, penalty=0.0):
 
 
 class PolynomialRegressor:
-    """A polynomial fitted to points: f(x) = sum_j w_j (x / scale)^j, at the minimum of the squared error.
+    """A polynomial f(x) = sum_j w_j (x / scale)^j, fitted to points at the minimum of the squared error:
 
         J(w) = 1/N sum_i (f(x_i) - y_i)^2 + penalty / N |w|^2
 
@@ -102,7 +102,7 @@ class PolynomialRegressor:
     Args:
         degree: d, at least 0.
         penalty: ridge penalty on all weights, at least 0: another way to limit the capacity.
-        scale: what x is divided by, above 0; "largest" takes the largest |x| of the points, so that all powers lie in
+        scale: what x is divided by, above 0; "largest" takes the largest size of an x of the points, so that all powers lie in
             [-1, 1].
         solver: "exact" or "gradient".
         learning_rate: of gradient descent; None takes 1 / (largest curvature), the longest that never overshoots.
