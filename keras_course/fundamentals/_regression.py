@@ -102,8 +102,8 @@ class PolynomialRegressor:
     Args:
         degree: d, at least 0.
         penalty: ridge penalty on all weights, at least 0: another way to limit the capacity.
-        scale: what x is divided by, above 0; "largest" takes the largest size of an x of the points, so that all powers lie in
-            [-1, 1].
+        scale: what x is divided by, above 0; "largest" takes the largest size of an x of the points, so that all
+            powers lie in [-1, 1].
         solver: "exact" or "gradient".
         learning_rate: of gradient descent; None takes 1 / (largest curvature), the longest that never overshoots.
         num_steps: of gradient descent, at least 1.
