@@ -1,0 +1,27 @@
+"""Backend-neutral tensor functions that `keras.ops` lacks: gradients, compilation, loops as one program.
+
+Together with `backend.py` this is the only place that asks which backend runs.
+"""
+
+from keras_course.ops._compilation import jit, jit_while
+from keras_course.ops._gradients import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from keras_course.ops._pieces import attention, attention_weights, gelu, keep_working_memory, write_at
+from keras_course.ops._variables import functional
+
+__all__ = [
+    "attention",
+    "attention_weights",
+    "functional",
+    "gelu",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jit",
+    "jit_while",
+    "jvp",
+    "keep_working_memory",
+    "value_and_grad",
+    "vjp",
+    "write_at",
+]

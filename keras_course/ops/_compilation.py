@@ -1,0 +1,150 @@
+"""Compilation: a function of tensors, or a loop, as one program."""
+
+import functools
+import warnings
+
+import keras
+from keras import tree
+
+from keras_course.ops._variables import bind, bindings, to_tensors, values_of
+
+_BACKEND = keras.config.backend()
+if _BACKEND == "jax":
+    import jax
+elif _BACKEND == "tensorflow":
+    import tensorflow as tf
+else:
+    import torch
+
+
+def jit(fn, *, variables=()):
+    """Compile a function of tensors with the selected backend.
+
+    JAX: `jax.jit`. TensorFlow: `tf.function` with XLA. PyTorch: the function is recorded once per set of shapes as a
+    list of primitive calls, which TorchScript replays without the cost of Keras and Python around each; that takes a
+    fraction of a second, where `torch.compile` takes half a minute.
+
+    Args:
+        fn: function of tensors, returning tensors (both may be nested). Its Python runs once per set of shapes.
+        variables: every Keras variable that `fn` reads or assigns, usually `model.variables`. They are passed in anew
+            at each call, so a compiled function sees later training, and what `fn` assigns is kept.
+
+    Returns:
+        A function with the arguments of `fn`. On PyTorch a function that assigns a variable (one that draws from a
+        `SeedGenerator`, say) runs uncompiled, as a recording would repeat the same noise.
+    """
+    variables = list(variables)
+    if _BACKEND == "tensorflow":
+        compiled = tf.function(fn, jit_compile=True)
+        return lambda *args: compiled(*to_tensors(args))
+    if _BACKEND == "torch":
+        recordings = _Recordings(lambda args: _record(fn, variables, args))
+        return lambda *args: recordings(to_tensors(args))
+    compiled = jax.jit(functools.partial(_run_and_track, fn, variables))
+
+    def call(*args):
+        output, assigned = compiled(values_of(variables), to_tensors(args))
+        for i, value in assigned.items():
+            variables[i].assign(value)
+        return output
+
+    return call
+
+
+def _run_and_track(fn, variables, values, args):
+    """Run `fn(*args)` with `values` bound; return its output and `{position: new value}` of what it assigned."""
+    with bind(variables, values) as scope:
+        output = fn(*args)
+        new = [scope.get_current_value(v) for v in variables]
+        known = {id(v) for v, _ in bindings}
+    if any(key not in known for key in scope.state_mapping):
+        raise ValueError("fn assigns a variable (a SeedGenerator's state?) that is not in `variables`: pass it there")
+    return output, {i: now for i, (now, was) in enumerate(zip(new, values, strict=True)) if now is not was}
+
+
+class _Recordings(dict):
+    """Calls the recording for the structure, shapes and types of its argument; makes it where there is none yet."""
+
+    def __init__(self, make):
+        super().__init__()
+        self.make = make
+
+    def __call__(self, args):
+        key = str(tree.map_structure(lambda x: (tuple(x.shape), x.dtype, x.device), args))
+        if key not in self:
+            self[key] = self.make(args)
+        return self[key](args)
+
+
+def _record(fn, variables, args):
+    """Return a function that repeats the primitive calls of `fn(*args)` for arguments of the same shapes.
+
+    It runs twice: once to see whether it assigns a variable, and once to be recorded.
+    """
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    structure, assigned = _run_and_track(fn, variables, values_of(variables), args)
+    if assigned:
+        return lambda args: fn(*args)
+
+    def flat(*leaves):
+        values, leaves = leaves[: len(variables)], leaves[len(variables) :]
+        with bind(variables, values):
+            return tuple(tree.flatten(fn(*tree.pack_sequence_as(args, leaves))))
+
+    leaves = (*values_of(variables), *tree.flatten(args))
+    with warnings.catch_warnings():  # PyTorch advises torch.compile instead, which takes a hundred times as long
+        warnings.simplefilter("ignore", DeprecationWarning)
+        program = torch.jit.trace(make_fx(flat)(*leaves), leaves, check_trace=False)
+
+    def replay(args):
+        return tree.pack_sequence_as(structure, program(*values_of(variables), *tree.flatten(args)))
+
+    replay.flat = program
+    return replay
+
+
+def jit_while(cond, body, *, variables=()):
+    """Compile the loop `while cond(carry): carry = body(carry)` into one program.
+
+    JAX and TensorFlow compile loop and body together. PyTorch has no compiled loop: there the body is compiled, and
+    Python turns the crank. No gradient flows through the loop. Draw noise before it and carry it in: a `SeedGenerator`
+    inside a loop gives the same noise in every turn on JAX.
+
+    Args:
+        cond: function of the carry that returns a boolean scalar.
+        body: function of the carry that returns the next one, of the same structure, shapes and types.
+        variables: every Keras variable that `cond` or `body` reads.
+
+    Returns:
+        A function of the first carry (a tensor, or nested lists, tuples and dicts of them) that returns the last one.
+
+    Example:
+        >>> from keras import ops as k
+        >>> from keras_course import ops
+        >>> double = ops.jit_while(lambda c: c[0] < 5, lambda c: (c[0] + 1, 2 * c[1]))
+        >>> [int(t) for t in double((k.convert_to_tensor(0), k.convert_to_tensor(1)))]
+        [5, 32]
+    """
+    if _BACKEND == "jax":
+        return jit(lambda carry: jax.lax.while_loop(cond, body, carry), variables=variables)
+    if _BACKEND == "tensorflow":
+        return jit(lambda carry: tf.while_loop(cond, lambda c: [body(c)], [carry])[0], variables=variables)
+    loops = _Recordings(lambda carry: _record_loop(cond, body, list(variables), carry))
+    return lambda carry: loops(to_tensors(carry))
+
+
+def _record_loop(cond, body, variables, carry):
+    replays = [_record(fn, variables, (carry,)) for fn in (cond, body)]
+    if not all(hasattr(replay, "flat") for replay in replays):
+        raise ValueError("a compiled loop cannot assign variables: draw noise before it and carry it in")
+    go_on, step = (replay.flat for replay in replays)
+
+    def loop(carry):
+        values, leaves = values_of(variables), tree.flatten(carry)
+        with torch.no_grad():
+            while go_on(*values, *leaves)[0]:
+                leaves = step(*values, *leaves)
+        return tree.pack_sequence_as(carry, leaves)
+
+    return loop

@@ -1,0 +1,277 @@
+"""Gradients of functions of tensors, or of Keras variables, on every backend.
+
+Notation: a function f maps x to y; J = dy/dx is its Jacobian, u a cotangent (shaped like y), v a tangent (shaped
+like x), and H the Hessian of a scalar f.
+
+    grad    u = 1:  J      (scalar f)
+    vjp     u'J            reverse mode: one pass gives the gradient of a scalar with respect to everything
+    jvp     J v            forward mode: one pass gives the derivative along one direction
+    hvp     H v            forward mode over reverse mode, H itself is never formed
+
+Every verb differentiates with respect to arguments, or, with `variables=`, with respect to Keras variables that the
+function reads, such as `model.trainable_variables`.
+"""
+
+import math
+
+import keras
+from keras import tree
+
+from keras_course._check import jacobian_of, one_array, positions, tuples
+from keras_course.ops._variables import functional, to_tensors, values_of
+
+_BACKEND = keras.config.backend()
+if _BACKEND == "jax":
+    import jax
+elif _BACKEND == "tensorflow":
+    import tensorflow as tf
+else:
+    import torch
+
+
+def value_and_grad(fn, argnums=0, *, variables=None):
+    """Return a function that computes a scalar function and its gradient in one reverse pass.
+
+    Args:
+        fn: function of tensors (or nested lists, tuples and dicts of them) that returns a scalar.
+        argnums: the position, or tuple of positions, of the arguments to differentiate.
+        variables: list of `keras.Variable`; if given, differentiate with respect to these instead.
+
+    Returns:
+        A function with the arguments of `fn` that returns `(value, gradient)`. The gradient has the structure of the
+        chosen argument; a tuple for several `argnums`; a list for `variables`.
+
+    Raises:
+        ValueError: the function's value is not a scalar, or there is no such argument (raised at the call).
+
+    Example:
+        >>> from keras import ops as k
+        >>> from keras_course import ops
+        >>> [float(a) for a in ops.value_and_grad(lambda x: x**3)(k.convert_to_tensor(2.0))]
+        [8.0, 12.0]
+    """
+    if variables is not None:
+        bound = functional(fn, variables)
+        inner = value_and_grad(lambda values, args: bound(values, *args))
+        return lambda *args: inner(values_of(variables), args)
+
+    def wrapped(*args):
+        def scalar(*picked):
+            value = keras.ops.convert_to_tensor(of_picked(*picked))
+            if tuple(value.shape) != ():
+                raise ValueError(f"fn must return a scalar to have a gradient; its value has shape {value.shape}")
+            return value
+
+        of_picked, picked = _of_picked(fn, argnums, args)
+        value, pullback = vjp(scalar, *picked)
+        gradient = tuple(pullback(keras.ops.ones((), dtype=value.dtype)))
+        return value, gradient[0] if isinstance(argnums, int) else gradient
+
+    return wrapped
+
+
+def _of_picked(fn, argnums, args):
+    """Return `fn` as a function of the arguments at `argnums` only, and these arguments."""
+    args = to_tensors(args)
+    places = positions(argnums, len(args))
+
+    def of_picked(*picked):
+        full = list(args)
+        for i, value in zip(places, picked, strict=True):
+            full[i] = value
+        return fn(*full)
+
+    return of_picked, tuple(args[i] for i in places)
+
+
+def grad(fn, argnums=0, *, variables=None):
+    """Return a function that computes the gradient of a scalar function: `value_and_grad` without the value.
+
+    Arguments and errors are those of `value_and_grad`. Nest it for higher derivatives.
+
+    Example:
+        >>> from keras import ops as k
+        >>> from keras_course import ops
+        >>> third = ops.grad(ops.grad(ops.grad(k.tanh)))
+        >>> round(float(third(k.convert_to_tensor(0.0))), 4)
+        -2.0
+    """
+    both = value_and_grad(fn, argnums, variables=variables)
+    return lambda *args: both(*args)[1]
+
+
+def vjp(fn, *primals, variables=None):
+    """Evaluate `fn` and return the function that pulls cotangents back through it (reverse mode, u'J).
+
+    Args:
+        fn: function of tensors (or nested lists, tuples and dicts of them) that returns the same.
+        primals: all its arguments; integers become floats.
+        variables: list of `keras.Variable`; if given, differentiate with respect to these instead.
+
+    Returns:
+        `(output, pullback)`: `pullback(cotangent)` takes a structure like `output` and returns a tuple with a gradient
+        for each primal, or a list with one for each of `variables`.
+
+    Raises:
+        ValueError: the cotangent is not shaped like the output (raised by the pullback).
+
+    Example:
+        >>> from keras_course import ops
+        >>> output, pullback = ops.vjp(lambda x: x**2, 3.0)
+        >>> float(output), float(pullback(10.0)[0])
+        (9.0, 60.0)
+    """
+    if variables is not None:
+        bound = functional(lambda: fn(*primals), variables)
+        output, pullback = vjp(bound, values_of(variables))
+        return output, lambda cotangent: pullback(cotangent)[0]
+    primals = _to_floats(primals)
+    if _BACKEND == "jax":
+        output, pull = jax.vjp(fn, *primals)
+    elif _BACKEND == "torch":
+        output, pull = torch.func.vjp(fn, *primals)
+    else:
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(tree.flatten(primals))
+            output = fn(*primals)
+
+        def pull(cotangent):
+            return tape.gradient(output, primals, cotangent, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+    def pullback(cotangent):
+        cotangent = _to_floats(cotangent)
+        _check_shapes("cotangent", cotangent, "the output", output)
+        return pull(cotangent)
+
+    return output, pullback
+
+
+def jvp(fn, primals, tangents, *, variables=None):
+    """Evaluate `fn` and its derivative along one direction (forward mode, J v).
+
+    Args:
+        fn: function of tensors (or nested lists, tuples and dicts of them) that returns the same.
+        primals: tuple of all its arguments; integers become floats.
+        tangents: tuple with a direction for each of them, shaped alike; with `variables` a list shaped like these.
+        variables: list of `keras.Variable`; if given, differentiate with respect to these instead.
+
+    Returns:
+        `(output, tangent)`, both structured alike.
+
+    Raises:
+        ValueError: the tangents are not shaped like the primals.
+        TypeError: primals or tangents are no tuples.
+
+    Example:
+        >>> from keras_course import ops
+        >>> [float(a) for a in ops.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))]
+        [6.0, 3.0]
+    """
+    if variables is not None:
+        bound = functional(lambda: fn(*primals), variables)
+        return jvp(bound, (values_of(variables),), (tangents,))
+    tuples(primals=primals, tangents=tangents)
+    primals, tangents = _to_floats(tuple(primals)), _to_floats(tuple(tangents))
+    _check_shapes("tangents", tangents, "primals", primals)
+    if _BACKEND == "jax":
+        return jax.jvp(fn, primals, tangents)
+    if _BACKEND == "torch":
+        with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):  # the fused one has no forward mode
+            return torch.func.jvp(fn, primals, tangents)
+    with tf.autodiff.ForwardAccumulator(tree.flatten(primals), tree.flatten(tangents)) as forward:
+        output = fn(*primals)
+    return output, forward.jvp(output, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+
+def hvp(fn, primals, tangents, *, variables=None):
+    """Return the product H v of a scalar function's Hessian with a direction, without forming H.
+
+    Arguments and errors are those of `jvp`, of a function that returns a scalar. Returns a tuple shaped like `primals`
+    (a list shaped like `variables`).
+
+    Example:
+        >>> from keras_course import ops
+        >>> [float(a) for a in ops.hvp(lambda x: x**3, (1.0,), (2.0,))]
+        [12.0]
+    """
+    if variables is not None:
+        bound = functional(lambda: fn(*primals), variables)
+        return hvp(bound, (values_of(variables),), (tangents,))[0]
+    tuples(primals=primals)
+    gradient = grad(fn, tuple(range(len(primals))))
+    return jvp(gradient, primals, tangents)[1]
+
+
+def jacobian(fn, argnums=0, mode="reverse"):
+    """Return a function that computes the Jacobian dy/dx of a tensor with respect to a tensor.
+
+    Reverse mode builds it row by row, a pass for each entry of y; forward mode column by column, a pass for each entry
+    of x: take the one with fewer.
+
+    Args:
+        fn: function of tensors that returns a tensor.
+        argnums: the position of the argument to differentiate.
+        mode: "reverse" or "forward".
+
+    Returns:
+        A function with the arguments of `fn` that returns a tensor of shape `(*y.shape, *x.shape)`.
+
+    Raises:
+        ValueError: `mode` is unknown, `argnums` no single position, or there is no such argument (at the call).
+        TypeError: the function returns several tensors (at the call).
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course import ops
+        >>> np.asarray(ops.jacobian(lambda x: x[0] * x)(np.array([2.0, 3.0]))).tolist()
+        [[4.0, 0.0], [3.0, 2.0]]
+    """
+    jacobian_of(argnums, mode)
+
+    def wrapped(*args):
+        of_x, (x,) = _of_picked(fn, (argnums,), args)
+        x = _to_floats(x)
+        y, pullback = vjp(lambda x: one_array(of_x(x)), x)
+        if mode == "reverse":
+            return keras.ops.reshape(keras.ops.stack([pullback(u)[0] for u in _units(y)]), (*y.shape, *x.shape))
+        columns = [jvp(of_x, (x,), (v,))[1] for v in _units(x)]
+        return keras.ops.reshape(keras.ops.stack(columns, axis=-1), (*y.shape, *x.shape))
+
+    return wrapped
+
+
+def _units(x):
+    """Return the unit vectors of the space of x, each shaped like x."""
+    size = math.prod(x.shape)
+    return keras.ops.reshape(keras.ops.eye(size, dtype=x.dtype), (size, *x.shape))
+
+
+def hessian(fn, argnums=0):
+    """Return a function that computes the Hessian of a scalar function, forward mode over reverse mode.
+
+    Arguments and errors are those of `jacobian`. The function returns a tensor `(*x.shape, *x.shape)`, symmetric.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course import ops
+        >>> np.asarray(ops.hessian(lambda x: x[0] * x[1] ** 2)(np.array([1.0, 2.0]))).tolist()
+        [[0.0, 4.0], [4.0, 2.0]]
+    """
+    return jacobian(grad(fn, argnums), argnums, mode="forward")
+
+
+def _to_floats(structure):
+    """Return a structure of tensors; integers become floats, as the derivative by one would be zero, or an error."""
+
+    def to_float(x):
+        whole = keras.backend.standardize_dtype(x.dtype).startswith(("int", "uint", "bool"))
+        return keras.ops.cast(x, keras.config.floatx()) if whole else x
+
+    return tree.map_structure(to_float, to_tensors(structure))
+
+
+def _check_shapes(name, structure, like, other):
+    """Refuse what has not the shapes of another structure: some backends would broadcast it in silence."""
+    shapes, wanted = ([tuple(x.shape) for x in tree.flatten(s)] for s in (structure, other))
+    if shapes != wanted:
+        raise ValueError(f"{name} has shapes {shapes}, and must be shaped like {like}, {wanted}")

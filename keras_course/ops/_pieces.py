@@ -1,0 +1,70 @@
+"""Pieces whose best form depends on the backend."""
+
+import ctypes
+import sys
+
+import keras
+
+_BACKEND = keras.config.backend()
+if _BACKEND == "jax":
+    import jax
+elif _BACKEND == "torch":
+    import torch
+
+
+def keep_working_memory():
+    """Let the C library keep large blocks that are freed, for the rest of this process; XLA on a CPU is faster then.
+
+    XLA allocates its working memory anew in every step. The GNU C library hands such large blocks back to the system at
+    once, so each step of a GPT starts with ten thousand page faults: on TensorFlow it takes a quarter longer. Recipes
+    and benchmarks call this. It does nothing elsewhere than on Linux, or on PyTorch, and cannot be undone: memory that
+    your own arrays leave then stays with the process.
+    """
+    here = sys.platform == "linux" and _BACKEND != "torch"
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if here else None
+    if mallopt is not None:
+        mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD in malloc.h
+        mallopt(-4, 0)  # M_MMAP_MAX
+
+
+def write_at(target, index, values, axis):
+    """Return `target` with `values` written at positions `index`, `index + 1`, ... along `axis`.
+
+    `index` is an integer scalar (it may be traced), and `values` a tensor like `target`, but shorter along `axis`.
+    """
+    if _BACKEND == "torch":  # Keras slices with Python integers there, which a recording would freeze
+        positions = index + torch.arange(values.shape[axis], device=target.device)
+        return target.index_copy(axis, positions, values)
+    start = [index if i == axis else 0 for i in range(len(target.shape))]
+    return keras.ops.slice_update(target, start, values)
+
+
+def attention(q, k, v, mask=None):
+    """Scaled dot-product attention, softmax(q k' / sqrt(D) + mask) v: returns `(B, T, H, D)`.
+
+    Takes queries q `(B, T, H, D)`, keys and values k, v `(B, N, H, D)`, and a boolean mask `(T, N)`, true where a query
+    may look; without one it is causal (T = N).
+    """
+    if _BACKEND == "jax" and jax.default_backend() == "cpu":  # plain products are twice as fast as JAX's own there
+        return keras.ops.einsum("bhtn,bnhd->bthd", attention_weights(q, k, mask), v)
+    if mask is None:
+        return keras.ops.dot_product_attention(q, k, v, is_causal=True)
+    return keras.ops.dot_product_attention(q, k, v, mask=mask[None, None])
+
+
+def attention_weights(q, k, mask=None):
+    """Return the weights softmax(q k' / sqrt(D) + mask) of `attention`, `(B, H, T, N)`."""
+    if mask is None:
+        steps = keras.ops.arange(keras.ops.shape(q)[1])
+        mask = steps[None, :] <= steps[:, None]
+    scores = keras.ops.einsum("bthd,bnhd->bhtn", q * q.shape[-1] ** -0.5, k)
+    scores = keras.ops.where(mask, scores, -1e9 if scores.dtype != "float16" else -6e4)
+    odds = keras.ops.exp(scores - keras.ops.max(scores, axis=-1, keepdims=True))
+    return odds / keras.ops.sum(odds, axis=-1, keepdims=True)
+
+
+def gelu(x):
+    """The exact GELU x Phi(x), with Phi the distribution function of the standard normal law."""
+    if _BACKEND == "jax":  # written out it takes a tenth off a GPT's training step on a CPU
+        return x * (0.5 + 0.5 * keras.ops.erf(x * 0.5**0.5))
+    return keras.ops.gelu(x, approximate=False)
