@@ -6,7 +6,7 @@ w (d + 1,) the weights of a polynomial of degree d, f(x) = X w.
 
 import numpy as np
 
-from keras_course._check import not_negative, positive, whole_number
+from keras_course._check import as_floats, not_negative, positive, whole_number
 from keras_course.fundamentals._data import as_numbers, as_pairs
 
 
@@ -72,7 +72,7 @@ def least_squares(features, targets, *, penalty=0.0):
         >>> least_squares([[1.0, 1.0]], [4.0]).round(6).tolist()                     # the shortest of many
         [2.0, 2.0]
     """
-    X, y = np.asarray(features, "float64"), np.asarray(targets, "float64")
+    X, y = as_floats("features", features), as_floats("targets", targets)
     if X.ndim != 2 or 0 in X.shape or y.ndim not in (1, 2) or len(y) != len(X):
         raise ValueError(f"features has shape {X.shape} and targets {y.shape}; they must be (N, P) and (N,) or (N, K)")
     if not np.isfinite(X).all() or not np.isfinite(y).all():
@@ -81,11 +81,13 @@ def least_squares(features, targets, *, penalty=0.0):
     if penalty:
         X = np.concatenate([X, penalty**0.5 * np.eye(X.shape[1])])
         y = np.concatenate([y, np.zeros((X.shape[1], *y.shape[1:]))])
-    Q, R = np.linalg.qr(X)  # (N, P), (P, P)
-    pivots = np.abs(np.diag(R))
-    if len(X) < X.shape[1] or pivots.min() <= pivots.max() * np.finfo("float64").eps * len(X):
-        return np.linalg.lstsq(X, y, rcond=None)[0]  # fewer independent rows than columns
-    return np.linalg.solve(R, Q.T @ y)
+    if len(X) >= X.shape[1]:
+        Q, R = np.linalg.qr(X)  # (N, P), (P, P)
+        # a pivot is what the columns before do not say of its own one; beside that one, so that units do not matter
+        smallest = np.linalg.norm(X, axis=0) * np.finfo("float64").eps * len(X)
+        if (np.abs(np.diag(R)) > smallest).all():
+            return np.linalg.solve(R, Q.T @ y)
+    return np.linalg.lstsq(X, y, rcond=None)[0]  # fewer independent rows than columns
 
 
 class PolynomialRegressor:
@@ -122,6 +124,8 @@ class PolynomialRegressor:
         whole_number(0, degree=degree)
         whole_number(1, num_steps=num_steps)
         not_negative(penalty=penalty)
+        if isinstance(scale, str) and scale != "largest":
+            raise ValueError(f"scale={scale!r} must be 'largest' or a finite number above 0")
         if scale != "largest":
             positive(scale=scale)
         if solver not in ("exact", "gradient"):
@@ -149,14 +153,18 @@ class PolynomialRegressor:
 
     def predict(self, x):
         """Return f(x) for M numbers `(M,)` or `(M, 1)`, `(M,)`."""
-        if not hasattr(self, "weights"):
-            raise ValueError("this PolynomialRegressor has not seen data yet: call fit(x, y) first")
+        self._check_fitted()
         return polynomial_features(x, self.degree, scale=self.fitted_scale) @ self.weights
 
     @property
     def coefficients(self):
         """The weights of the powers of x itself, `(d + 1,)`, the constant first."""
+        self._check_fitted()
         return self.weights / self.fitted_scale ** np.arange(self.degree + 1)
+
+    def _check_fitted(self):
+        if not hasattr(self, "weights"):
+            raise ValueError("this PolynomialRegressor has not seen data yet: call fit(x, y) first")
 
     def _loss(self, X, y, w):
         return (np.sum((X @ w - y) ** 2) + self.penalty * np.sum(w**2)) / len(y)

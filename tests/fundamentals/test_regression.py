@@ -62,6 +62,17 @@ def test_dependent_columns_share_the_weight():
     np.testing.assert_allclose(w, [3, 3], atol=1e-12)
 
 
+def test_units_of_the_columns_do_not_matter():
+    """Columns of very different lengths are not dependent columns: raw powers of x up to 10 reach 10^20."""
+    x = RNG.uniform(-10, 10, 200)
+    raw, scaled = (PolynomialRegressor(20, scale=scale).fit(x, np.cos(x)) for scale in (1.0, 10.0))
+    assert raw.losses[0] == pytest.approx(scaled.losses[0], rel=1e-2)
+    assert raw.losses[0] < 1e-11
+    features, targets = RNG.normal(size=(20, 3)), RNG.normal(size=20)
+    units = np.array([1e-12, 1.0, 1e12])
+    np.testing.assert_allclose(least_squares(features * units, targets) * units, least_squares(features, targets))
+
+
 def test_qr_keeps_digits_that_the_normal_equations_lose():
     x = np.linspace(0, 1, 30)
     features = polynomial_features(x, 11)
@@ -79,6 +90,7 @@ def test_qr_keeps_digits_that_the_normal_equations_lose():
         (([[1.0], [2.0]], [1.0]), r"features has shape \(2, 1\) and targets \(1,\)"),
         (([[np.nan]], [1.0]), "must be finite"),
         (([[1.0]], [np.inf]), "must be finite"),
+        (([["a"]], [1.0]), "features must be an array of numbers"),
     ],
 )
 def test_least_squares_refuses(arguments, message):
@@ -119,6 +131,19 @@ def test_a_penalty_shrinks_and_limits():
     assert weights[-1] < 1e-2 * weights[0]
 
 
+@pytest.mark.parametrize("x", [[-8.0, 1.0, 3.0], [0.0, 0.0, 0.0]])
+def test_largest_scale_keeps_powers_within_one(x):
+    model = PolynomialRegressor(2).fit(x, [1.0, 2.0, 3.0])
+    assert model.fitted_scale == (max(map(abs, x)) or 1.0)
+    assert np.isfinite(model.predict(x)).all()
+
+
+def test_default_rate_is_that_of_the_largest_curvature():
+    """With it a single step ends the error along the steepest direction; here, with one feature, all of it."""
+    model = PolynomialRegressor(0, penalty=2.0, solver="gradient", num_steps=1).fit([5.0, 6.0], [1.0, 3.0])
+    np.testing.assert_allclose(model.weights, PolynomialRegressor(0, penalty=2.0).fit([5.0, 6.0], [1.0, 3.0]).weights)
+
+
 @pytest.mark.parametrize("penalty", [0.0, 0.5])
 def test_gradient_descent_reaches_the_exact_solution(penalty):
     exact = PolynomialRegressor(3, penalty=penalty).fit(X, Y)
@@ -148,6 +173,7 @@ def test_gradient_step_is_the_derivative():
         ({"degree": 1.5}, "degree=1.5 must be a whole number"),
         ({"degree": 1, "penalty": -0.1}, "penalty=-0.1 must be a finite number, at least 0"),
         ({"degree": 1, "scale": 0}, "scale=0 must be a finite number above 0"),
+        ({"degree": 1, "scale": "biggest"}, "scale='biggest' must be 'largest' or a finite number above 0"),
         ({"degree": 1, "solver": "newton"}, "solver='newton' must be 'exact' or 'gradient'"),
         ({"degree": 1, "learning_rate": 0.0}, "learning_rate=0.0 must be a finite number above 0"),
         ({"degree": 1, "num_steps": 0}, "num_steps=0 must be a whole number, at least 1"),
@@ -162,11 +188,21 @@ def test_polynomial_refuses_data():
     model = PolynomialRegressor(1)
     with pytest.raises(ValueError, match=r"call fit\(x, y\) first"):
         model.predict([1.0])
+    with pytest.raises(ValueError, match=r"call fit\(x, y\) first"):
+        _ = model.coefficients
     with pytest.raises(ValueError, match="x has 2 numbers and y 3"):
         model.fit([1.0, 2.0], [1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match="y has 1 entries that are not finite"):
         model.fit([1.0, 2.0], [1.0, np.nan])
     with pytest.raises(ValueError, match=r"x has shape \(1, 2\)"):
         model.fit([[1.0, 2.0]], [1.0])
-    with pytest.raises(ValueError, match=r"learning_rate=10.0 makes gradient descent diverge here: it must be below"):
-        PolynomialRegressor(1, solver="gradient", learning_rate=10.0).fit(X, Y)
+
+
+def test_rates_up_to_two_over_the_curvature():
+    curvature = 2.0  # of (w - y)^2, the risk of a constant
+    fit = lambda rate: PolynomialRegressor(0, solver="gradient", learning_rate=rate, num_steps=500).fit(X, Y)  # noqa: E731
+    np.testing.assert_allclose(fit(1.98 / curvature).weights, Y.mean(), rtol=1e-2)
+    with pytest.raises(
+        ValueError, match=r"learning_rate=1.01 makes gradient descent diverge here: it must be below 1,"
+    ):
+        fit(2.02 / curvature)
