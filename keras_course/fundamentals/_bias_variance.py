@@ -10,6 +10,7 @@ import dataclasses
 import numpy as np
 
 from keras_course._check import whole_number
+from keras_course.fundamentals._data import as_numbers
 from keras_course.fundamentals._risk import fitted
 
 _MEDIAN_OF_SQUARES = 0.45493642311957274  # of a standard normal number's square
@@ -55,12 +56,12 @@ def bias_variance_decomposition(fit, problem, *, num_points=15, num_sets=200, at
 
     The mean is the definition, but few sets do not give it where predictions have heavy tails: a polynomial of degree
     4 or more on 15 points swings out so far at the ends of the interval that one set in a hundred makes up most of the
-    variance. Two remedies: average the parts over the inside of the interval only (`BiasVariance.average`), or take
-    `estimate="median"`, which asks for the typical set,
+    variance. At degree 4 it helps to average over the inside of the interval only (`BiasVariance.average`). At any
+    degree `estimate="median"` does, which asks for the typical set:
 
         center = median_D f_D(x),  variance = median_D (f_D(x) - center)^2 / 0.455
 
-    where 0.455, the median of the square of a standard normal number, makes it the variance if f_D(x) is Gaussian.
+    There 0.455, the median of the square of a standard normal number, makes it the variance if f_D(x) is Gaussian.
 
     Args:
         fit: a function (x, y) -> predict, or an object with `fit` and `predict`, of which a copy is fitted.
@@ -69,7 +70,7 @@ def bias_variance_decomposition(fit, problem, *, num_points=15, num_sets=200, at
         num_sets: S, training sets, at least 2.
         at: points x to look at, `(M,)`, or their number M: the midpoints of equal parts of the interval.
         estimate: "mean" or "median".
-        seed: of the training sets.
+        seed: whole number, of the training sets.
 
     Returns:
         A `BiasVariance`.
@@ -90,13 +91,14 @@ def bias_variance_decomposition(fit, problem, *, num_points=15, num_sets=200, at
     """
     whole_number(1, num_points=num_points)
     whole_number(2, num_sets=num_sets)
+    whole_number(0, seed=seed)
     if estimate not in ("mean", "median"):
         raise ValueError(f"estimate={estimate!r} must be 'mean' or 'median'")
     if np.ndim(at) == 0:
         whole_number(1, at=at)
         x = problem.grid(at)
     else:
-        x = np.asarray(at, "float64")
+        x = as_numbers("at", at)
     rng = np.random.default_rng(seed)
     predictions = np.stack([fitted(fit, *problem.sample(num_points, rng))(x) for _ in range(num_sets)])
     if predictions.shape != (num_sets, len(x)) or not np.isfinite(predictions).all():

@@ -1,8 +1,8 @@
-"""Checks of one-dimensional data. Notation: x (N,) inputs, y (N,) targets."""
+"""Checks of data. Notation: x (N,) inputs, y (N,) targets."""
 
 import numpy as np
 
-from keras_course._check import as_floats
+from keras_course._check import as_floats, whole_number
 
 
 def as_numbers(name, values):
@@ -23,3 +23,18 @@ def as_pairs(x, y):
     if len(x) != len(y):
         raise ValueError(f"x has {len(x)} numbers and y {len(y)}; each input needs one target")
     return x, y
+
+
+def as_pair(name, pair):
+    """Return a pair (x, y) of data as it is, or raise a ValueError."""
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise ValueError(f"{name} must be a pair (x, y); it is a {type(pair).__name__}")
+    return pair
+
+
+def as_sizes(name, values):
+    """Return one or more whole numbers of at least 1 as a list, or raise a ValueError."""
+    if np.ndim(values) != 1 or not len(values):
+        raise ValueError(f"{name}={values!r} must be a list of whole numbers, at least one")
+    whole_number(1, **{f"{name}[{i}]": value for i, value in enumerate(values)})
+    return list(values)

@@ -1,13 +1,13 @@
 """Nearest neighbours: to predict at a point, look at the training points around it.
 
-Notation: x (N, D) training points, y (N,) targets or classes 0..K-1, k neighbours.
+Notation: x (N, D) training points, y (N,) targets or classes (whole numbers from 0 on), k neighbours.
 """
 
 import numpy as np
 
-from keras_course._check import as_points, whole_number
+from keras_course._check import as_floats, as_points, whole_number
 
-_BLOCK = 2**22  # distances that are computed at once: 32 MiB
+_BLOCK = 2**22  # differences of coordinates that are computed at once: 32 MiB
 
 
 class NearestNeighbors:
@@ -44,14 +44,14 @@ class NearestNeighbors:
 
     def fit(self, x, y):
         """Remember N points `(N, D)` or `(N,)` and their targets or classes `(N,)`; return self."""
-        x, y = _columns(x), np.asarray(y)
+        x, y = _columns(x), as_floats("y", y)
         if y.shape != x.shape[:1] or not np.isfinite(y).all():
             raise ValueError(f"y has shape {y.shape}; it must hold {len(x)} finite numbers, one for each point of x")
         if self.task == "classification" and ((y != np.floor(y)).any() or y.min() < 0):
             raise ValueError(f"y has the values {np.unique(y)}; classes must be whole numbers from 0 on")
         if len(x) < self.num_neighbors:
             raise ValueError(f"x has {len(x)} points, fewer than num_neighbors={self.num_neighbors}")
-        self.x, self.y = x, y.astype(int) if self.task == "classification" else y.astype("float64")
+        self.x, self.y = x, y.astype(int) if self.task == "classification" else y
         return self
 
     def neighbors(self, x):
@@ -70,7 +70,8 @@ class NearestNeighbors:
         found = self.y[nearest]  # (M, k)
         if self.task == "regression":
             return found.mean(axis=1)
-        return np.argmax([(found == c).sum(axis=1) for c in range(self.y.max() + 1)], axis=0)
+        classes = np.unique(self.y)
+        return classes[np.argmax([(found == c).sum(axis=1) for c in classes], axis=0)]
 
     def _nearest(self, x):
         distances = ((x[:, None] - self.x) ** 2).sum(axis=2)  # (M, N)
@@ -78,5 +79,5 @@ class NearestNeighbors:
 
 
 def _columns(x):
-    x = np.asarray(x, "float64")
+    x = as_floats("x", x)
     return as_points(x[:, None] if x.ndim == 1 else x)

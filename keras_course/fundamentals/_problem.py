@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_course._check import not_negative, number, whole_number
+from keras_course._check import as_floats, not_negative, number, whole_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +21,7 @@ class RegressionProblem:
         noise: standard deviation of y around g(x), at least 0.
 
     Raises:
-        ValueError: an interval without length, or a negative `noise`.
+        ValueError: no function, an interval without length, or a negative `noise`.
 
     Example:
         >>> from keras_course.fundamentals import RegressionProblem
@@ -37,6 +37,8 @@ class RegressionProblem:
     noise: float
 
     def __post_init__(self):
+        if not callable(self.function):
+            raise ValueError(f"function={self.function!r} must be a function of x")
         number(low=self.low)
         not_negative(noise=self.noise)
         number(high=self.high, above=self.low)
@@ -61,7 +63,12 @@ class RegressionProblem:
         """
         whole_number(1, num_points=num_points)
         x = self.grid(num_points)
-        return float(self.bayes_risk + np.mean((predict(x) - self.function(x)) ** 2))
+        prediction = as_floats("predict's answer", predict(x))
+        if prediction.shape != x.shape or not np.isfinite(prediction).all():  # (M, 1) would meet (M,) as (M, M)
+            raise ValueError(
+                f"predict returned shape {prediction.shape} for x of shape {x.shape}, or what is not finite"
+            )
+        return float(self.bayes_risk + np.mean((prediction - self.function(x)) ** 2))
 
     def grid(self, num_points):
         """Return the midpoints of equal parts of the interval, `(num_points,)`."""

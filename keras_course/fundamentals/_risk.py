@@ -11,11 +11,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from keras_course._check import positive, whole_number
+from keras_course._check import as_floats, positive, whole_number
+from keras_course.fundamentals._data import as_pair, as_sizes
+
+
+def _difference(y, prediction):
+    return as_floats("predict's answer", prediction) - as_floats("y", y)  # in float64: 1 - 2 is 255 in uint8
+
 
 LOSSES = {
-    "squared": lambda y, prediction: (prediction - y) ** 2,
-    "absolute": lambda y, prediction: np.abs(prediction - y),
+    "squared": lambda y, prediction: _difference(y, prediction) ** 2,
+    "absolute": lambda y, prediction: np.abs(_difference(y, prediction)),
     "zero_one": lambda y, prediction: (prediction != y).astype("float64"),
 }
 
@@ -24,20 +30,21 @@ def empirical_risk(predict, x, y, *, loss="squared"):
     """Return the empirical risk of a function, its mean loss on N examples: 1/N sum_i l(y_i, f(x_i)).
 
     On examples that f was not chosen by, it is an unbiased estimate of the expected risk, and errs by about
-    sd(l) / sqrt(N). On those that f was fitted to it is too small.
+    sd(l) / sqrt(N). On those that f was fitted to it is too small. Of examples with several targets each, it is the
+    mean over those as well.
 
     Args:
         predict: f, from points `(N, ...)` to predictions `(N, ...)`.
         x, y: points and targets.
         loss: "squared", "absolute", "zero_one" (1 where a predicted class is wrong, else 0), or a function of targets
-            and predictions that returns one loss an example.
+            and predictions that returns one loss an example, `(N,)`.
 
     Returns:
         A float.
 
     Raises:
-        ValueError: an unknown `loss`, no examples or lengths that differ, predictions of another shape than y, or
-            losses that are not finite.
+        ValueError: an unknown `loss`, no examples or lengths that differ, predictions of another shape than y, losses
+            of another shape than `(N,)`, or losses that are not finite.
 
     Example:
         >>> from keras_course.fundamentals import empirical_risk
@@ -50,6 +57,8 @@ def empirical_risk(predict, x, y, *, loss="squared"):
     if not callable(loss) and prediction.shape != y.shape:
         raise ValueError(f"predict returned shape {prediction.shape} for targets y of shape {y.shape}")
     losses = np.asarray(measure(y, prediction))
+    if callable(loss) and losses.shape != (len(y),):
+        raise ValueError(f"loss returned shape {losses.shape} for {len(y)} examples; it must be ({len(y)},)")
     if not np.isfinite(losses).all():
         raise ValueError("the losses are not finite: predictions or targets hold NaN or infinity")
     return float(losses.mean())
@@ -77,7 +86,7 @@ def train_validation_test(x, y, *, validation=0.2, test=0.2, stratify=False, see
         x, y: N points and targets.
         validation, test: shares of the examples, above 0 and below 1 together.
         stratify: keep the share of each class of y alike in all parts.
-        seed: of the order.
+        seed: whole number, of the order.
 
     Returns:
         A `Split`.
@@ -95,6 +104,7 @@ def train_validation_test(x, y, *, validation=0.2, test=0.2, stratify=False, see
     from sklearn.model_selection import train_test_split
 
     x, y = _examples(x, y)
+    whole_number(0, seed=seed)
     positive(validation=validation)
     positive(test=test)
     if validation + test >= 1:
@@ -118,7 +128,7 @@ def cross_validated_risk(fit, x, y, *, num_folds=5, loss="squared", seed=0):
         x, y: N points and targets.
         num_folds: K, from 2 to N; with N it is leave-one-out.
         loss: as in `empirical_risk`.
-        seed: of the order.
+        seed: whole number, of the order.
 
     Returns:
         The K risks, `(K,)`; their mean is the cross-validated risk.
@@ -141,6 +151,7 @@ def cross_validated_risk(fit, x, y, *, num_folds=5, loss="squared", seed=0):
     _loss(loss)
     x, y = _examples(x, y)
     whole_number(2, num_folds=num_folds)
+    whole_number(0, seed=seed)
     if num_folds > len(x):
         raise ValueError(f"num_folds={num_folds} is more than the {len(x)} points of x: each fold needs one")
     folds = KFold(num_folds, shuffle=True, random_state=seed).split(x)
@@ -191,9 +202,11 @@ def capacity_curve(fits, train, test, *, loss="squared"):
     """
     if not isinstance(fits, Mapping) or not fits:
         raise ValueError("fits must be a dict with at least one fit: {value: fit}")
+    _loss(loss)
+    train, test = _two_parts(train, test)
     risks = []
     for fit in fits.values():
-        predict = fitted(fit, *_examples(*train))
+        predict = fitted(fit, *train)
         risks.append([empirical_risk(predict, *part, loss=loss) for part in (train, test)])
     return RiskCurve(np.array(list(fits)), *np.array(risks).T)
 
@@ -207,7 +220,7 @@ def learning_curve(fit, train, test, sizes, *, num_repeats=10, loss="squared", s
         sizes: numbers of points, each from 1 to the size of `train`.
         num_repeats: R, subsets for each size.
         loss: as in `empirical_risk`.
-        seed: of the subsets.
+        seed: whole number, of the subsets.
 
     Returns:
         A `RiskCurve` over the sizes, with risks `(M, R)`.
@@ -223,10 +236,13 @@ def learning_curve(fit, train, test, sizes, *, num_repeats=10, loss="squared", s
         >>> curve.test.shape, bool(curve.test[0].mean() > curve.test[2].mean())
         ((3, 10), True)
     """
-    x, y = _examples(*train)
-    whole_number(1, num_repeats=num_repeats, **{f"sizes[{i}]": size for i, size in enumerate(sizes)})
-    if not len(sizes) or max(sizes) > len(x):
-        raise ValueError(f"sizes={list(sizes)} must be numbers of points from 1 to {len(x)}, the size of train")
+    _loss(loss)
+    (x, y), test = _two_parts(train, test)
+    whole_number(1, num_repeats=num_repeats)
+    whole_number(0, seed=seed)
+    sizes = as_sizes("sizes", sizes)
+    if max(sizes) > len(x):
+        raise ValueError(f"sizes={sizes} must be numbers of points from 1 to {len(x)}, the size of train")
     rng = np.random.default_rng(seed)
     risks = np.empty((2, len(sizes), num_repeats))
     for i, size in enumerate(sizes):
@@ -258,6 +274,10 @@ def _loss(loss):
     if loss not in LOSSES:
         raise ValueError(f"loss={loss!r} must be one of {', '.join(map(repr, LOSSES))}, or a function")
     return LOSSES[loss]
+
+
+def _two_parts(train, test):
+    return [_examples(*as_pair(name, part)) for name, part in (("train", train), ("test", test))]
 
 
 def _examples(x, y):

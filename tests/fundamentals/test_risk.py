@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 from sklearn import linear_model, model_selection
+from sklearn.dummy import DummyRegressor
 
 from keras_course.fundamentals import (
+    BiasVariance,
     NearestNeighbors,
     PolynomialRegressor,
     RegressionProblem,
+    RiskCurve,
     bias_variance_decomposition,
     capacity_curve,
     cross_validated_risk,
@@ -34,6 +37,15 @@ def test_risk_counts():
     assert empirical_risk(predict, [0, 0, 0], [1, 2, 4], loss="absolute") == pytest.approx(2 / 3)
     assert empirical_risk(predict, [0, 0, 0], [1, 2, 4], loss="zero_one") == pytest.approx(1 / 3)
     assert empirical_risk(predict, [0, 0, 0], [1, 2, 4], loss=lambda y, f: y - f) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int8", "float16", "bool"])
+def test_risk_counts_in_float64(kind):
+    """A difference below 0 wraps around in uint8, and a square above 127 in int8."""
+    y, prediction = np.array([0, 100], kind), np.array([1, 0], kind)
+    large = float(y[1])
+    for loss, expected in (("squared", (1 + large**2) / 2), ("absolute", (1 + large) / 2)):
+        assert empirical_risk(lambda x: prediction, [0, 0], y, loss=loss) == expected
 
 
 def test_empirical_risk_is_unbiased():
@@ -80,6 +92,12 @@ def test_problem_refuses():
         RegressionProblem(np.sin, low=0, high=1, noise=-1)
     with pytest.raises(ValueError, match="num_points=0"):
         PROBLEM.sample(0, seed=0)
+    with pytest.raises(ValueError, match="function=3 must be a function of x"):
+        RegressionProblem(3, low=0, high=1, noise=1)
+    with pytest.raises(ValueError, match=r"predict returned shape \(2000, 1\) for x of shape \(2000,\)"):
+        PROBLEM.expected_risk(lambda x: x[:, None])
+    with pytest.raises(ValueError, match="not finite"):
+        PROBLEM.expected_risk(lambda x: x * np.nan)
 
 
 def test_risk_refuses():
@@ -92,6 +110,10 @@ def test_risk_refuses():
         empirical_risk(predict, [np.nan], [1.0])
     with pytest.raises(ValueError, match=r"predict returned shape \(1, 1\) for targets y of shape \(1,\)"):
         empirical_risk(lambda x: x[:, None], [1.0], [1.0])
+    with pytest.raises(ValueError, match=r"loss returned shape \(2, 2\) for 2 examples; it must be \(2,\)"):
+        empirical_risk(lambda x: x[:, None], [1.0, 2.0], [1.0, 2.0], loss=lambda y, f: (y - f) ** 2)
+    with pytest.raises(ValueError, match="y must be an array of numbers"):
+        empirical_risk(predict, [1.0], ["a"])
     with pytest.raises(ValueError, match="losses are not finite"):
         empirical_risk(lambda x: np.full(1, np.inf), [1.0], [1.0])
 
@@ -106,8 +128,9 @@ def test_three_parts_share_nothing():
     assert [len(part) for part in found] == [30, 5, 15]
     assert sorted(np.concatenate(found)) == x.tolist()
     assert all((y == 2 * x).all() for x, y in (parts.train, parts.validation, parts.test))
-    again = train_validation_test(x, 2 * x, validation=0.1, test=0.3, seed=3)
-    assert (again.train[0] == parts.train[0]).all()
+    again, other = (train_validation_test(x, 2 * x, validation=0.1, test=0.3, seed=seed) for seed in (3, 4))
+    assert all((part[0] == x).all() for part, x in zip((again.train, again.validation, again.test), found, strict=True))
+    assert not (other.test[0] == parts.test[0]).all()
 
 
 def test_stratified_parts_keep_the_shares():
@@ -123,6 +146,7 @@ def test_stratified_parts_keep_the_shares():
         ({"test": -0.2}, "test=-0.2"),
         ({"validation": 0.5, "test": 0.5}, "leave nothing to train on"),
         ({"validation": 0.01}, "x has 10 examples, too few"),
+        ({"seed": -1}, "seed=-1 must be a whole number, at least 0"),
     ],
 )
 def test_split_refuses(shares, message):
@@ -154,6 +178,8 @@ def test_cross_validation_refuses():
         cross_validated_risk(mean_fit, np.arange(4.0), np.arange(4.0))
     with pytest.raises(ValueError, match="num_folds=1 must be a whole number, at least 2"):
         cross_validated_risk(mean_fit, np.arange(4.0), np.arange(4.0), num_folds=1)
+    with pytest.raises(ValueError, match="seed=-1 must be a whole number"):
+        cross_validated_risk(mean_fit, np.arange(9.0), np.arange(9.0), seed=-1)
     with pytest.raises(ValueError, match=r"fit=3 must be a function \(x, y\) -> predict"):
         cross_validated_risk(3, np.arange(4.0), np.arange(4.0), num_folds=2)
 
@@ -174,9 +200,51 @@ def test_capacity_curve_is_each_fit():
 
 
 def test_a_fitted_object_is_left_alone():
-    model = PolynomialRegressor(1)
-    capacity_curve({1: model}, PROBLEM.sample(15, seed=0), PROBLEM.sample(15, seed=1))
-    assert not hasattr(model, "weights")
+    for model, fitted in ((PolynomialRegressor(1), "weights"), (DummyRegressor(), "constant_")):
+        capacity_curve({1: model}, PROBLEM.sample(15, seed=0), PROBLEM.sample(15, seed=1))
+        assert not hasattr(model, fitted)
+
+
+def test_every_curve_has_the_loss_that_was_asked_for():
+    x, y = np.arange(6.0), np.array([0.0, 0.0, 0.0, 0.0, 1.0, 1.0])
+    say_two = lambda x, y: lambda points: np.full(len(points), 2.0)  # noqa: E731
+    absolute = (2.0 * 4 + 1.0 * 2) / 6
+    assert cross_validated_risk(say_two, x, y, num_folds=6, loss="absolute").mean() == pytest.approx(absolute)
+    whole = [
+        capacity_curve({0: say_two}, (x, y), (x, y), loss="absolute"),
+        learning_curve(say_two, (x, y), (x, y), [6], num_repeats=1, loss="absolute"),
+    ]
+    for curve in whole:
+        np.testing.assert_allclose([curve.train.item(), curve.test.item()], absolute)
+
+
+def test_best_is_that_of_the_mean_over_repetitions():
+    test = np.array([[1.0, 9.0], [4.0, 4.0]])
+    assert RiskCurve(np.array([10, 20]), train=test[::-1], test=test).best == 20
+
+
+def test_subsets_follow_the_seed():
+    data = PROBLEM.sample(50, seed=0), PROBLEM.sample(50, seed=1)
+    same, again, other = (learning_curve(mean_fit, *data, [5], seed=seed).test for seed in (1, 1, 2))
+    np.testing.assert_array_equal(same, again)
+    assert (same != other).all()
+
+
+def test_nothing_is_fitted_before_all_arguments_are_checked():
+    data = PROBLEM.sample(10, seed=0)
+
+    def fit(x, y):
+        raise AssertionError("fitted")
+
+    capacities = lambda *data, **more: capacity_curve({1: fit}, *data, **more)  # noqa: E731
+    sizes = lambda *data, **more: learning_curve(fit, *data, [5], **more)  # noqa: E731
+    for curve in (capacities, sizes):
+        with pytest.raises(ValueError, match="loss='hinge' must be one of"):
+            curve(data, data, loss="hinge")
+        with pytest.raises(ValueError, match=r"test must be a pair \(x, y\); it is a ndarray"):
+            curve(data, data[0])
+        with pytest.raises(ValueError, match=r"x has shape \(10,\) and y \(9,\)"):
+            curve(data, (data[0], data[1][1:]))
 
 
 def test_more_points_help():
@@ -197,6 +265,10 @@ def test_learning_curve_refuses():
         learning_curve(mean_fit, data, data, [5, 11])
     with pytest.raises(ValueError, match=r"sizes\[0\]=0"):
         learning_curve(mean_fit, data, data, [0])
+    with pytest.raises(ValueError, match="sizes=5 must be a list of whole numbers"):
+        learning_curve(mean_fit, data, data, 5)
+    with pytest.raises(ValueError, match="seed='a' must be a whole number"):
+        learning_curve(mean_fit, data, data, [5], seed="a")
     with pytest.raises(ValueError, match="num_repeats=0"):
         learning_curve(mean_fit, data, data, [5], num_repeats=0)
 
@@ -239,7 +311,27 @@ def test_medians_are_robust_and_agree_where_there_are_no_tails():
     assert max(medians) < 2 * min(medians) < 10 * max(medians) < min(means)
 
 
+def test_median_has_the_variance_of_a_normal_law():
+    """f_D(x) = mean(y) of a world without a slope is N(0, 4 / 5): half of all sets lie within 0.674 sd."""
+    flat = RegressionProblem(lambda x: 0 * x, low=0.0, high=1.0, noise=2.0)
+    found = bias_variance_decomposition(mean_fit, flat, num_points=5, num_sets=40_000, at=1, estimate="median")
+    np.testing.assert_allclose(found.variance, 4 / 5, rtol=0.04)
+
+
+def test_average_is_over_the_points_within():
+    zero, x = np.zeros(4), np.array([-9.0, -8.0, 8.0, 9.0])
+    parts = BiasVariance(x, zero, zero[None], zero, np.array([1.0, 2.0, 4.0, 8.0]), x**2, noise=3.0)
+    assert parts.average() == (3, 15 / 4, (81 + 64) / 2)
+    assert parts.average(-8, 8) == (3, 3, 64)  # the ends count
+    assert parts.average(low=9)[1] == 8
+    assert parts.average(high=-9)[1] == 1
+
+
 def test_decomposition_refuses():
+    with pytest.raises(ValueError, match="at has 1 entries that are not finite"):
+        bias_variance_decomposition(mean_fit, PROBLEM, at=[0.0, np.nan])
+    with pytest.raises(ValueError, match="seed=-1 must be a whole number"):
+        bias_variance_decomposition(mean_fit, PROBLEM, seed=-1)
     with pytest.raises(ValueError, match="num_sets=1 must be a whole number, at least 2"):
         bias_variance_decomposition(mean_fit, PROBLEM, num_sets=1)
     with pytest.raises(ValueError, match="estimate='mode' must be 'mean' or 'median'"):
@@ -264,6 +356,17 @@ def test_neighbors_equal_scikit_learn(k):
     peer = KNeighborsClassifier(k).fit(x, classes)
     assert (ours.predict(at) == peer.predict(at)).all()
     np.testing.assert_array_equal(ours.neighbors(at), peer.kneighbors(at, return_distance=False))
+
+
+def test_the_earlier_of_equally_near_points_is_nearer():
+    x = np.tile([0.0, 1.0, -1.0], 30)
+    found = NearestNeighbors(40).fit(x, np.arange(90.0)).neighbors([0.0])[0]
+    assert found.tolist() == [*range(0, 90, 3), 1, 2, 4, 5, 7, 8, 10, 11, 13, 14]
+
+
+def test_classes_need_not_be_consecutive():
+    model = NearestNeighbors(2, task="classification").fit([0.0, 1.0, 5.0, 6.0], [10**12, 10**12, 7, 3])
+    assert model.predict([0.0, 6.0]).tolist() == [10**12, 3]  # of 7 and 3 the smaller
 
 
 def test_neighbors_in_blocks_are_the_same(monkeypatch):
@@ -305,6 +408,8 @@ def test_neighbors_refuse():
         NearestNeighbors(1).predict([0.0])
     with pytest.raises(ValueError, match="classes must be whole numbers from 0 on"):
         NearestNeighbors(1, task="classification").fit([0.0, 1.0], [0, -1])
+    with pytest.raises(ValueError, match="y must be an array of numbers"):
+        NearestNeighbors(1, task="classification").fit([0.0, 1.0], ["a", "b"])
     with pytest.raises(ValueError, match="it must hold 2 finite numbers"):
         NearestNeighbors(1).fit([0.0, 1.0], [0.0, np.nan])
     with pytest.raises(ValueError, match=r"x has shape \(1, 2\); after fit it must have 1 columns"):
