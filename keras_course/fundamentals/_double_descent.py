@@ -10,7 +10,8 @@ import dataclasses
 import keras
 import numpy as np
 
-from keras_course._check import as_points, not_negative, positive, whole_number
+from keras_course._check import as_floats, as_points, not_negative, positive, whole_number
+from keras_course.fundamentals._data import as_pair, as_sizes
 from keras_course.fundamentals._regression import least_squares
 from keras_course.perceptron import mlp
 from keras_course.portable import portable_init
@@ -38,26 +39,31 @@ class DoubleDescent:
 
     @property
     def peak(self):
-        """The width of the largest test risk among those of at least a third of the threshold's parameters."""
+        """The width of the largest test risk among those of at least a third of the threshold's parameters: smaller
+        models may be worse than any peak, as they are too stiff.
+        """
         near = np.flatnonzero(self.parameters >= self.threshold / 3)
+        if not len(near):
+            raise ValueError(f"widths={self.widths} all have under a third of {self.threshold} parameters: no peak yet")
         return int(self.widths[near[np.argmax(self.test_risk[near])]])
 
 
 def random_features(x, width, *, seed=0):
     """Return a random hidden layer that is never trained: max(0, x V + c), with V and c drawn once.
 
-    The columns of V are N(0, 1/D), c is N(0, 1) / 2. A wider layer contains a narrower one of the same seed.
+    The entries of V are drawn from N(0, 1/D), those of c from N(0, 1/4). A wider layer contains a narrower one of the
+    same seed.
 
     Args:
         x: n points, `(n, D)`.
         width: H, number of features.
-        seed: of V and c.
+        seed: whole number, of V and c.
 
     Returns:
         The features, `(n, H)` float64.
 
     Raises:
-        ValueError: x is no table of finite numbers, or `width` is below 1.
+        ValueError: x is no table of finite numbers, or `width` or `seed` is no whole number in range.
 
     References:
         Random Features for Large-Scale Kernel Machines, Rahimi and Recht, 2007,
@@ -70,6 +76,7 @@ def random_features(x, width, *, seed=0):
         True
     """
     whole_number(1, width=width)
+    whole_number(0, seed=seed)
     x = as_points(x)
     units = np.random.default_rng(seed).standard_normal((width, x.shape[1] + 1))  # (H, D + 1), one row a unit
     return np.maximum(0.0, x @ units[:, :-1].T / x.shape[1] ** 0.5 + 0.5 * units[:, -1])
@@ -107,7 +114,9 @@ def random_features_sweep(train, test, widths, *, num_classes=None, penalty=0.0,
         (80, 40)
     """
     not_negative(penalty=penalty)
-    (x, y), (test_x, test_y) = _checked(train, test, widths, num_classes)
+    whole_number(0, seed=seed)
+    widths = as_sizes("widths", widths)
+    (x, y), (test_x, test_y) = _checked(train, test, num_classes)
 
     def predictions(width):
         features, test_features = (random_features(part, width, seed=seed) for part in (x, test_x))
@@ -136,6 +145,7 @@ def mlp_sweep(train, test, widths, *, num_classes=None, num_epochs=1000, batch_s
 
     Raises:
         ValueError: as in `random_features_sweep`.
+        FloatingPointError: a risk became infinite or NaN.
 
     References:
         Reconciling modern machine-learning practice and the classical bias-variance trade-off, Belkin, Hsu, Ma and
@@ -152,7 +162,8 @@ def mlp_sweep(train, test, widths, *, num_classes=None, num_epochs=1000, batch_s
     whole_number(1, num_epochs=num_epochs, batch_size=batch_size)
     whole_number(0, seed=seed)
     positive(learning_rate=learning_rate)
-    (x, y), (test_x, test_y) = _checked(train, test, widths, num_classes)
+    widths = as_sizes("widths", widths)
+    (x, y), (test_x, test_y) = _checked(train, test, num_classes)
     steps = num_epochs * -(-len(x) // batch_size)
     order = np.random.default_rng(seed).permutation(len(x))  # one order for all epochs: the same on every backend
     batches = x[order].astype("float32"), y[order].astype("float32")
@@ -172,27 +183,27 @@ def _sweep(predictions, y, test_y, widths, parameters, num_classes):
     for width in widths:
         pairs = list(zip(predictions(width), (y, test_y), strict=True))
         risks = [np.mean((f - target) ** 2) for f, target in pairs]
+        if not np.isfinite(risks).all():
+            raise FloatingPointError(f"the risks are {risks} at width {width}: training has diverged; lower its rate")
         errors = [np.mean(f.argmax(axis=1) != target.argmax(axis=1)) for f, target in pairs]
         rows.append(risks + (errors if num_classes else [np.nan, np.nan]))
     return DoubleDescent(np.array(widths), np.array(parameters), y.size, *np.array(rows).T)
 
 
-def _checked(train, test, widths, num_classes):
+def _checked(train, test, num_classes):
     """Return the two pairs with targets as columns `(n, K)`."""
-    whole_number(1, **{f"widths[{i}]": width for i, width in enumerate(widths)})
-    if not len(widths):
-        raise ValueError("widths is empty: there is nothing to fit")
     if num_classes is not None:
         whole_number(2, num_classes=num_classes)
     pairs = []
-    for name, (x, y) in (("train", train), ("test", test)):
-        x, y = as_points(x), np.asarray(y)
+    for name, pair in (("train", train), ("test", test)):
+        x, y = as_pair(name, pair)
+        x, y = as_points(x), as_floats("y", y)
         if y.shape != x.shape[:1] or not np.isfinite(y).all():
             raise ValueError(
                 f"{name} has x of shape {x.shape} and y of shape {y.shape}; y must be {x.shape[:1]}, finite"
             )
         if num_classes is None:
-            y = y[:, None].astype("float64")
+            y = y[:, None]
         elif (y != np.floor(y)).any() or y.min() < 0 or y.max() >= num_classes:
             raise ValueError(f"{name} has the classes {np.unique(y)}; they must be 0 to {num_classes - 1}")
         else:

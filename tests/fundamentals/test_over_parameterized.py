@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from keras_course import datasets
-from keras_course.fundamentals import mlp_sweep, random_features, random_features_sweep, wide_mlp
+from keras_course.fundamentals import DoubleDescent, mlp_sweep, random_features, random_features_sweep, wide_mlp
+from keras_course.perceptron import mlp
 from keras_course.portable import portable_init
 
 RNG = np.random.default_rng(0)
@@ -38,6 +39,23 @@ def test_the_peak_is_where_parameters_meet_equations(seed):
     assert (np.diff(sweep.train_risk) <= 1e-9).all()
     assert sweep.train_risk[3:].max() < 1e-9  # interpolation from the threshold on
     assert np.isnan(sweep.test_error).all()
+
+
+def test_the_peak_is_no_stiff_model():
+    """A model that is too small may be worse than any at the threshold, and is no peak; alone it has none."""
+    sizes, risk, none = np.array([1, 20, 60]), np.array([9.0, 1.0, 5.0]), np.full(3, np.nan)
+    assert DoubleDescent(sizes, sizes, 60, np.zeros(3), risk, none, none).peak == 60
+    with pytest.raises(ValueError, match=r"widths=\[1\] all have under a third of 60 parameters"):
+        _ = DoubleDescent(*(array[:1] for array in (sizes, sizes)), 60, *(4 * [risk[:1]])).peak
+
+
+def test_sweep_has_the_features_of_its_seed():
+    (x, y), test = noisy_line(20, 0), noisy_line(50, 1)
+    found = [random_features_sweep((x, y), test, [8], seed=seed).train_risk[0] for seed in (0, 3)]
+    for seed, risk in zip((0, 3), found, strict=True):
+        features = random_features(x, 8, seed=seed)
+        assert risk == pytest.approx(np.mean((features @ np.linalg.pinv(features) @ y - y) ** 2))
+    assert found[0] != found[1]
 
 
 def test_a_penalty_removes_the_peak():
@@ -72,14 +90,44 @@ def test_network_risks_are_those_of_its_training():
     assert again.test_risk[0] == sweep.test_risk[0]
 
 
+def test_two_steps_of_a_network_by_hand():
+    """Adam, with the whole rate in the first of two steps and, half a cosine, with half of it in the second."""
+    (x, y), (test_x, test_y) = noisy_line(6, 0), noisy_line(9, 1)
+    weights = portable_init(mlp((10,), 1, hidden_dims=(4,)), 7).get_weights()
+
+    def forward(x, w1, b1, w2, b2):
+        h = np.maximum(0, x @ w1 + b1)
+        return h, (h @ w2 + b2)[:, 0]
+
+    first, second = ([np.zeros_like(w) for w in weights] for _ in range(2))
+    for step, rate in ((1, 0.1), (2, 0.05)):
+        h, f = forward(x, *weights)
+        outer = 2 * (f - y)[:, None] / len(y)
+        inner = outer @ weights[2].T * (h > 0)
+        for i, g in enumerate((x.T @ inner, inner.sum(axis=0), h.T @ outer, outer.sum(axis=0))):
+            first[i], second[i] = 0.9 * first[i] + 0.1 * g, 0.999 * second[i] + 0.001 * g**2
+            size = np.sqrt(second[i] / (1 - 0.999**step)) + 1e-7
+            weights[i] = weights[i] - rate * first[i] / (1 - 0.9**step) / size
+    sweep = mlp_sweep((x, y), (test_x, test_y), [4], num_epochs=2, learning_rate=0.1, seed=7)
+    assert sweep.train_risk[0] == pytest.approx(np.mean((forward(x, *weights)[1] - y) ** 2), rel=1e-4)
+    assert sweep.test_risk[0] == pytest.approx(np.mean((forward(test_x, *weights)[1] - test_y) ** 2), rel=1e-4)
+
+
 @pytest.mark.parametrize("sweep", [random_features_sweep, mlp_sweep])
 def test_sweeps_refuse(sweep):
     x, y = noisy_line(6, 0)
     good = x, y
     with pytest.raises(ValueError, match=r"widths\[1\]=0 must be a whole number, at least 1"):
         sweep(good, good, [1, 0])
-    with pytest.raises(ValueError, match="widths is empty"):
-        sweep(good, good, [])
+    for widths in ([], 5):
+        with pytest.raises(ValueError, match=r"widths=.* must be a list of whole numbers, at least one"):
+            sweep(good, good, widths)
+    with pytest.raises(ValueError, match=r"test must be a pair \(x, y\); it is a ndarray"):
+        sweep(good, x, [1])
+    with pytest.raises(ValueError, match="y must be an array of numbers"):
+        sweep((x, ["a"] * 6), good, [1], num_classes=2)
+    with pytest.raises(ValueError, match="seed=-1 must be a whole number, at least 0"):
+        sweep(good, good, [1], seed=-1)
     with pytest.raises(ValueError, match="num_classes=1 must be a whole number, at least 2"):
         sweep(good, good, [1], num_classes=1)
     with pytest.raises(ValueError, match=r"train has the classes .* they must be 0 to 1"):
@@ -100,6 +148,10 @@ def test_sweeps_refuse_their_own_arguments():
         mlp_sweep(good, good, [1], learning_rate=0)
     with pytest.raises(ValueError, match="num_epochs=0"):
         mlp_sweep(good, good, [1], num_epochs=0)
+    with pytest.raises(FloatingPointError, match="at width 2: training has diverged"):
+        mlp_sweep(good, good, [2], num_epochs=20, learning_rate=1e30)
+    with pytest.raises(ValueError, match="seed=-1"):
+        random_features(good[0], 3, seed=-1)
 
 
 # The wide network ----------------------------------------------------------------------------------------------------
