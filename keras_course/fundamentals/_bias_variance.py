@@ -56,8 +56,8 @@ def bias_variance_decomposition(fit, problem, *, num_points=15, num_sets=200, at
 
     The mean is the definition, but few sets do not give it where predictions have heavy tails: a polynomial of degree
     4 or more on 15 points swings out so far at the ends of the interval that one set in a hundred makes up most of the
-    variance. At degree 4 it helps to average over the inside of the interval only (`BiasVariance.average`). At any
-    degree `estimate="median"` does, which asks for the typical set:
+    variance. To average over the inside of the interval only (`BiasVariance.average`) makes tails smaller and does not
+    tame them. `estimate="median"` does, as it asks for the typical set:
 
         center = median_D f_D(x),  variance = median_D (f_D(x) - center)^2 / 0.455
 
