@@ -20,6 +20,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from keras_course import datasets
 from keras_course.fundamentals import KerasClassifier, KerasRegressor
+from keras_course.fundamentals._estimators import _batches
 from keras_course.language import gpt
 from keras_course.perceptron import logistic_regression, mlp
 from keras_course.training import deep_mlp
@@ -92,6 +93,9 @@ def test_parameters():
     assert twin.get_params(deep=False)["model"] == {**SMALL, "dropout": 0.1}
     assert (twin.epochs, estimator.epochs, estimator.model) == (3, 20, SMALL)
     assert estimator.get_params()["model__hidden_dims"] == (16,)
+    shared = {"hidden_dims": (16,)}
+    KerasClassifier(mlp, model=shared).set_params(model__dropout=0.1)
+    assert shared == {"hidden_dims": (16,)}
     with pytest.raises(ValueError, match=r"hidden is not an argument of mlp: .*hidden_dims"):
         estimator.set_params(model__hidden=3)
     with pytest.raises(ValueError, match="Invalid parameter 'epoch'"):
@@ -125,6 +129,22 @@ def test_seed_reaches_the_dropout_of_the_builder():
     arguments = QUICK | {"model": {"hidden_dims": (16,), "dropout": 0.5}, "epochs": 3}
     first, second = (KerasClassifier(mlp, **arguments).fit(MOONS, SIDES) for _ in range(2))
     np.testing.assert_array_equal(first.predict_proba(MOONS), second.predict_proba(MOONS))
+
+
+def test_dropout_sleeps_in_predictions():
+    arguments = QUICK | {"model": {"hidden_dims": (16,), "dropout": 0.5}, "epochs": 1}
+    estimator = KerasClassifier(mlp, **arguments).fit(MOONS, SIDES)
+    np.testing.assert_array_equal(estimator.predict_proba(MOONS), estimator.predict_proba(MOONS))
+
+
+def test_each_pass_has_all_examples_in_an_order_of_its_own():
+    x = np.arange(10)
+    batches = list(_batches(x, -x, batch_size=4, epochs=3, seed=1))
+    assert [len(rows) for rows, _ in batches] == 3 * [4, 4, 2]
+    assert all((labels == -rows).all() for rows, labels in batches)
+    passes = {tuple(np.concatenate([rows for rows, _ in batches[i : i + 3]]).tolist()) for i in (0, 3, 6)}
+    assert len(passes) == 3
+    assert all(sorted(order) == x.tolist() for order in passes)
 
 
 @pytest.mark.parametrize("twin", [copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))], ids=["deepcopy", "pickle"])

@@ -177,6 +177,12 @@ def test_first_weights_have_the_law_of_pytorch(portable):
             assert np.abs(weight).max() > 0.99 * bound
 
 
+def test_first_weights_are_independent_of_each_other():
+    w1, b1, w2, _ = wide_mlp((1,), 1, width=20_000, seed=1).get_weights()
+    correlations = np.corrcoef([w1.ravel(), b1, w2.ravel()])
+    assert np.abs(correlations - np.eye(3)).max() < 0.05
+
+
 def test_wide_mlp_equals_torch_nn():
     torch = pytest.importorskip("torch")
     model = wide_mlp((3,), 2, width=40, seed=0)
