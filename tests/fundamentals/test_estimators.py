@@ -127,8 +127,10 @@ def test_global_generator_neither_matters_nor_moves(moons):
 
 def test_seed_reaches_the_dropout_of_the_builder():
     arguments = QUICK | {"model": {"hidden_dims": (16,), "dropout": 0.5}, "epochs": 3}
-    first, second = (KerasClassifier(mlp, **arguments).fit(MOONS, SIDES) for _ in range(2))
+    first, second, other = (KerasClassifier(mlp, **arguments, seed=seed).fit(MOONS, SIDES) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first.predict_proba(MOONS), second.predict_proba(MOONS))
+    masks = [[x.seed for x in e.model_.layers if isinstance(x, keras.layers.Dropout)] for e in (first, second, other)]
+    assert masks[0] == masks[1] != masks[2]
 
 
 def test_dropout_sleeps_in_predictions():
@@ -176,6 +178,9 @@ def test_two_classes_with_two_logits_or_one(build):
     assert estimator.classes_.tolist() == ["a", "b"]
     assert (p.shape, z.shape) == ((len(MOONS), 2), (len(MOONS),))
     np.testing.assert_allclose(p[:, 1], 1 / (1 + np.exp(-z)), atol=1e-12)
+    logits = keras.ops.convert_to_numpy(estimator.model_(MOONS)).astype("float64")
+    both = logits if logits.shape[1] == 2 else np.concatenate([np.zeros_like(logits), logits], axis=1)
+    np.testing.assert_allclose(p, np.exp(both) / np.exp(both).sum(axis=1, keepdims=True), atol=1e-6)
     np.testing.assert_array_equal(estimator.predict(MOONS) == "b", z > 0)
     assert estimator.score(MOONS, np.where(SIDES == 1, "a", "b")) > 0.8
     assert estimator.history_["accuracy"][-1] > 0.75
