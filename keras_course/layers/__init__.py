@@ -8,12 +8,26 @@ from keras_course.layers._activations import gelu, gelu_tanh, relu_squared
 from keras_course.layers._attention import CausalSelfAttention
 from keras_course.layers._dense import Dense
 from keras_course.layers._embeddings import PositionEmbedding, rotate
+from keras_course.layers._images import (
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    DepthwiseConv2D,
+    LayerScale,
+    MaxPooling2D,
+)
 from keras_course.layers._initializers import sibling
 from keras_course.layers._transformer import TransformerBlock
 
 __all__ = [
+    "AveragePooling2D",
+    "BatchNormalization",
     "CausalSelfAttention",
+    "Conv2D",
     "Dense",
+    "DepthwiseConv2D",
+    "LayerScale",
+    "MaxPooling2D",
     "PositionEmbedding",
     "TransformerBlock",
     "gelu",

@@ -1,0 +1,135 @@
+"""Weights of `keras.applications` for the builders of this lecture: other people's training, in our networks.
+
+The layers have other names there. Where a convolution there has a bias b that ours has not, the batch normalization
+behind it takes it up, as (x + b - m) / s = (x - (m - b)) / s; and a larger epsilon goes into the variance.
+"""
+
+import re
+
+import keras
+import numpy as np
+
+_NAMES = {  # what a layer is called here, and there: numbers count from 1 there
+    "VGG": {
+        r"block_(\d)_(\d)_conv": lambda i, j: f"block{i + 1}_conv{j + 1}",
+        r"hidden_(\d)": lambda i: f"fc{i + 1}",
+        "head": lambda: "predictions",
+    },
+    "ResNet": {
+        r"stem_(conv|norm)": lambda kind: f"conv1_{kind}",
+        r"stage_(\d)_block_(\d+)_shortcut_(conv|norm)": lambda i, j, kind: f"conv{i + 2}_block{j + 1}_0_{kind}",
+        r"stage_(\d)_block_(\d+)_(\d)_(conv|norm)": lambda i, j, k, kind: f"conv{i + 2}_block{j + 1}_{k + 1}_{kind}",
+        "head": lambda: "predictions",
+    },
+    "EfficientNet": {
+        r"(stem|top)_(conv|norm)": lambda place, kind: f"{place}_{kind}",
+        r"stage_(\d)_block_(\d+)_depthwise_conv": lambda i, j: f"block{i + 1}{_letter(j)}_dwconv",
+        r"stage_(\d)_block_(\d+)_depthwise_norm": lambda i, j: f"block{i + 1}{_letter(j)}_norm",
+        r"stage_(\d)_block_(\d+)_squeeze_in": lambda i, j: f"block{i + 1}{_letter(j)}_se_reduce",
+        r"stage_(\d)_block_(\d+)_squeeze_out": lambda i, j: f"block{i + 1}{_letter(j)}_se_expand",
+        r"stage_(\d)_block_(\d+)_(expand|project)_(conv|norm)": (
+            lambda i, j, part, kind: f"block{i + 1}{_letter(j)}_{part}_{kind}"
+        ),
+        "head": lambda: "predictions",
+    },
+    "ConvNeXt": {
+        "stem": lambda: "stem_conv",
+        "stem_norm": lambda: "stem_layernorm",
+        r"down_(\d)": lambda i: f"downsampling_conv_{i - 1}",
+        r"down_(\d)_norm": lambda i: f"downsampling_layernorm_{i - 1}",
+        r"stage_(\d)_block_(\d+)_depthwise": lambda i, j: f"stage_{i}_block_{j}_depthwise_conv",
+        r"stage_(\d)_block_(\d+)_norm": lambda i, j: f"stage_{i}_block_{j}_layernorm",
+        r"stage_(\d)_block_(\d+)_expand": lambda i, j: f"stage_{i}_block_{j}_pointwise_conv_1",
+        r"stage_(\d)_block_(\d+)_project": lambda i, j: f"stage_{i}_block_{j}_pointwise_conv_2",
+        r"stage_(\d)_block_(\d+)_scale": lambda i, j: f"stage_{i}_block_{j}_layer_scale",
+        "head_norm": lambda: "head_layernorm",
+        "head": lambda: "head_dense",
+    },
+}
+_MAY_DIFFER = ("head", "hidden_0", "hidden_1")  # for another number of classes, or pictures of another size
+
+
+def load_imagenet(model, application):
+    """Give a model the weights of the network of that name in `keras.applications`, trained on ImageNet; return it.
+
+    Raises:
+        ValueError: there is no such network, or its weights do not fit the model.
+        FileNotFoundError: the weights can be neither found nor downloaded.
+    """
+    if not hasattr(keras.applications, application):
+        raise ValueError(
+            f"weights='imagenet' do not exist for this model: keras.applications has no {application}. Those of the "
+            "presets vgg_16, vgg_19, resnet_50, resnet_101, resnet_152, efficientnet_b0 to _b7 and convnext_tiny to "
+            "_xlarge exist"
+        )
+    options = {"include_preprocessing": False} if application.startswith("ConvNeXt") else {}
+    try:
+        source = getattr(keras.applications, application)(weights="imagenet", **options)
+    except Exception as error:  # what Keras raises where a download fails
+        raise FileNotFoundError(
+            f"weights='imagenet' of {application} are neither in Keras's cache nor can they be downloaded: {error}"
+        ) from error
+    return copy_weights(source, model)
+
+
+def copy_weights(source, model):
+    """Give a model of this lecture the weights of its twin in `keras.applications`; return the model.
+
+    Layers of the classifier whose shapes differ keep their own.
+
+    Args:
+        source: a model of `keras.applications`: a VGG, ResNet, EfficientNet or ConvNeXt.
+        model: the same network, built here.
+
+    Raises:
+        ValueError: the weights do not fit the model.
+    """
+    theirs, biases = _layers_of(source), {}
+    for layer in model.layers:
+        if not layer.weights:
+            continue
+        twin = theirs.get(_name_there(source, layer.name))
+        if twin is None:
+            raise ValueError(f"weights of {source.name} do not fit: it has no layer like {layer.name}")
+        values = twin.get_weights()
+        if layer.name.endswith("_conv") and len(values) > len(layer.weights):
+            biases[layer.name.removesuffix("_conv")] = values.pop()
+        if isinstance(layer, keras.layers.BatchNormalization):
+            gain, offset, mean, variance = values
+            mean = mean - biases.get(layer.name.removesuffix("_norm"), 0.0)
+            values = [gain, offset, mean, variance + (twin.epsilon - layer.epsilon)]
+        _assign(layer, values, source.name)
+    return model
+
+
+def _assign(layer, values, name):
+    shapes = [tuple(weight.shape) for weight in layer.weights]
+    if sum(value.size for value in values) == sum(np.prod(shape, dtype=int) for shape in shapes):
+        layer.set_weights([np.reshape(v, shape) for v, shape in zip(values, shapes, strict=True)])
+    elif layer.name not in _MAY_DIFFER:
+        found = [value.shape for value in values]
+        raise ValueError(f"weights of {name} do not fit: {layer.name} has shapes {shapes}, and they have {found}")
+
+
+def _layers_of(source):
+    """Return the layers of a model by the names of `_NAMES`: without the model's own name, and "norm" for "bn"."""
+    found = {}
+    for layer in source.layers:
+        if isinstance(layer, keras.Model):
+            found |= _layers_of(layer)
+        elif layer.weights:
+            name = re.sub(r"^convnext_[a-z]+_", "", layer.name)
+            found[re.sub("bn$", "norm", name)] = layer
+    return found
+
+
+def _name_there(source, name):
+    family = next(family for family in _NAMES if source.name.lower().startswith(family.lower()))
+    for pattern, there in _NAMES[family].items():
+        if match := re.fullmatch(pattern, name):
+            return there(*(int(part) if part.isdigit() else part for part in match.groups()))
+    return None
+
+
+def _letter(i):
+    return "abcdefghijklmnopqrstuvwxyz"[i]

@@ -1,0 +1,88 @@
+"""What the builders of this lecture share: checks of their input, and a convolution with what follows it.
+
+Notation: x (B, H, W, C) pictures or features, channels last.
+"""
+
+import keras
+
+from keras_course._check import whole_number
+from keras_course.layers import BatchNormalization, Conv2D
+
+
+def check_images(input_shape, num_classes, *, smallest=1, any_size=False):
+    """Raise a ValueError if pictures of a shape cannot be told apart into so many classes.
+
+    Args:
+        input_shape: (H, W, C); with `any_size`, H and W may be None.
+        num_classes: number of classes.
+        smallest: the smallest H and W that leave something to look at behind the last stride.
+        any_size: whether the network ends in a mean over all places, so that it takes pictures of any size.
+    """
+    whole_number(1, num_classes=num_classes)
+    if not isinstance(input_shape, tuple | list) or len(input_shape) != 3:
+        raise ValueError(f"input_shape={input_shape!r} must be (height, width, channels)")
+    *sides, channels = input_shape
+    whole_number(1, **{"input_shape[2]": channels})
+    if sides[0] in (1, 3) and channels > 4 and sides[1] == channels:
+        raise ValueError(
+            f"input_shape={tuple(input_shape)} is channels first; this library has channels last: give "
+            f"({sides[1]}, {channels}, {sides[0]}), and move the axis of the data with numpy.moveaxis(x, 1, -1)"
+        )
+    for i, side in enumerate(sides):
+        if side is None and any_size:
+            continue
+        whole_number(1, **{f"input_shape[{i}]": side})
+        if side < smallest:
+            raise ValueError(
+                f"input_shape={tuple(input_shape)} is too small: this network needs at least {smallest} x {smallest} "
+                "pixels, as its strides leave nothing of fewer"
+            )
+
+
+def check_choice(choices, **arguments):
+    """Raise a ValueError for the first argument that is none of `choices`, and list these."""
+    for name, value in arguments.items():
+        if isinstance(value, bool) or value not in choices:
+            raise ValueError(f"{name}={value!r} is none of {', '.join(map(repr, choices))}")
+
+
+def conv_norm(x, channels, kernel_size, *, strides=1, groups=1, activation="relu", use_bias=False, epsilon=1e-5, name):
+    """A convolution, batch normalization, and a non-linearity (None for none).
+
+    It pads alike on all sides, as the papers do. Keras pads less in front where a stride leaves a choice.
+    """
+    if padded := strides > 1 and kernel_size > 1:
+        x = keras.layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(x)
+    x = Conv2D(
+        channels,
+        kernel_size,
+        strides=strides,
+        padding="valid" if padded else "same",
+        groups=groups,
+        use_bias=use_bias,
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
+    )(x)
+    return norm(x, activation=activation, epsilon=epsilon, name=name)
+
+
+def norm(x, *, activation, epsilon=1e-5, momentum=0.9, name):
+    """Batch normalization and a non-linearity (None for none)."""
+    x = BatchNormalization(momentum, epsilon, name=f"{name}_norm")(x)
+    return keras.layers.Activation(activation, name=f"{name}_act")(x) if activation else x
+
+
+def classify(x, num_classes, *, dropout=0.0):
+    """The mean over all places, and a linear map to one logit for each class."""
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    if dropout:
+        x = keras.layers.Dropout(dropout, name="dropout")(x)
+    return keras.layers.Dense(num_classes, name="head")(x)
+
+
+def squeeze_and_excite(x, hidden_dim, *, activation="relu", name):
+    """Multiply each channel by a factor in (0, 1) that an MLP computes from the means of all channels."""
+    factor = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_pool")(x)  # (B, 1, 1, C)
+    factor = keras.layers.Dense(hidden_dim, activation=activation, name=f"{name}_in")(factor)
+    factor = keras.layers.Dense(x.shape[-1], activation="sigmoid", name=f"{name}_out")(factor)
+    return keras.layers.Multiply(name=name)([x, factor])

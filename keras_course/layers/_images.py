@@ -1,0 +1,171 @@
+"""Layers of convolutional networks, with the numbers and arguments of Keras's, and fast on PyTorch, too.
+
+Notation: x (B, H, W, C) features, channels last on every backend. `keras_course.ops` says why Keras's own layers are
+slow on PyTorch.
+"""
+
+import keras
+from keras import ops
+
+from keras_course import ops as course_ops
+
+
+@keras.saving.register_keras_serializable("keras_course")
+class Conv2D(keras.layers.Conv2D):
+    """`keras.layers.Conv2D` without copies on PyTorch: y = x * W + b, with * the cross-correlation.
+
+    Takes `(B, H, W, C)`, gives `(B, H', W', filters)`. Arguments are those of `keras.layers.Conv2D`.
+
+    Example:
+        >>> import keras
+        >>> from keras_course.layers import Conv2D
+        >>> Conv2D(5, 3, strides=2, padding="same")(keras.ops.ones((2, 8, 8, 3))).shape == (2, 4, 4, 5)
+        True
+    """
+
+    def convolution_op(self, x, kernel):
+        return course_ops.conv2d(
+            x, ops.convert_to_tensor(kernel), strides=self.strides, padding=self.padding, dilation=self.dilation_rate
+        )
+
+
+@keras.saving.register_keras_serializable("keras_course")
+class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
+    """`keras.layers.DepthwiseConv2D` without copies on PyTorch: each channel has kernels of its own.
+
+    Takes `(B, H, W, C)`, gives `(B, H', W', depth_multiplier C)`. Arguments are those of
+    `keras.layers.DepthwiseConv2D`.
+
+    Example:
+        >>> import keras
+        >>> from keras_course.layers import DepthwiseConv2D
+        >>> DepthwiseConv2D(3, padding="same")(keras.ops.ones((2, 8, 8, 3))).shape == (2, 8, 8, 3)
+        True
+    """
+
+    def call(self, x):
+        y = course_ops.depthwise_conv2d(
+            x,
+            ops.convert_to_tensor(self.kernel),
+            strides=self.strides,
+            padding=self.padding,
+            dilation=self.dilation_rate,
+        )
+        y = ops.add(y, self.bias) if self.use_bias else y
+        return self.activation(y) if self.activation is not None else y
+
+
+@keras.saving.register_keras_serializable("keras_course")
+class MaxPooling2D(keras.layers.MaxPooling2D):
+    """`keras.layers.MaxPooling2D` without copies on PyTorch: the largest value of each window of each channel.
+
+    Takes `(B, H, W, C)`, gives `(B, H', W', C)`. Arguments are those of `keras.layers.MaxPooling2D`.
+
+    Example:
+        >>> import keras
+        >>> from keras_course.layers import MaxPooling2D
+        >>> MaxPooling2D(2)(keras.ops.ones((2, 8, 8, 3))).shape == (2, 4, 4, 3)
+        True
+    """
+
+    def call(self, x):
+        return course_ops.max_pool2d(x, self.pool_size, strides=self.strides, padding=self.padding)
+
+
+@keras.saving.register_keras_serializable("keras_course")
+class AveragePooling2D(keras.layers.AveragePooling2D):
+    """`keras.layers.AveragePooling2D` without copies on PyTorch: the mean of each window of each channel.
+
+    Takes `(B, H, W, C)`, gives `(B, H', W', C)`. Arguments are those of `keras.layers.AveragePooling2D`.
+
+    Example:
+        >>> import keras
+        >>> from keras_course.layers import AveragePooling2D
+        >>> AveragePooling2D(2)(keras.ops.ones((2, 8, 8, 3))).shape == (2, 4, 4, 3)
+        True
+    """
+
+    def call(self, x):
+        return course_ops.average_pool2d(x, self.pool_size, strides=self.strides, padding=self.padding)
+
+
+@keras.saving.register_keras_serializable("keras_course")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """`keras.layers.BatchNormalization` of the last axis, in one pass on PyTorch.
+
+    Takes and gives `(B, ..., C)`; mean m and variance v are those of the batch in training, of a moving average else:
+
+        y = (x - m) / sqrt(v + epsilon) * gain + offset
+
+    The defaults are those of the papers, and of PyTorch: Keras's average over a hundred steps makes short runs look
+    broken when they are measured.
+
+    Args:
+        momentum: share of the old moving average that a training step keeps.
+        epsilon: what keeps the root from zero.
+        kwargs: all other arguments of `keras.layers.BatchNormalization`, but `axis`, masks and `renorm`.
+
+    References:
+        Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift, Ioffe and
+        Szegedy, 2015, https://arxiv.org/abs/1502.03167
+
+    Example:
+        >>> import keras
+        >>> from keras_course.layers import BatchNormalization
+        >>> y = BatchNormalization()(keras.random.normal((64, 3), mean=5.0, seed=0), training=True)
+        >>> bool(keras.ops.all(keras.ops.abs(keras.ops.mean(y, axis=0)) < 1e-5))
+        True
+    """
+
+    def __init__(self, momentum=0.9, epsilon=1e-5, **kwargs):
+        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+
+    def call(self, x, training=None):
+        if not (training and self.trainable):
+            return super().call(x, training=False)
+        y, mean, variance = course_ops.batch_normalize(
+            ops.cast(x, "float32"), self._gain(), self._offset(), self.epsilon
+        )
+        for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + ops.cast(now, moving.dtype) * (1.0 - self.momentum))
+        return ops.cast(y, self.compute_dtype)
+
+    def _gain(self):
+        return ops.cast(self.gamma, "float32") if self.scale else ops.ones(self.moving_mean.shape)
+
+    def _offset(self):
+        return ops.cast(self.beta, "float32") if self.center else ops.zeros(self.moving_mean.shape)
+
+
+@keras.saving.register_keras_serializable("keras_course")
+class LayerScale(keras.layers.Layer):
+    """Multiply each channel by a factor that is learned: y = x * gain. A deep residual branch starts near nothing so.
+
+    Takes and gives `(..., C)`.
+
+    Args:
+        start: the value of all factors before training.
+
+    References:
+        Going deeper with Image Transformers, Touvron et al., 2021, https://arxiv.org/abs/2103.17239
+
+    Example:
+        >>> import keras
+        >>> from keras_course.layers import LayerScale
+        >>> float(LayerScale(start=0.5)(keras.ops.ones((1, 1)))[0, 0])
+        0.5
+    """
+
+    def __init__(self, start=1e-6, **kwargs):
+        super().__init__(**kwargs)
+        self.start = start
+
+    def build(self, shape):
+        initializer = keras.initializers.Constant(self.start)
+        self.gain = self.add_weight(shape=shape[-1:], initializer=initializer, name="gain")
+
+    def call(self, x):
+        return ops.multiply(x, self.gain)
+
+    def get_config(self):
+        return {**super().get_config(), "start": self.start}

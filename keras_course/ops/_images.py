@@ -1,0 +1,84 @@
+"""Convolution, pooling and batch statistics of pictures, channels last for the caller on every backend.
+
+Notation: x (B, H, W, C) features, kernel (k_h, k_w, C_in / groups, C_out).
+
+PyTorch wants channels first. Keras copies each tensor to that layout and on to PyTorch's own channels-last memory
+format, at every layer; here PyTorch gets a view of the same memory, and nothing is copied.
+"""
+
+import keras
+
+_BACKEND = keras.config.backend()
+if _BACKEND == "torch":
+    import torch
+
+
+def conv2d(x, kernel, *, strides=(1, 1), padding="valid", dilation=(1, 1)):
+    """Cross-correlate pictures with a kernel: `keras.ops.conv`, without its copies on PyTorch.
+
+    Takes x `(B, H, W, C)` and a kernel `(k_h, k_w, C / groups, K)`; gives `(B, H', W', K)`.
+    """
+    if _BACKEND != "torch":
+        return keras.ops.conv(x, kernel, strides=strides, padding=padding, dilation_rate=dilation)
+    x, kernel = _first(x), kernel.permute(3, 2, 0, 1)
+    sides = tuple(d * (k - 1) for d, k in zip(dilation, kernel.shape[2:], strict=True))
+    x, sides = _padded(x, sides, strides, padding, fill=0.0)
+    groups = x.shape[1] // kernel.shape[1]
+    return _last(torch.nn.functional.conv2d(x, kernel, None, strides, sides, dilation, groups))
+
+
+def depthwise_conv2d(x, kernel, *, strides=(1, 1), padding="valid", dilation=(1, 1)):
+    """Cross-correlate each channel with kernels of its own: x `(B, H, W, C)`, kernel `(k_h, k_w, C, M)`, M each."""
+    if _BACKEND != "torch":
+        return keras.ops.depthwise_conv(x, kernel, strides=strides, padding=padding, dilation_rate=dilation)
+    kernel = kernel.reshape(*kernel.shape[:2], 1, -1)
+    return conv2d(x, kernel, strides=strides, padding=padding, dilation=dilation)
+
+
+def max_pool2d(x, pool_size, *, strides, padding="valid"):
+    """Return the largest value of each window of each channel."""
+    if _BACKEND != "torch":
+        return keras.ops.max_pool(x, pool_size, strides, padding)
+    x, sides = _padded(_first(x), tuple(k - 1 for k in pool_size), strides, padding, fill=-float("inf"))
+    return _last(torch.nn.functional.max_pool2d(x, pool_size, strides, sides))
+
+
+def average_pool2d(x, pool_size, *, strides, padding="valid"):
+    """Return the mean of each window of each channel; what is padded does not count."""
+    if _BACKEND != "torch" or padding != "valid":
+        return keras.ops.average_pool(x, pool_size, strides, padding)
+    return _last(torch.nn.functional.avg_pool2d(_first(x), pool_size, strides))
+
+
+def batch_normalize(x, gain, offset, epsilon):
+    """Standardize each channel over batch and places, and return the mean and the variance that this took, too.
+
+    Takes x `(B, ..., C)`, gain and offset `(C,)`; gives `(y, mean, variance)`, shaped like x, `(C,)` and `(C,)`.
+    """
+    if _BACKEND != "torch":
+        mean, variance = keras.ops.moments(x, axes=tuple(range(len(x.shape) - 1)))
+        return keras.ops.batch_normalization(x, mean, variance, -1, offset, gain, epsilon), mean, variance
+    flat = torch.movedim(x, -1, 1)
+    y, mean, inverse = torch.native_batch_norm(flat, gain, offset, None, None, True, 0.0, epsilon)
+    return torch.movedim(y, 1, -1), mean, inverse.detach() ** -2 - epsilon
+
+
+def _first(x):
+    return x.permute(0, 3, 1, 2)
+
+
+def _last(x):
+    return x.permute(0, 2, 3, 1)
+
+
+def _padded(x, spare, strides, padding, fill):
+    """Return x and what PyTorch pads on each side: Keras pads "same" by one more at the end where it has to be odd."""
+    if padding == "valid":
+        return x, (0, 0)
+    total = []
+    for size, extra, stride in zip(x.shape[2:], spare, strides, strict=True):  # of a window, beyond one pixel
+        total.append(max((-(-size // stride) - 1) * stride + extra + 1 - size, 0))
+    if all(amount % 2 == 0 for amount in total):
+        return x, tuple(amount // 2 for amount in total)
+    top, left = (amount // 2 for amount in total)
+    return torch.nn.functional.pad(x, (left, total[1] - left, top, total[0] - top), value=fill), (0, 0)
