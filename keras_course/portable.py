@@ -50,7 +50,7 @@ def portable_init(model, seed=0):
     values = []
     for weight, path in zip(model.weights, canonical_paths(model.weights), strict=True):
         layer, attribute = owners.get(id(weight), (None, ""))
-        initializer = getattr(layer, f"{attribute.lstrip('_')}_initializer", None)
+        initializer = _initializer_of(layer, attribute.lstrip("_"))
         stream = np.random.default_rng((seed, zlib.crc32(path.encode())))
         values.append(_draw(initializer, weight, stream))
     for weight, value in zip(model.weights, values, strict=True):
@@ -79,6 +79,14 @@ def canonical_paths(variables):
             path += f"/{stem}_{seen.setdefault(part, len(seen))}"
         paths.append(path)
     return paths
+
+
+def _initializer_of(layer, attribute):
+    """Return the initializer of a layer's weight, or None. That of a depthwise kernel is `depthwise_initializer`."""
+    for name in (attribute, "depthwise" if attribute == "kernel" else attribute.removesuffix("_kernel")):
+        if initializer := getattr(layer, f"{name}_initializer", None):
+            return initializer
+    return None
 
 
 def _draw(initializer, weight, stream):

@@ -128,8 +128,9 @@ def efficientnet(
     for i, (kernel_size, count, channels, strides, expansion) in enumerate(stages):
         for j in range(count):
             block = f"stage_{i}_block_{j}"
-            f = _branch(x, kernel_size, channels, strides if j == 0 else 1, expansion, name=block, **batch_norm)
-            if f.shape[1:] == x.shape[1:]:
+            step = strides if j == 0 else 1
+            f = _branch(x, kernel_size, channels, step, expansion, name=block, **batch_norm)
+            if step == 1 and x.shape[-1] == channels:
                 if rate := drop_path * done / num_blocks:
                     f = keras.layers.Dropout(rate, noise_shape=(None, 1, 1, 1), name=f"{block}_drop_path")(f)
                 f = keras.layers.Add(name=f"{block}_add")([x, f])

@@ -1,0 +1,168 @@
+"""The networks of papers compute what `keras.applications` and transformers compute with the same weights."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_course.convnets import convnext, copy_weights, efficientnet, resnet, vgg
+from keras_course.portable import portable_init
+
+SMALL = (64, 64, 3)
+NORMS = keras.layers.BatchNormalization, keras.layers.LayerNormalization
+
+
+def pictures(shape, seed=0):
+    return np.random.default_rng(seed).normal(size=(2, *shape)).astype("float32")
+
+
+def assert_equal(model, expected, x):
+    found = ops.convert_to_numpy(model(x, training=False))
+    np.testing.assert_allclose(found, expected, atol=1e-4 * max(1.0, np.abs(expected).max()))
+
+
+def lively(model):
+    """Draw all weights, gains and moving averages of a model, so that nothing is zero or one by chance."""
+    rng = np.random.default_rng(1)
+    portable_init(model)
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            lively(layer)
+        elif isinstance(layer, NORMS) or "scale" in layer.name:
+            layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
+        elif len(layer.weights) == 2:
+            kernel, bias = layer.get_weights()
+            layer.set_weights([kernel, rng.normal(0, 0.1, bias.shape)])
+    return model
+
+
+PAIRS = {
+    "VGG16": (vgg, {"depth": 16, "width": 64, "mlp_dim": 4096}),
+    "VGG19": (vgg, {"depth": 19, "width": 64, "mlp_dim": 4096}),
+    "ResNet50": (resnet, {"depth": 50, "width": 64}),
+    "ResNet101": (resnet, {"depth": 101, "width": 64}),
+    "ResNet152": (resnet, {"depth": 152, "width": 64}),
+    "EfficientNetB0": (efficientnet, {"width_factor": 1.0, "depth_factor": 1.0}),
+    "ConvNeXtTiny": (convnext, {"depths": (3, 3, 9, 3), "width": 96}),
+}
+LARGE = {"VGG19", "ResNet101", "ResNet152"}  # the same code as a smaller one of their family
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_equals_keras_applications(name, full):
+    if name in LARGE and not full:
+        pytest.skip("a larger one of a family: needs --full")
+    build, arguments = PAIRS[name]
+    shape = (32, 32, 3) if name.startswith("VGG") else SMALL
+    options = {"include_preprocessing": False} if name.startswith("ConvNeXt") else {}
+    theirs = getattr(keras.applications, name)(
+        weights=None, input_shape=shape, classes=7, classifier_activation=None, **options
+    )
+    lively(theirs)
+    model = copy_weights(theirs, build(shape, 7, **arguments))
+    x = pictures(shape)
+    seen = 255 * x if name.startswith("EfficientNet") else x  # it divides by 255 itself
+    expected = ops.convert_to_numpy(theirs(seen, training=False))
+    assert np.ptp(expected) > 1e-3
+    assert_equal(model, expected, x)
+    if not name.startswith("ResNet"):
+        return
+    with_bias = copy_weights(theirs, build(shape, 7, conv_bias=True, epsilon=1.001e-5, **arguments))
+    assert_equal(with_bias, expected, x)
+    assert with_bias.count_params() == theirs.count_params()
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+@pytest.mark.parametrize("downsample_at", ["1x1", "3x3"])
+def test_resnet_equals_transformers(depth, downsample_at):
+    if depth == 18 and downsample_at == "1x1":
+        pytest.skip("two convolutions of 3 x 3 have no 1 x 1")
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    bottleneck = depth == 50
+    theirs = transformers.ResNetForImageClassification(
+        transformers.ResNetConfig(
+            embedding_size=8,
+            hidden_sizes=[w * (4 if bottleneck else 1) for w in (8, 16, 32, 64)],
+            depths=[3, 4, 6, 3] if bottleneck else [2, 2, 2, 2],
+            layer_type="bottleneck" if bottleneck else "basic",
+            downsample_in_bottleneck=downsample_at == "1x1",
+            num_labels=7,
+        )
+    ).eval()
+    with torch.no_grad():
+        for name, buffer in [*theirs.named_parameters(), *theirs.named_buffers()]:
+            if buffer.ndim == 1 and "num_batches" not in name:
+                buffer.uniform_(0.5, 1.5)
+    model = resnet(SMALL, 7, depth=depth, width=8, downsample_at=downsample_at)
+    state = {name: tensor.detach().numpy() for name, tensor in theirs.state_dict().items()}
+    for layer in model.layers:
+        if layer.weights:
+            layer.set_weights(transformers_weights(state, layer.name))
+    x = pictures(SMALL)
+    with torch.no_grad():
+        expected = theirs(torch.from_numpy(x).permute(0, 3, 1, 2)).logits.numpy()
+    assert_equal(model, expected, x)
+
+
+def transformers_weights(state, name):
+    """Return the weights of one of our layers out of a ResNet of transformers."""
+    if name == "head":
+        return [state["classifier.1.weight"].T, state["classifier.1.bias"]]
+    part, kind = name.rsplit("_", 1)
+    if part == "stem":
+        there = "resnet.embedder.embedder"
+    else:
+        _, stage, _, block, place = part.split("_")
+        place = "shortcut" if place == "shortcut" else f"layer.{place}"
+        there = f"resnet.encoder.stages.{stage}.layers.{block}.{place}"
+    if kind == "conv":
+        return [state[f"{there}.convolution.weight"].transpose(2, 3, 1, 0)]
+    parts = ("weight", "bias", "running_mean", "running_var")
+    return [state[f"{there}.normalization.{part}"] for part in parts]
+
+
+def test_weights_that_do_not_fit():
+    theirs = keras.applications.VGG16(weights=None, input_shape=(32, 32, 3), classes=3)
+    with pytest.raises(ValueError, match="block_0_0_conv has shapes"):
+        copy_weights(theirs, vgg((32, 32, 3), 3, depth=16, width=8, mlp_dim=4096))
+    with pytest.raises(ValueError, match="no layer like block_2_3_conv"):
+        copy_weights(theirs, vgg((32, 32, 3), 3, depth=19, width=64, mlp_dim=4096))
+
+
+def test_another_number_of_classes_keeps_the_head():
+    theirs = keras.applications.EfficientNetB0(weights=None, input_shape=(32, 32, 3), classes=3)
+    model = portable_init(efficientnet((32, 32, 3), 5, width_factor=1.0, depth_factor=1.0))
+    head = model.get_layer("head").get_weights()
+    copy_weights(theirs, model)
+    np.testing.assert_array_equal(model.get_layer("head").get_weights()[0], head[0])
+    there = theirs.get_layer("stem_conv").get_weights()[0]
+    np.testing.assert_array_equal(model.get_layer("stem_conv").get_weights()[0], there)
+
+
+def test_imagenet_weights_that_do_not_exist():
+    with pytest.raises(ValueError, match="no ResNet18"):
+        resnet(SMALL, 7, depth=18, width=64, weights="imagenet")
+    with pytest.raises(ValueError, match="weights='mine' is none of None, 'imagenet'"):
+        resnet(SMALL, 7, weights="mine")
+
+
+def test_imagenet_weights_that_cannot_be_downloaded(monkeypatch):
+    def no_network(**_):
+        raise Exception("URL fetch failure")  # what Keras raises
+
+    monkeypatch.setattr(keras.applications, "ResNet50", no_network)
+    with pytest.raises(FileNotFoundError, match=r"weights='imagenet' of ResNet50 .* URL fetch failure"):
+        resnet(SMALL, 7, depth=50, width=64, weights="imagenet")
+
+
+def test_imagenet_weights_are_asked_for_and_used(monkeypatch):
+    theirs = keras.applications.EfficientNetB0(weights=None, input_shape=(32, 32, 3), classes=3)
+    asked = []
+    monkeypatch.setattr(keras.applications, "EfficientNetB0", lambda **options: asked.append(options) or theirs)
+    model = efficientnet.from_preset("efficientnet_b0", input_shape=(32, 32, 3), num_classes=3, weights="imagenet")
+    assert asked == [{"weights": "imagenet"}]
+    x = pictures((32, 32, 3))
+    expected = ops.convert_to_numpy(theirs(255 * x, training=False))
+    logits = ops.convert_to_numpy(ops.softmax(model(x, training=False)))
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
