@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course._graphs import flat_graph, name_of
-from keras_course.convnets._models import as_images, find_layer
+from keras_course._graphs import name_of
+from keras_course.convnets._models import as_images, find_layer, image_input
 from keras_course.ops import functional, grad
 
 
@@ -75,13 +75,13 @@ def activations(model, x, layers=None):
         >>> {name: array.shape for name, array in activations(model, np.zeros((2, 8, 8, 1))).items()}
         {'conv': (2, 6, 6, 4), 'pool': (2, 4)}
     """
-    flat_graph(model)
+    image = image_input(model)
     own = {layer.name: layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)}
     names = list(own) if layers is None else [name_of(layer) for layer in layers]
     unknown = [name for name in names if name not in own]
     if unknown or not names:
         raise ValueError(f"layers={unknown} are none of model={model.name!r}; it has {', '.join(own)}")
-    outputs = keras.Model(model.input, {name: own[name].output for name in names})(as_images(x), training=False)
+    outputs = keras.Model(image, {name: own[name].output for name in names})(as_images(x), training=False)
     return {name: ops.convert_to_numpy(outputs[name]) for name in names}
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_course._check import not_negative, positive, whole_number
-from keras_course._graphs import flat_graph
-from keras_course.convnets._models import find_layer
+from keras_course.convnets._models import find_layer, image_input
 from keras_course.ops import jit, value_and_grad
 
 
@@ -106,14 +105,12 @@ def maximise_feature(
 
 def _part(model, layer):
     """Return the part of a model from its images up to a layer."""
-    flat_graph(model)
-    layer = find_layer(model, layer)
-    shape = model.input_shape
-    if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:]:
-        raise ValueError(f"model={model.name!r} takes shape {shape}; it must take images (B, H, W, C) of fixed size")
+    image, layer = image_input(model), find_layer(model, layer)
+    if None in image.shape[1:]:
+        raise ValueError(f"model={model.name!r} takes images of shape {image.shape[1:]}; they must have a fixed size")
     if layer not in model.layers or isinstance(layer, keras.layers.InputLayer):
         raise ValueError(f"layer={layer.name!r} is not called by model={model.name!r} itself")
-    return keras.Model(model.input, layer.output)
+    return keras.Model(image, layer.output)
 
 
 def _ascend(part, learning_rate, l2, total_variation):

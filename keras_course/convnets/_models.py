@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from keras_course._graphs import name_of
+from keras_course._graphs import flat_graph, name_of
 
 
 def find_layer(model, layer):
@@ -14,6 +14,15 @@ def find_layer(model, layer):
         names = ", ".join(candidate.name for candidate in layers)
         raise ValueError(f"layer={name_of(layer)!r} is none of model={model.name!r}; it has {names}")
     return found[0]
+
+
+def image_input(model):
+    """Return the symbolic input of a Functional or Sequential model that takes images alone, or raise a ValueError."""
+    inputs = flat_graph(model).inputs
+    if len(inputs) != 1 or len(inputs[0].shape) != 4:
+        shapes = [tuple(tensor.shape) for tensor in inputs]
+        raise ValueError(f"model={model.name!r} takes {shapes}; it must take images (B, H, W, C) and nothing else")
+    return inputs[0]
 
 
 def as_images(x):

@@ -106,7 +106,7 @@ def _follow(graph, inputs, counts):
 
         return call
 
-    return graph._run_throughflat_graph(inputs, operation_fn=counted)
+    return graph._run_through_graph(inputs, operation_fn=counted)
 
 
 def _is_layer(op):
