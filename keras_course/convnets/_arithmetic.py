@@ -152,6 +152,8 @@ def toeplitz_matrix(kernel, input_shape, *, stride=1, padding=0, dilation=1):
     """
     kernel = as_floats("kernel", kernel)
     rank = 1 if kernel.ndim in (1, 3) else 2
+    if not isinstance(input_shape, tuple | list):
+        raise ValueError(f"input_shape={input_shape!r} must be a tuple, (n,) for a sequence")
     whole_number(1, **{f"input_shape[{axis}]": n for axis, n in enumerate(input_shape)})
     x = np.zeros(input_shape)
     x, kernel, out_size, _ = _prepare(x, kernel, rank, stride, padding, dilation)
@@ -166,6 +168,8 @@ def toeplitz_matrix(kernel, input_shape, *, stride=1, padding=0, dilation=1):
 
 def _prepare(x, kernel, rank, stride, padding, dilation):
     """Return x and kernel with axes for their channels, the size of the output, and whether there were none."""
+    whole_number(1, stride=stride, dilation=dilation)
+    whole_number(0, padding=padding)
     x, kernel = as_floats("x", x), as_floats("kernel", kernel)
     plain = kernel.ndim == rank
     if x.ndim != rank + (not plain) or kernel.ndim not in (rank, rank + 2) or 0 in kernel.shape:

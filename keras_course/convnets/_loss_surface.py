@@ -142,9 +142,12 @@ def loss_surface(model, x, y, loss, *, span=1.0, num=21, seed=0):
 def gradient_norms(model, x, y, loss):
     """Return the length of the loss's gradient with respect to the kernel of each layer, from the input upwards.
 
-    In a deep plain network it shrinks or grows from layer to layer; skip connections keep it even:
+    It is made of the input h of the layer and of what comes back to its output a:
 
-        |dL/dW_l|
+        |dL/dW_l|,  dL/dW_l = sum over examples and positions of h_{l-1} (dL/da_l)'
+
+    In a deep plain network of small weights h fades on the way up, and dL/da on the way down, by the same factor a
+    layer: every kernel gets little, and the less the deeper the network is. Skip connections keep both up.
 
     Args:
         model: a built `keras.Model`.

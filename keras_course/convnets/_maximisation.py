@@ -86,7 +86,12 @@ def maximise_feature(
     not_negative(l2=l2, total_variation=total_variation)
     part, channels = _part(model, layer), np.atleast_1d(channel)
     count = part.output_shape[-1]
-    if not np.issubdtype(channels.dtype, np.integer) or channels.min() < 0 or channels.max() >= count:
+    if (
+        channels.size == 0
+        or not np.issubdtype(channels.dtype, np.integer)
+        or channels.min() < 0
+        or channels.max() >= count
+    ):
         raise ValueError(f"channel={channel!r} must be one of 0 to {count - 1}, or a list of them")
     chosen = np.eye(count, dtype="float32")[channels]
     rng = np.random.default_rng(seed)

@@ -101,16 +101,13 @@ def _follow(graph, inputs, counts):
             if isinstance(op, keras.Model):
                 return _follow(flat_graph(op), tree.flatten(args), counts)
             output = op.compute_output_spec(*args, **kwargs)
-            counts.append(_multiply_adds(op, args[0].shape, tree.flatten(output)[0].shape) if _is_layer(op) else 0)
+            if isinstance(op, keras.layers.Layer):
+                counts.append(_multiply_adds(op, *(tree.flatten(tensors)[0].shape for tensors in (args, output))))
             return output
 
         return call
 
     return graph._run_through_graph(inputs, operation_fn=counted)
-
-
-def _is_layer(op):
-    return isinstance(op, keras.layers.Layer)
 
 
 def _multiply_adds(layer, before, after):
