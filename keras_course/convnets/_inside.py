@@ -189,7 +189,7 @@ def _one_hot(model, x, class_id):
     known = np.issubdtype(ids.dtype, np.integer) and ids.shape in ((), (len(x),)) and ids.min() >= 0
     if not known or ids.max() >= count:
         raise ValueError(f"class_id={class_id!r} must be a class, 0 to {count - 1}, or one for each of {len(x)} images")
-    return np.eye(count, dtype="float32")[np.broadcast_to(ids, len(x))]
+    return ops.convert_to_tensor(np.eye(count, dtype="float32")[np.broadcast_to(ids, len(x))])
 
 
 @contextlib.contextmanager

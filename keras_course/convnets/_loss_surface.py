@@ -172,7 +172,7 @@ def gradient_norms(model, x, y, loss):
     x, y, measure = _batch(model, x, y, loss)
     kernels = [variable for variable in model.trainable_variables if len(variable.shape) > 1]
     gradients = functional(lambda: grad(measure, variables=kernels)(x, y), [])([])
-    norms = [float(ops.sqrt(ops.sum(ops.cast(g, "float32") ** 2))) for g in gradients]
+    norms = [float(np.linalg.norm(ops.convert_to_numpy(ops.cast(g, "float32")))) for g in gradients]
     return {kernel.path.removeprefix(f"{model.name}/"): norm for kernel, norm in zip(kernels, norms, strict=True)}
 
 

@@ -80,6 +80,13 @@ def test_it_is_the_support_of_a_gradient(name):
     assert receptive_field(model).size == support(model, x)
 
 
+def test_vgg_16_sees_212_pixels():
+    """As Araujo et al. list it; no weight of a network of this shape has to be as wide."""
+    blocks = [[L.Conv2D(1, 3, padding="same") for _ in range(n)] + [L.MaxPooling2D(2)] for n in (2, 2, 3, 3, 3)]
+    row = receptive_field(chain(*(layer for block in blocks for layer in block), size=64))
+    assert (row.size, row.stride) == ((212, 212), (32, 32))
+
+
 def test_a_model_of_open_size_and_sequences():
     image = keras.Input((None, None, 3))
     assert receptive_field(keras.Model(image, L.MaxPooling2D()(L.Conv2D(4, 3)(image)))).size == (4, 4)
