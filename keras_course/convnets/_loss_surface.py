@@ -99,7 +99,7 @@ def loss_surface(model, x, y, loss, *, span=1.0, num=21, seed=0):
         model: a built `keras.Model`.
         x: a batch of inputs, as the model takes them.
         y: its targets.
-        loss: a Keras loss or its name.
+        loss: a Keras loss or its name, or a function of y and the output.
         span: largest step along both directions, above 0; 1 is as far as the weights are long.
         num: number of steps along each, at least 1; an odd number has the model itself at its centre.
         seed: of the directions.
@@ -109,7 +109,7 @@ def loss_surface(model, x, y, loss, *, span=1.0, num=21, seed=0):
 
     Raises:
         ValueError: an argument is out of range, the model has no trainable kernel, or x and y do not hold equally many
-            examples.
+            examples, or numbers that are not finite.
 
     References:
         Visualizing the Loss Landscape of Neural Nets, Li et al., 2018, https://arxiv.org/abs/1712.09913
@@ -159,7 +159,8 @@ def gradient_norms(model, x, y, loss):
         A dict `{path of the kernel: norm}`, a float for each trainable weight with at least two axes.
 
     Raises:
-        ValueError: the model has no trainable kernel, or x and y do not hold equally many examples.
+        ValueError: the model has no trainable kernel, or x and y do not hold equally many examples, or numbers
+            that are not finite.
 
     Example:
         >>> import keras, numpy as np
@@ -202,7 +203,12 @@ def _batch(model, x, y, loss):
     sizes = {part.shape[0] if part.shape else 0 for part in tree.flatten((x, y))}
     if len(sizes) != 1 or 0 in sizes:
         raise ValueError(f"x and y hold {sorted(sizes)} examples: they must have equally many, at least 1")
+    arrays = [ops.convert_to_numpy(part) for part in tree.flatten((x, y))]
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise ValueError("x and y must hold finite numbers: they hold NaN or infinity")
     loss = keras.losses.get(loss)
+    if not callable(loss):
+        raise ValueError(f"loss={loss!r} must be a Keras loss or its name")
 
     def measure(x, y):
         return ops.mean(ops.cast(loss(y, model(x, training=False)), "float32"))

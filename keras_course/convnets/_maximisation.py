@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_course._check import not_negative, positive, whole_number
 from keras_course.convnets._models import find_layer, image_input
-from keras_course.ops import jit, value_and_grad
+from keras_course.ops import jit, vjp
 
 
 class FeatureMaximum(NamedTuple):
@@ -131,12 +131,9 @@ def _ascend(part, learning_rate, l2, total_variation):
         rough = (ops.sum(down, axis=axes) + ops.sum(right, axis=axes)) / size
         return response - l2 * ops.mean(x**2, axis=axes) - total_variation * rough
 
-    def total(x, chosen):
-        return ops.sum(objectives(x, chosen))
-
     def step(x, chosen):
-        values = objectives(x, chosen)
-        _, gradient = value_and_grad(total)(x, chosen)
+        values, pullback = vjp(lambda x: objectives(x, chosen), x)
+        (gradient,) = pullback(ops.ones_like(values))  # no image has a part in another's J
         size = ops.sqrt(ops.mean(gradient**2, axis=[1, 2, 3], keepdims=True))
         return x + learning_rate * gradient / (size + 1e-12), values
 

@@ -57,14 +57,16 @@ def receptive_field(model, layer=None):
 
     Args:
         model: a built Functional or Sequential `keras.Model`, images (or sequences) in, channels last.
-        layer: a layer of it or the name of one, for a nested one as "backbone/conv1"; None for the output of the model.
+        layer: a layer of it or the name of one, for a nested one as "backbone/conv1"; None for the output of the
+            model (the last of several).
 
     Returns:
         A `ReceptiveField`.
 
     Raises:
         ValueError: the model has no graph or no such layer, or on the way there is a layer that changes height and
-            width otherwise than by a stride, such as an upsampling or a reshaping.
+            width otherwise than by a stride, such as an upsampling or a reshaping, or one made of convolutions that is
+            no model itself.
 
     References:
         Computing Receptive Fields of Convolutional Neural Networks, Araujo, Norris and Sim, 2019,
@@ -79,7 +81,7 @@ def receptive_field(model, layer=None):
         (ReceptiveField(layer='conv2', size=(9, 9), stride=(2, 2)), (3, 3))
     """
     rows, operations = _walk(model)
-    if layer is None:
+    if layer is None and rows:
         return rows[-1]
     name = layer if isinstance(layer, str) else None
     found = [row for row, op in zip(rows, operations, strict=True) if op is layer or row.layer == name]
@@ -150,18 +152,29 @@ def _after(op, node, field):
     size, stride = field
     if size is None or isinstance(op, SEES_ALL) or _normalizes_positions(op, node) or _leaves_no_position(op, node):
         return WHOLE
-    if hasattr(op, "pool_size") or (hasattr(op, "kernel_size") and not isinstance(op, RESIZES)):
+    if _spreads(op) and not isinstance(op, RESIZES):
         kernel = op.pool_size if hasattr(op, "pool_size") else op.kernel_size
         dilation = _per_axis(getattr(op, "dilation_rate", 1), size)
         spread = [(k - 1) * d for k, d in zip(_per_axis(kernel, size), dilation, strict=True)]
         grown = tuple(r + extra * j for r, extra, j in zip(size, spread, stride, strict=True))
-        return grown, tuple(j * s for j, s in zip(stride, _per_axis(op.strides, size), strict=True))
+        return grown, tuple(j * s for j, s in zip(stride, _per_axis(getattr(op, "strides", 1), size), strict=True))
+    if _spreads_inside(op):
+        raise ValueError(f"layer {op.name!r} ({type(op).__name__}) has a convolution, pooling or attention inside it")
     if isinstance(op, MOVES) or _positions(node.outputs[0]) in [_positions(tensor) for tensor in node.input_tensors]:
         return field
     raise ValueError(
         f"layer {op.name!r} ({type(op).__name__}) turns {node.input_tensors[0].shape} into {node.outputs[0].shape}: "
         "a receptive field is known only behind convolutions, pooling, padding and layers that keep height and width"
     )
+
+
+def _spreads(op):
+    return hasattr(op, "kernel_size") or hasattr(op, "pool_size")
+
+
+def _spreads_inside(op):
+    inner = op._flatten_layers(include_self=False) if isinstance(op, keras.layers.Layer) else []
+    return any(_spreads(layer) or isinstance(layer, SEES_ALL) for layer in inner)
 
 
 def _positions(tensor):
@@ -171,8 +184,7 @@ def _positions(tensor):
 def _leaves_no_position(op, node):
     """Return whether all positions become one, as in a global pooling."""
     before, after = _positions(node.input_tensors[0]), _positions(node.outputs[0])
-    spreads = hasattr(op, "kernel_size") or hasattr(op, "pool_size")
-    return len(after) < len(before) or (not spreads and set(after) == {1} != set(before))
+    return len(after) < len(before) or (not _spreads(op) and set(after) == {1} != set(before))
 
 
 def _normalizes_positions(op, node):

@@ -16,6 +16,20 @@ class Halved(L.Layer):
         return x / 2
 
 
+class Block(L.Layer):
+    """A layer with a convolution inside it."""
+
+    def __init__(self, **arguments):
+        super().__init__(**arguments)
+        self.convolution = L.Conv2D(1, 3, padding="same")
+
+    def build(self, shape):
+        self.convolution.build(shape)
+
+    def call(self, x):
+        return self.convolution(x)
+
+
 class SubclassedConvolution(L.Conv2D):
     pass
 
@@ -135,6 +149,8 @@ def test_the_table_has_a_row_for_each_call():
         (lambda: receptive_field(chain(L.UpSampling2D(name="up"))), r"layer 'up' \(UpSampling2D\) turns"),
         (lambda: receptive_field(chain(L.Conv2DTranspose(1, 3, name="up"))), "layer 'up'"),
         (lambda: receptive_field(chain(L.Reshape((9, 121, 1), name="r"))), "layer 'r'"),
+        (lambda: receptive_field(chain(Block(name="block"))), r"layer 'block' \(Block\) has a convolution"),
+        (lambda: receptive_field(keras.Model(*[keras.Input((9, 9, 1))] * 2)), "layer=None is none of"),
         (lambda: receptive_fields(keras.Sequential([L.Conv2D(1, 3)])), "must be a Functional or Sequential"),
         (lambda: receptive_fields("vgg"), "model='vgg' must be"),
     ],
