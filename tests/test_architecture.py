@@ -19,6 +19,7 @@ FLOORS = {
         "_check",
         "_lectures",
         "_files",
+        "_graphs",
         "_tokens",
         "_machine",
         "_recipe",

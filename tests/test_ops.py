@@ -219,6 +219,17 @@ def test_jit_of_a_gradient(model):
     np.testing.assert_allclose(array(gradient(X[None])), array(expected), rtol=1e-4)
 
 
+def test_jit_of_the_gradient_of_a_convolution():
+    layers = [keras.layers.Conv2D(3, 3), keras.layers.MaxPooling2D(2), keras.layers.DepthwiseConv2D(2)]
+    model = keras.Sequential([keras.Input((8, 8, 2)), *layers])
+    gradient = ops.grad(lambda x: k.sum(model(x) ** 2))
+    compiled = ops.jit(gradient, variables=model.variables)
+    for scale in (1.0, 2.0):
+        x = scale * np.random.default_rng(0).normal(size=(2, 8, 8, 2)).astype("float32")
+        expected, found = (k.convert_to_numpy(f(x)) for f in (gradient, compiled))
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_jit_while_with_a_model(model):
     def body(c):
         return {"i": c["i"] + 1, "x": c["x"] + 0.1 * model(c["x"])}

@@ -22,7 +22,8 @@ def jit(fn, *, variables=()):
 
     JAX: `jax.jit`. TensorFlow: `tf.function` with XLA. PyTorch: the function is recorded once per set of shapes as a
     list of primitive calls, which TorchScript replays without the cost of Keras and Python around each; that takes a
-    fraction of a second, where `torch.compile` takes half a minute.
+    fraction of a second, where `torch.compile` takes half a minute. (The gradient of a convolution is one call that
+    TorchScript cannot hold; such a list Python goes through.)
 
     Args:
         fn: function of tensors, returning tensors (both may be nested). Its Python runs once per set of shapes.
@@ -95,7 +96,10 @@ def _record(fn, variables, args):
     leaves = (*values_of(variables), *tree.flatten(args))
     with warnings.catch_warnings():  # PyTorch advises torch.compile instead, which takes a hundred times as long
         warnings.simplefilter("ignore", DeprecationWarning)
-        program = torch.jit.trace(make_fx(flat)(*leaves), leaves, check_trace=False)
+        program = make_fx(flat)(*leaves)
+        calls = {node.target for node in program.graph.nodes}
+        if torch.ops.aten.convolution_backward.default not in calls:  # TorchScript cannot hold it: Python replays then
+            program = torch.jit.trace(program, leaves, check_trace=False)
 
     def replay(args):
         return tree.pack_sequence_as(structure, program(*values_of(variables), *tree.flatten(args)))

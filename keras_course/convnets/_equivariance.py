@@ -1,0 +1,150 @@
+"""Does a function of images move with its input (equivariance), or not notice (invariance)?
+
+Notation: x images (B, H, W, C), T_v x the images moved by v = (rows, columns) pixels, down and to the right. Pixels
+that leave on one side come back in on the other.
+
+    equivariant    f(T_v x) = T_v f(x)
+    invariant      f(T_v x) = f(x)
+"""
+
+import numpy as np
+from keras import ops
+
+from keras_course._check import whole_number
+from keras_course.convnets._models import as_images
+
+
+def equivariance_error(fn, x, shift, *, stride=1, border=None):
+    """Return by how much a function of images fails to move with them, away from the border.
+
+    Takes images `(B, H, W, C)`, which `fn` turns into `(B, h, w, K)`. With strides s a move by v in the input is one
+    by v / s in the output:
+
+        max |f(T_v x) - T_{v/s} f(x)| / max |f(x)|
+
+    over the outputs that are at least `border` positions away from all edges.
+
+    Args:
+        fn: the function, a convolutional model, say.
+        x: the images.
+        shift: v, a whole number of pixels or a pair (rows, columns); it may be negative.
+        stride: s, the product of all strides in `fn`; it must divide the shift.
+        border: number of positions of the output to leave out at each edge; they see padding, or pixels that came in on
+            the other side, so that all reach of the kernels and the shift must fit in. None leaves out a quarter.
+
+    Returns:
+        The error, 0.0 where `fn` is equivariant; a float.
+
+    Raises:
+        ValueError: x or the values of `fn` have a wrong shape, `stride` does not divide the shift, or nothing is left
+            inside the border.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.convnets import equivariance_error
+        >>> x = np.random.default_rng(0).normal(size=(1, 8, 8, 1))
+        >>> equivariance_error(lambda x: x**2, x, shift=2), equivariance_error(lambda x: x[:, ::-1], x, shift=2) > 0.1
+        (0.0, True)
+    """
+    x, shift = as_images(x), _pair(shift)
+    whole_number(1, stride=stride)
+    if any(v % stride for v in shift):
+        raise ValueError(f"stride={stride} must divide shift={shift}: a move by part of a stride is none of the output")
+    before, after = _values(fn, x), _values(fn, _move(x, shift))
+    if before.ndim != 4:
+        raise ValueError(f"fn(x) has shape {before.shape}; it must be (B, h, w, K)")
+    h, w = before.shape[1:3]
+    borders = (h // 4, w // 4) if border is None else (border, border)
+    whole_number(0, border=min(borders))
+    if 2 * borders[0] >= h or 2 * borders[1] >= w:
+        raise ValueError(f"border={border} leaves nothing of the {h} x {w} outputs")
+    inside = np.s_[:, borders[0] : h - borders[0], borders[1] : w - borders[1]]
+    moved = _move(before, [v // stride for v in shift])
+    return _relative(after[inside], moved[inside])
+
+
+def invariance_error(fn, x, shift):
+    """Return by how much the values of a function change when its images move.
+
+    Takes images `(B, H, W, C)`, which `fn` turns into an array of any shape:
+
+        max |f(T_v x) - f(x)| / max |f(x)|
+
+    Args:
+        fn: the function, a classifier, say.
+        x: the images.
+        shift: v, a whole number of pixels or a pair (rows, columns); it may be negative.
+
+    Returns:
+        The error, 0.0 where `fn` is invariant; a float.
+
+    Raises:
+        ValueError: x has a wrong shape, or `shift` is no whole number.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.convnets import invariance_error
+        >>> x = np.arange(16.0).reshape(1, 4, 4, 1)
+        >>> invariance_error(lambda x: x.max(axis=(1, 2)), x, shift=1), invariance_error(lambda x: x, x, shift=(2, 0))
+        (0.0, 0.5333333333333333)
+    """
+    x, shift = as_images(x), _pair(shift)
+    return _relative(_values(fn, _move(x, shift)), _values(fn, x))
+
+
+def permute_pixels(x, seed=0, *, inverse=False):
+    """Move the pixels of all images to other places, by one permutation for all; channels move together.
+
+    Takes images `(B, H, W)` or `(B, H, W, C)` and gives the same shape. With P drawn once for a seed and a size:
+
+        y[n, i] = x[n, P(i)],  i = 1..H W
+
+    A multi-layer perceptron has no notion of neighbours, and learns permuted images as well as others. A convolutional
+    network loses what its kernels rely on.
+
+    Args:
+        x: the images.
+        seed: of the permutation.
+        inverse: whether to undo a permutation by the same seed instead.
+
+    Returns:
+        y, of the dtype of x.
+
+    Raises:
+        ValueError: x has a wrong shape, or `seed` is no whole number of at least 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.convnets import permute_pixels
+        >>> x = np.arange(6).reshape(1, 2, 3)
+        >>> permuted = permute_pixels(x, seed=1)
+        >>> sorted(permuted.ravel().tolist()), permute_pixels(permuted, seed=1, inverse=True).tolist() == x.tolist()
+        ([0, 1, 2, 3, 4, 5], True)
+    """
+    x = np.asarray(x)
+    whole_number(0, seed=seed)
+    if x.ndim not in (3, 4) or 0 in x.shape:
+        raise ValueError(f"x has shape {x.shape}; it must be images (B, H, W) or (B, H, W, C), at least one")
+    order = np.random.default_rng(seed).permutation(x.shape[1] * x.shape[2])
+    order = np.argsort(order) if inverse else order
+    return x.reshape(len(x), -1, *x.shape[3:])[:, order].reshape(x.shape)
+
+
+def _pair(shift):
+    pair = tuple(shift) if isinstance(shift, tuple | list) else (shift, shift)
+    if len(pair) != 2 or not all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in pair):
+        raise ValueError(f"shift={shift!r} must be a whole number of pixels, or a pair of them")
+    return pair
+
+
+def _move(x, shift):
+    return np.roll(x, shift, axis=(1, 2))
+
+
+def _values(fn, x):
+    return np.asarray(ops.convert_to_numpy(fn(x)), "float64")
+
+
+def _relative(found, expected):
+    scale = np.abs(expected).max() or 1.0
+    return float(np.abs(found - expected).max() / scale)

@@ -1,0 +1,35 @@
+"""What the tools of this lecture ask of layers and images."""
+
+import numpy as np
+from keras import ops
+
+from keras_course._graphs import flat_graph, name_of
+
+
+def find_layer(model, layer):
+    """Return a layer of a model, nested ones included, given itself or its name, or raise a ValueError."""
+    layers = model._flatten_layers(include_self=False)
+    found = [candidate for candidate in layers if candidate is layer or candidate.name == layer]
+    if not found:
+        names = ", ".join(candidate.name for candidate in layers)
+        raise ValueError(f"layer={name_of(layer)!r} is none of model={model.name!r}; it has {names}")
+    return found[0]
+
+
+def image_input(model):
+    """Return the symbolic input of a Functional or Sequential model that takes images alone, or raise a ValueError."""
+    inputs = flat_graph(model).inputs
+    if len(inputs) != 1 or len(inputs[0].shape) != 4:
+        shapes = [tuple(tensor.shape) for tensor in inputs]
+        raise ValueError(f"model={model.name!r} takes {shapes}; it must take images (B, H, W, C) and nothing else")
+    return inputs[0]
+
+
+def as_images(x):
+    """Return images as a float32 array (B, H, W, C), or raise a ValueError."""
+    x = np.asarray(ops.convert_to_numpy(x))
+    if x.ndim != 4 or 0 in x.shape:
+        raise ValueError(f"x has shape {x.shape}; it must be images (B, H, W, C), at least one")
+    if not (np.issubdtype(x.dtype, np.number) or x.dtype == bool) or not np.isfinite(x).all():
+        raise ValueError(f"x of dtype {x.dtype} must hold finite real numbers")
+    return x.astype("float32")
