@@ -1,0 +1,95 @@
+"""Lecture 5: speed of convolutional networks (smaller is better).
+
+Notation: batches of 128 small pictures, 28 x 28 x 1 for LeNet-5 and 32 x 32 x 3 else; 2 pictures of 224 x 224 x 3.
+"""
+
+from . import common
+
+NETWORKS = {  # builder, preset, pictures in a batch, batches in a call
+    "lenet5": ("lenet5", "lenet5", 128, 8),
+    "resnet_20": ("cifar_resnet", "resnet_20", 128, 1),
+    "convnext": ("resnet_to_convnext", "convnext", 128, 1),
+    "resnet_50": ("resnet", "resnet_50", 2, 1),
+}
+
+
+def network(name):
+    """Return an uncompiled model of `NETWORKS`, and random pictures and labels for one call."""
+    import numpy as np
+
+    from keras_course import convnets
+
+    builder, preset, batch_size, batches = NETWORKS[name]
+    model = getattr(convnets, builder).from_preset(preset)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(batch_size * batches, *model.input_shape[1:])).astype("float32")
+    return model, x, rng.integers(model.output_shape[-1], size=len(x), dtype=np.int32)
+
+
+def compiled(model):
+    """Compile a model as one does for classes; return it."""
+    import keras
+
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), loss)
+    return model
+
+
+class Networks:
+    """Classifying pictures, and a step of training."""
+
+    params = (common.BACKENDS, tuple(NETWORKS))
+    param_names = ("backend", "network")
+    unit = "ms/picture"
+
+    def setup(self, backend, network):
+        common.select(backend)
+
+    def track_forward(self, backend, name):
+        from keras_course import ops
+
+        model, x, _ = network(name)
+        forward = ops.jit(lambda x: model(x, training=False), variables=model.variables)
+        return 1e3 * common.median_seconds(lambda: forward(x), repeats=5) / len(x)
+
+    def track_training(self, backend, name):
+        model, x, y = network(name)
+        compiled(model)
+        batch_size = NETWORKS[name][2]
+
+        def call():
+            model.fit(x, y, batch_size=batch_size, epochs=1, verbose=0)
+            return model.optimizer.iterations.value
+
+        return 1e3 * common.median_seconds(call, repeats=5) / len(x)
+
+
+class Memory:
+    """The most memory of the process that trains a ResNet-20 for a step."""
+
+    params = (common.BACKENDS,)
+    param_names = ("backend",)
+
+    def setup(self, backend):
+        common.select(backend)
+
+    def peakmem_convnet(self, backend):
+        model, x, y = network("resnet_20")
+        compiled(model).train_on_batch(x, y)
+
+
+class Inside:
+    """Twenty steps of looking for the picture that a feature answers most to."""
+
+    params = (common.BACKENDS,)
+    param_names = ("backend",)
+    unit = "ms/step"
+
+    def setup(self, backend):
+        common.select(backend)
+
+    def track_feature_maximisation(self, backend, steps=20):
+        from keras_course.convnets import maximise_feature
+
+        model, _, _ = network("lenet5")
+        return 1e3 * common.median_seconds(lambda: maximise_feature(model, "c3", 0, num_steps=steps), repeats=3) / steps
