@@ -88,6 +88,19 @@ class Muon:
 
 
 @dataclasses.dataclass(frozen=True)
+class CropAndFlip:
+    """Change the pictures of each batch: see `keras_course.datasets.crop_and_flip`.
+
+    Args:
+        padding: largest shift in pixels.
+        flip: whether half of the pictures are mirrored.
+    """
+
+    padding: int
+    flip: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
 class Recipe:
     """One training run, complete: model, data, optimizer, budget, and the result to expect.
 
@@ -100,6 +113,7 @@ class Recipe:
             table or of a set of images.
         tokenizer: of a text: "characters", or "bpe" (then `overrides` has the `vocab_size`).
         split: share of the text, or of a table's rows, to train on; the rest is for validation.
+        augment: how the pictures of a batch are changed; None where they are not.
         batch_size: windows or examples in a step.
         steps: number of steps.
         optimizer: an `AdamW` or `Muon`.
@@ -125,6 +139,7 @@ class Recipe:
     overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     tokenizer: str = "characters"
     split: float = 0.9
+    augment: CropAndFlip | None = None
     metric: str = "validation loss"
     unit: str = "nats/character"
     expected: float | None = None

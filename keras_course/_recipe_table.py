@@ -3,7 +3,7 @@
 Importing this module imports neither Keras nor a backend.
 """
 
-from keras_course._recipe import AdamW, Muon, Recipe
+from keras_course._recipe import AdamW, CropAndFlip, Muon, Recipe
 
 _TABLE = (
     Recipe(
@@ -170,6 +170,22 @@ _TABLE = (
         expected=1.2,
         tolerance=1.2,
         minutes=0.2,
+    ),
+    Recipe(
+        name="mnist_10k_lenet5",
+        summary="LeNet-5 on 8,000 images of MNIST, shifted by up to two pixels",
+        topic="convnets",
+        builder="lenet5",
+        preset="lenet5",
+        overrides={"pool": "max", "activation": "relu", "dropout": 0.3},
+        task="classification",
+        data="mnist_10k",
+        augment=CropAndFlip(padding=2, flip=False),
+        batch_size=64,
+        steps=6000,
+        optimizer=AdamW(peak_rate=3e-3, final_rate=3e-5, warmup=200),
+        metric="test error",
+        unit="%",
     ),
 )
 

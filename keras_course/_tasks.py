@@ -15,6 +15,8 @@ A task has these attributes and methods, and `_training` knows no more of it:
     facts                         what else belongs in `run.json`
 """
 
+import dataclasses
+import functools
 import hashlib
 
 import keras
@@ -111,9 +113,16 @@ class _ExamplesTask:
         return data_arguments(build, self.x.shape[1:], self.num_outputs)
 
     def batches(self, recipe, facts, start_epoch):
-        size = facts["steps_per_epoch"], facts["seed"], start_epoch
-        keys = "steps_per_epoch", "seed", "start_epoch"
-        return datasets.example_batches(self.x, self.y, recipe.batch_size, **dict(zip(keys, size, strict=True)))
+        change = recipe.augment and functools.partial(datasets.crop_and_flip, **dataclasses.asdict(recipe.augment))
+        return datasets.example_batches(
+            self.x,
+            self.y,
+            recipe.batch_size,
+            steps_per_epoch=facts["steps_per_epoch"],
+            seed=facts["seed"],
+            start_epoch=start_epoch,
+            augment=change,
+        )
 
     def save(self, folder):
         pass  # `run.json` has the mean and the deviation

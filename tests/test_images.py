@@ -1,11 +1,14 @@
 """Labelled images, from files and from TFDS, and the batches that are made of examples."""
 
 import gzip
+import io
 import os
 import pathlib
 import shutil
+import tarfile
 
 import numpy as np
+import PIL.Image
 import pytest
 from sklearn.datasets import load_digits
 
@@ -26,7 +29,7 @@ def fake(tmp_path, monkeypatch):
     for name, header, values in zip(FILES, (16, 8), (x, y), strict=True):
         (tmp_path / "mnist" / name).write_bytes(gzip.compress(bytes(header) + values.tobytes(), 1))
     sums = {name: _images.hashlib.sha256((tmp_path / "mnist" / name).read_bytes()).hexdigest() for name in FILES}
-    monkeypatch.setattr(_images, "_FILES", sums)
+    monkeypatch.setattr(_images, "_FILES", {**_images._FILES, **sums})
     return tmp_path, x, y
 
 
@@ -74,7 +77,7 @@ def test_the_real_files():
 def test_wrong_file_is_refused(fake):
     folder, *_ = fake
     shutil.copy(folder / "mnist" / FILES[1], folder / "mnist" / FILES[0])
-    with pytest.raises(ValueError, match=r"t10k-images-idx3-ubyte.gz is not the file of MNIST.*SHA-256"):
+    with pytest.raises(ValueError, match=r"t10k-images-idx3-ubyte.gz is not the right file.*SHA-256"):
         datasets.mnist_10k(folder)
 
 
@@ -133,3 +136,111 @@ def test_bad_arguments(options, message):
     arguments = {"x": np.arange(10), "y": np.arange(10), "batch_size": 3, "steps_per_epoch": 4} | options
     with pytest.raises(ValueError, match=message):
         datasets.example_batches(**arguments)
+
+
+@pytest.fixture
+def fake_tar(tmp_path, monkeypatch):
+    """A folder with an archive like that of CIFAR-10, registered as the right one: a picture of each class and part."""
+    (tmp_path / "cifar10_jpeg").mkdir()
+    path = tmp_path / "cifar10_jpeg" / "cifar10_12k.tar"
+    with tarfile.open(path, "w") as tar:
+        for part in ("train", "test"):
+            for label, name in enumerate(_images._CIFAR_NAMES):
+                content = io.BytesIO()
+                colour = np.full((32, 32, 3), 20 * label + (part == "test"), np.uint8)
+                PIL.Image.fromarray(colour).save(content, "JPEG", quality=100)
+                member = tarfile.TarInfo(f"{part}/{name}/0000.jpg")
+                member.size = content.tell()
+                content.seek(0)
+                tar.addfile(member, content)
+    sums = {path.name: _images.hashlib.sha256(path.read_bytes()).hexdigest()}
+    monkeypatch.setattr(_images, "_FILES", {**_images._FILES, **sums})
+    return tmp_path
+
+
+def test_cifar_from_an_archive_of_jpegs(fake_tar):
+    for offset, part in enumerate(datasets.cifar10_12k(fake_tar)):
+        assert (part.x.shape, part.x.dtype) == ((10, 32, 32, 3), np.uint8)
+        assert part.y.tolist() == list(range(10))
+        assert part.class_names[3] == "cat"
+        np.testing.assert_allclose(part.x[:, 0, 0, 0], 20.0 * np.arange(10) + offset, atol=1)
+
+
+def test_cifar_from_tfds(monkeypatch):
+    monkeypatch.delenv("KERAS_COURSE_DATA", raising=False)
+    y = np.tile(np.arange(10, dtype="int32"), 1100)
+    x = np.arange(len(y), dtype="uint32").view("uint8").reshape(-1, 1, 1, 4)
+    monkeypatch.setattr(_tfds, "read_images", lambda name, split, url: (x, y))
+    train, test = datasets.cifar10_12k()
+    assert np.bincount(train.y).tolist() == [1000] * 10
+    assert np.bincount(test.y).tolist() == [200] * 10
+    np.testing.assert_array_equal(train.x[:3], x[[0, 10, 20]])
+
+
+def test_another_archive_is_refused(fake_tar):
+    path = fake_tar / "cifar10_jpeg" / "cifar10_12k.tar"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"cifar10_12k.tar is not the right file.*SHA-256"):
+        datasets.cifar10_12k(fake_tar)
+
+
+def test_no_archive_and_no_network(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(_tfds, "_unreachable", lambda url: "no network")
+    with pytest.raises(FileNotFoundError, match=r"cifar10_12k.*KERAS_COURSE_DATA.*no network.*digit_images"):
+        datasets.cifar10_12k(tmp_path)
+
+
+@pytest.mark.skipif(not (DATA / "cifar10_jpeg" / "cifar10_12k.tar").is_file(), reason="needs the real file")
+def test_the_real_archive():
+    train, test = datasets.cifar10_12k()
+    assert (train.x.shape, test.x.shape) == ((10_000, 32, 32, 3), (2_000, 32, 32, 3))
+    assert np.bincount(train.y).tolist() == [1000] * 10
+    assert 115 < train.x.mean() < 125  # the mean of CIFAR-10 is 120.7
+
+
+def test_crops_are_shifted_copies():
+    x = np.random.default_rng(0).normal(size=(40, 5, 6, 2))
+    seen, padded = set(), np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    crops = datasets.crop_and_flip(x, np.random.default_rng(1), padding=2)
+    for i, crop in enumerate(crops):
+        places = [
+            (top, left, flipped)
+            for top in range(5)
+            for left in range(5)
+            for flipped in (False, True)
+            if np.array_equal(padded[i, top : top + 5, left : left + 6][:, :: -1 if flipped else 1], crop)
+        ]
+        assert len(places) == 1
+        seen.update(places)
+    assert {top for top, _, _ in seen} == {left for _, left, _ in seen} == set(range(5))
+    assert {flipped for _, _, flipped in seen} == {False, True}
+
+
+def test_crops_without_shift_and_mirror_change_nothing():
+    x = np.random.default_rng(0).normal(size=(4, 5, 6, 2))
+    same = datasets.crop_and_flip(x, np.random.default_rng(1), padding=0, flip=False)
+    np.testing.assert_array_equal(same, x)
+
+
+@pytest.mark.parametrize(
+    ("shape", "padding", "message"), [((4, 5, 6), 1, "x has shape"), ((4, 5, 6, 1), -1, "padding=-1")]
+)
+def test_bad_crops(shape, padding, message):
+    with pytest.raises(ValueError, match=message):
+        datasets.crop_and_flip(np.zeros(shape), np.random.default_rng(0), padding=padding)
+
+
+def test_batches_are_changed_anew_in_each_pass_and_alike_in_each_run():
+    x = np.random.default_rng(0).normal(size=(8, 6, 6, 1))
+    make = lambda: datasets.example_batches(  # noqa: E731
+        x, np.arange(8), 4, steps_per_epoch=2, augment=datasets.crop_and_flip
+    )
+    batches, again = make(), make()
+    np.testing.assert_array_equal(batches[3][0], again[3][0])
+    seen = {}
+    for k in range(4):
+        for picture, label in zip(*batches[k], strict=True):
+            seen.setdefault(int(label), []).append(picture)
+    assert all(len(pictures) == 2 for pictures in seen.values())
+    assert any((one != other).any() for one, other in seen.values())

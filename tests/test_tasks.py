@@ -125,5 +125,7 @@ def test_inputs_are_standardized_by_the_training_part():
 
 @pytest.mark.parametrize("data", ["tiny_shakespeare", "two_moons", "absent"])
 def test_other_data_are_refused(data):
-    with pytest.raises(ValueError, match=f"data='{data}' is no set of examples; choose one of mnist_10k, digit_images"):
+    with pytest.raises(
+        ValueError, match=f"data='{data}' is no set of examples; choose one of mnist_10k, cifar10_12k, digit_images"
+    ):
         recipes.train(SHORT["digits_mlp"], data=data)

@@ -1,7 +1,8 @@
 """One door for all data. What comes out is a str or NumPy arrays, the same on every backend.
 
 Text: `text`, `split_text`, and `token_windows`, `validation_windows` to train language models on it.
-Images: `mnist_10k`, `digit_images`. `example_batches` deals out examples in an order that is the same on every backend.
+Images: `mnist_10k`, `cifar10_12k`, `digit_images`. `example_batches` deals out examples in an order that is the same
+on every backend, and `crop_and_flip` changes pictures a little.
 Tables: `digits`, `diabetes`, `breast_cancer`, `iris`. Points: `two_moons`, `blobs`, `spiral`,
 `gaussian_classes`.
 `list_datasets` returns the table of all sets. Whatever has to be downloaded has an offline twin there.
@@ -9,9 +10,10 @@ Tables: `digits`, `diabetes`, `breast_cancer`, `iris`. Points: `two_moons`, `blo
 
 import importlib
 
+from keras_course.datasets._augment import crop_and_flip
 from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._generators import GENERATORS, blobs, gaussian_classes, spiral, two_moons
-from keras_course.datasets._images import IMAGES, Images, digit_images, mnist_10k
+from keras_course.datasets._images import IMAGES, Images, cifar10_12k, digit_images, mnist_10k
 from keras_course.datasets._tables import TABLES, Table, breast_cancer, diabetes, digits, iris
 from keras_course.datasets._text import TEXTS, split_text, text
 
@@ -23,6 +25,8 @@ __all__ = [
     "TokenWindows",
     "blobs",
     "breast_cancer",
+    "cifar10_12k",
+    "crop_and_flip",
     "diabetes",
     "digit_images",
     "digits",

@@ -4,6 +4,8 @@ Notation: N examples, batch size B. One pass over the data makes floor(N / B) ba
 waits for the next pass, which has another order.
 """
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 
@@ -16,9 +18,9 @@ class ExampleBatches(keras.utils.PyDataset):
     Like `TokenWindows` it has no length, so that Keras neither shuffles nor starts anew at each epoch.
     """
 
-    def __init__(self, x, y, batch_size, *, steps_per_epoch, seed=0, start_epoch=0):
+    def __init__(self, x, y, batch_size, *, steps_per_epoch, seed=0, start_epoch=0, augment=None):
         super().__init__()
-        self.x, self.y, self.batch_size = x, y, batch_size
+        self.x, self.y, self.batch_size, self.augment = x, y, batch_size, augment
         self.steps_per_epoch, self.seed, self.start_epoch = steps_per_epoch, seed, start_epoch
         self._order = (None, None)  # the pass that it belongs to, and the order of the examples in it
 
@@ -32,11 +34,21 @@ class ExampleBatches(keras.utils.PyDataset):
         if self._order[0] != turn:
             self._order = turn, np.random.default_rng((self.seed, turn)).permutation(len(self.x))
         rows = self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
-        return self.x[rows], self.y[rows]
+        x = self.x[rows]
+        if self.augment is not None:
+            x = self.augment(x, np.random.default_rng((self.seed, turn, place)))
+        return x, self.y[rows]
 
 
 def example_batches(
-    x: np.ndarray, y: np.ndarray, batch_size: int, *, steps_per_epoch: int, seed: int = 0, start_epoch: int = 0
+    x: np.ndarray,
+    y: np.ndarray,
+    batch_size: int,
+    *,
+    steps_per_epoch: int,
+    seed: int = 0,
+    start_epoch: int = 0,
+    augment: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
 ) -> ExampleBatches:
     """Return the training data of a model of examples: batches in an order that is new in each pass.
 
@@ -50,6 +62,8 @@ def example_batches(
         steps_per_epoch: number of batches that make an epoch.
         seed: of the orders.
         start_epoch: number of the epoch that the first batch belongs to.
+        augment: function of the examples of a batch and a generator of NumPy that returns them changed, such as
+            `crop_and_flip`.
 
     Returns:
         A `keras.utils.PyDataset`; give `fit` its `steps_per_epoch` and `shuffle=False`.
@@ -71,4 +85,6 @@ def example_batches(
     whole_number(0, seed=seed, start_epoch=start_epoch)
     if batch_size > len(x):
         raise ValueError(f"batch_size={batch_size} must be at most {len(x)}, the number of examples.")
-    return ExampleBatches(x, y, batch_size, steps_per_epoch=steps_per_epoch, seed=seed, start_epoch=start_epoch)
+    return ExampleBatches(
+        x, y, batch_size, steps_per_epoch=steps_per_epoch, seed=seed, start_epoch=start_epoch, augment=augment
+    )

@@ -5,8 +5,10 @@ Notation: x (N, H, W, C) uint8, y (N,) int32 class numbers.
 
 import gzip
 import hashlib
+import io
 import os
 import pathlib
+import tarfile
 from typing import NamedTuple
 
 import numpy as np
@@ -59,6 +61,37 @@ def mnist_10k(data_dir: str | os.PathLike | None = None) -> tuple[Images, Images
     return tuple(Images(x[rows], y[rows], names) for rows in (order[:8000], order[8000:]))
 
 
+def cifar10_12k(data_dir: str | os.PathLike | None = None) -> tuple[Images, Images]:
+    """Return 10,000 pictures to train on and 2,000 to test on, 32 x 32 pixels in colour, 10 classes.
+
+    They are 1,000 training and 200 test pictures of each class of CIFAR-10, stored as JPEG, which changes pixels a
+    little. A fifth of the usual training pictures: results are therefore no CIFAR-10 results, and stand beside
+    published ones only as what they are.
+
+    Args:
+        data_dir: a folder with `cifar10_jpeg/cifar10_12k.tar`; by default the one that the environment variable
+            KERAS_COURSE_DATA names. Without it TFDS is asked for CIFAR-10, of which the first pictures of each class
+            are taken; they were never JPEG, so they are not the same.
+
+    Returns:
+        (train, test).
+
+    Raises:
+        FileNotFoundError: the file is nowhere, and CIFAR-10 cannot be downloaded.
+        ValueError: the file is another one.
+
+    References:
+        Learning Multiple Layers of Features from Tiny Images, Krizhevsky, 2009,
+        https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf
+    """
+    path = _file(data_dir, "cifar10_jpeg/cifar10_12k.tar")
+    if path is None:
+        parts = (_first_of_each(*_cifar_from_tfds(split), count) for split, count in (("train", 1000), ("test", 200)))
+    else:
+        parts = _from_tar(path)
+    return tuple(Images(x, y, _CIFAR_NAMES) for x, y in parts)
+
+
 def digit_images() -> tuple[Images, Images]:
     """Return 1,437 handwritten digits to train on and 360 to test on, 8 x 8 grey pixels from 0 to 16, 10 classes.
 
@@ -80,12 +113,15 @@ def digit_images() -> tuple[Images, Images]:
 _FILES = {
     "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    "cifar10_12k.tar": "e39188727b82cda1cd6fb61403220308f3ff1fe4d9f2cfb8cfe1b7b87704f1a6",
 }
 _URL = "https://storage.googleapis.com/cvdf-datasets/mnist/t10k-images-idx3-ubyte.gz"
+_CIFAR_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+_CIFAR_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
-def _from_files(data_dir):
-    """Return (x, y) from the two files below the data folder, or None where they are not there."""
+def _file(data_dir, name):
+    """Return the path of a file below the data folder, or None where it is not there."""
     folder = os.fspath(data_dir) if data_dir is not None else os.environ.get(FOLDER)
     if not folder:
         return None
@@ -94,10 +130,15 @@ def _from_files(data_dir):
         raise FileNotFoundError(
             f"{FOLDER if data_dir is None else 'data_dir'}={str(folder)!r}: there is no such folder."
         )
-    paths = [folder / "mnist" / name for name in _FILES]
-    if not all(path.is_file() for path in paths):
+    return folder / name if (folder / name).is_file() else None
+
+
+def _from_files(data_dir):
+    """Return (x, y) from MNIST's two files, or None where they are not there."""
+    paths = [_file(data_dir, f"mnist/{name}") for name in _FILES if name.startswith("t10k")]
+    if None in paths:
         return None
-    images, labels = (_checked(path) for path in paths)
+    images, labels = (np.frombuffer(gzip.decompress(_checked(path)), np.uint8) for path in paths)
     # IDX: a header of 16 or 8 bytes, then one byte for each pixel or label
     return images[16:].reshape(-1, 28, 28, 1), labels[8:].astype(np.int32)
 
@@ -106,8 +147,37 @@ def _checked(path):
     content = path.read_bytes()
     found = hashlib.sha256(content).hexdigest()
     if found != _FILES[path.name]:
-        raise ValueError(f"{path} is not the file of MNIST: its SHA-256 is {found}, not {_FILES[path.name]}.")
-    return np.frombuffer(gzip.decompress(content), np.uint8)
+        raise ValueError(f"{path} is not the right file: its SHA-256 is {found}, not {_FILES[path.name]}.")
+    return content
+
+
+def _from_tar(path):
+    """Return (x, y) of the members `train/<class>/NNNN.jpg` and of `test/<class>/NNNN.jpg`, in the order of names."""
+    from PIL import Image  # comes with matplotlib
+
+    with tarfile.open(fileobj=io.BytesIO(_checked(path))) as tar:
+        for part in ("train", "test"):
+            members = sorted(m.name for m in tar.getmembers() if m.name.startswith(part) and m.isfile())
+            x = np.stack([np.asarray(Image.open(tar.extractfile(name), formats=["JPEG"])) for name in members])
+            y = np.array([_CIFAR_NAMES.index(name.split("/")[1]) for name in members], np.int32)
+            yield x, y
+
+
+def _first_of_each(x, y, count):
+    """Return the first examples of each class, as many as `count`, class by class."""
+    rows = np.concatenate([np.flatnonzero(y == label)[:count] for label in np.unique(y)])
+    return x[rows], y[rows]
+
+
+def _cifar_from_tfds(split):
+    try:
+        return _tfds.read_images("cifar10", split, _CIFAR_URL)
+    except _tfds.Unavailable as error:
+        raise FileNotFoundError(
+            f"The data set 'cifar10_12k' is neither below the folder that {FOLDER} names, as "
+            f"cifar10_jpeg/cifar10_12k.tar, nor in TFDS's, and cannot be downloaded: {error}. Put the file there, or "
+            "use 'digit_images', which needs no download."
+        ) from error
 
 
 def _from_tfds():
@@ -133,6 +203,18 @@ IMAGES = (
         file="mnist/t10k-images-idx3-ubyte.gz",
         url=_URL,
         sha256=_FILES["t10k-images-idx3-ubyte.gz"],
+    ),
+    Dataset(
+        name="cifar10_12k",
+        kind="images",
+        size="10,000 + 2,000 images of 32 x 32 in colour, 10 classes",
+        licence="not stated",
+        origin="a fifth of CIFAR-10, Krizhevsky 2009, as JPEG",
+        load=cifar10_12k,
+        offline="digit_images",
+        file="cifar10_jpeg/cifar10_12k.tar",
+        url=_CIFAR_URL,
+        sha256=_FILES["cifar10_12k.tar"],
     ),
     Dataset(
         name="digit_images",

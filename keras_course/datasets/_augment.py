@@ -1,0 +1,50 @@
+"""Pictures that look a little different each time they are seen.
+
+Notation: x (B, H, W, C) pictures.
+"""
+
+import numpy as np
+
+from keras_course._check import whole_number
+
+
+def crop_and_flip(x: np.ndarray, rng: np.random.Generator, *, padding: int = 4, flip: bool = True) -> np.ndarray:
+    """Shift each picture by up to some pixels in both directions, and mirror half of them.
+
+    Takes and gives `(B, H, W, C)`. A picture is padded on all sides by what x is zero for (the mean of standardized
+    pixels), and cut out of that at a random place.
+
+    Args:
+        x: the pictures.
+        rng: generator of NumPy that draws the places and the mirrored ones.
+        padding: largest shift in pixels.
+        flip: whether pictures are mirrored left to right; not what one wants of digits.
+
+    Returns:
+        New pictures.
+
+    Raises:
+        ValueError: x has another shape, or `padding` is no whole number of at least 0.
+
+    References:
+        Deep Residual Learning for Image Recognition, He, Zhang, Ren and Sun, 2016, section 4.2,
+        https://arxiv.org/abs/1512.03385
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course import datasets
+        >>> x = np.arange(3.0).reshape(1, 1, 3, 1)
+        >>> sorted({datasets.crop_and_flip(x, np.random.default_rng(k), padding=0).ravel()[0] for k in range(9)})
+        [0.0, 2.0]
+    """
+    whole_number(0, padding=padding)
+    if np.ndim(x) != 4:
+        raise ValueError(f"x has shape {np.shape(x)}; it must be (B, H, W, C)")
+    batch, height, width, _ = x.shape
+    padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    top, left = rng.integers(0, 2 * padding + 1, (2, batch, 1))
+    columns = np.arange(width) + np.zeros_like(left)
+    if flip:
+        columns = np.where(rng.random((batch, 1)) < 0.5, columns[:, ::-1], columns)
+    rows = top + np.arange(height)
+    return padded[np.arange(batch)[:, None, None], rows[:, :, None], (left + columns)[:, None, :]]
