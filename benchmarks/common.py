@@ -170,36 +170,45 @@ def take_turns(makers, rounds):
     return times
 
 
-def compare(benchmark, work, unit, peers, ours, rounds):
-    """Time peers and ours in turn; return a row for each backend of ours, and print a line for each of all.
+def compare(benchmark, work, unit, peers, ours, rounds, native=None):
+    """Time peers and ours in turn; return rows for each backend of ours, and print a line for each of all.
 
     One call does `work`, a number of `unit` ("tokens", "examples"); `peers` and `ours` (by backend) are makers as
-    `take_turns` wants them.
+    `take_turns` wants them. `native` names, by backend, the peers that are written in that framework itself: then a
+    backend has a second row beside the fastest of these.
 
     The ratio of a backend is the median over the rounds of (seconds of the fastest peer) / (seconds of ours), the two
     taken in the same round: above 1 ours is faster. The fastest peer is the one of the smallest median.
     """
     times = take_turns({**peers, **{f"keras_course, {name}": maker for name, maker in ours.items()}}, rounds)
     speed = {name: work / statistics.median(seconds) for name, seconds in times.items()}
+
+    def ratio(name, peer):
+        return statistics.median(p / s for p, s in zip(times[peer], times[name], strict=True))
+
     fastest = max(peers, key=speed.get)
     print(f"\n{benchmark}, {rounds} rounds of {work} {unit}")
-    print(f"  {'':30}{unit + '/s':>12}  {'range over rounds':>19}  {'ratio':>6}")
-    rows = []
+    print(f"  {'':34}{unit + '/s':>12}  {'range over rounds':>19}  {'ratio':>6}")
     for name, seconds in times.items():
-        ratio = statistics.median(p / s for p, s in zip(times[fastest], seconds, strict=True))
         span = f"{work / max(seconds):,.0f} - {work / min(seconds):,.0f}"
-        print(f"  {name:30}{speed[name]:>12,.0f}  {span:>19}  {ratio:>6.2f}", flush=True)
-        if name not in peers:
+        print(f"  {name:34}{speed[name]:>12,.0f}  {span:>19}  {ratio(name, fastest):>6.2f}", flush=True)
+    rows = []
+    for backend in ours:
+        name = f"keras_course, {backend}"
+        own = max((native or {}).get(backend, [fastest]), key=speed.get)
+        if own != fastest:
+            print(f"  {name} beside {own}: {ratio(name, own):.2f}", flush=True)
+        for peer in dict.fromkeys((fastest, own)):
             rows.append(
                 {
                     "kind": "speed",
                     "benchmark": benchmark,
-                    "backend": name.split(", ")[1],
+                    "backend": backend,
                     "value": round(speed[name]),
                     "unit": f"{unit}/s",
-                    "peer": fastest,
-                    "peer_value": round(speed[fastest]),
-                    "ratio": round(ratio, 2),
+                    "peer": peer,
+                    "peer_value": round(speed[peer]),
+                    "ratio": round(ratio(name, peer), 2),
                     "rounds": rounds,
                 }
             )

@@ -174,8 +174,9 @@ def _speed_section(rows):
         "date",
     ]
     text = (
-        "The ratio is our speed over that of the fastest peer, the median of as many rounds of one run as stand beside "
-        "it: above 1 ours is the faster one. [Benchmarks](benchmarks.md) says what is compared, and why a ratio is low."
+        "The ratio is our speed over that of the peer, the fastest of all (and, where there is a second row, of those in "
+        "the framework itself), the median of as many rounds of one run as stand beside it: above 1 ours is the faster "
+        "one. [Benchmarks](benchmarks.md) says what is compared, and why a ratio is low."
     )
     return "\n".join(["## Speed\n", text, "", *_markdown(heads, table), ""])
 

@@ -1,8 +1,11 @@
 """The benchmarks of the lecture run on the backend in use."""
 
+import dataclasses
+import math
 import pathlib
 import sys
 
+import numpy as np
 import pytest
 
 from keras_course import backend
@@ -10,6 +13,7 @@ from keras_course import backend
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent.parent))
 
 from benchmarks import bench_convnets, common
+from benchmarks.peers import convnets as peers
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +41,34 @@ def test_networks_are_presets():
     for builder, preset, *sizes in bench_convnets.NETWORKS.values():
         assert preset in getattr(convnets, builder).presets
         assert min(sizes) >= 1
+
+
+KITS = {"torch": peers.TorchKit, "jax": peers.JaxKit, "tensorflow": peers.TensorFlowKit}
+
+
+@pytest.mark.parametrize("kit", [kit for name, kit in KITS.items() if name in backend.available()])
+@pytest.mark.parametrize("name", ["lenet5", "resnet_20"])
+def test_peers_are_the_same_networks(kit, name):
+    from keras_course import convnets
+
+    work, kit = peers.WORKS[name], kit()
+    x = np.zeros((2, *work.shape), "float32")
+    if isinstance(kit, peers.TorchKit):
+        x = kit.torch.from_numpy(x).permute(0, 3, 1, 2)
+    elif isinstance(kit, peers.TensorFlowKit):
+        x = kit.tf.constant(x)
+    assert tuple(peers.NETWORKS[name](kit, x).shape) == (2, work.num_classes)
+    model = getattr(convnets, work.builder).from_preset(work.preset)
+    ours = sorted(math.prod(weight.shape) for weight in model.trainable_weights)
+    assert sorted(math.prod(tuple(weight.shape)) for weight in kit.weights.values()) == ours
+
+
+def test_our_side_of_the_comparison(monkeypatch):
+    monkeypatch.setitem(peers.WORKS, "lenet5", dataclasses.replace(peers.WORKS["lenet5"], batch_size=2, steps=1))
+    peers.keras_training("lenet5", backend.current())()
+    makers, ours, native = peers.comparison("lenet5")
+    assert set(ours) == set(backend.available())
+    assert {name for names in native.values() for name in names} <= set(makers)
+    for name, (function, *arguments) in makers.items():
+        if name.split(",")[0] == backend.current():
+            assert np.isfinite(function(*arguments)())
