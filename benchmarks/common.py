@@ -193,9 +193,9 @@ def compare(benchmark, work, unit, peers, ours, rounds, native=None):
         span = f"{work / max(seconds):,.0f} - {work / min(seconds):,.0f}"
         print(f"  {name:34}{speed[name]:>12,.0f}  {span:>19}  {ratio(name, fastest):>6.2f}", flush=True)
     rows = []
-    for backend in ours:
-        name = f"keras_course, {backend}"
-        own = max((native or {}).get(backend, [fastest]), key=speed.get)
+    for each in ours:
+        name = f"keras_course, {each}"
+        own = max((native or {}).get(each, [fastest]), key=speed.get)
         if own != fastest:
             print(f"  {name} beside {own}: {ratio(name, own):.2f}", flush=True)
         for peer in dict.fromkeys((fastest, own)):
@@ -203,7 +203,7 @@ def compare(benchmark, work, unit, peers, ours, rounds, native=None):
                 {
                     "kind": "speed",
                     "benchmark": benchmark,
-                    "backend": backend,
+                    "backend": each,
                     "value": round(speed[name]),
                     "unit": f"{unit}/s",
                     "peer": peer,
