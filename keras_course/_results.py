@@ -174,8 +174,8 @@ def _speed_section(rows):
         "date",
     ]
     text = (
-        "The ratio is our speed over that of the peer, the fastest of all (where there is a second row, of those in the "
-        "framework itself), the median of as many rounds of one run as stand beside it: above 1 ours is the faster "
+        "The ratio is our speed over that of the peer, the fastest of all (in a second row: of those in the framework "
+        "itself), the median of as many rounds of one run as stand beside it: above 1 ours is the faster "
         "one. [Benchmarks](benchmarks.md) says what is compared, and why a ratio is low."
     )
     return "\n".join(["## Speed\n", text, "", *_markdown(heads, table), ""])

@@ -20,7 +20,10 @@ from keras_course.portable import portable_init
 
 def measure(model, x):
     """Return outputs and parameter gradients of a model."""
-    _, gradients = course_ops.value_and_grad(loss_of(model, x), variables=model.trainable_variables)()
+    both = course_ops.value_and_grad(loss_of(model, x), variables=model.trainable_variables)
+    if keras.config.backend() == "jax":  # one program compiles sooner than all of its operations by themselves
+        both = course_ops.jit(both, variables=model.variables)
+    _, gradients = both()
     arrays = {f"output_{i}": y for i, y in enumerate(outputs_of(model, x))}
     return arrays | {f"gradient_{i}": ops.convert_to_numpy(g) for i, g in enumerate(gradients)}
 

@@ -148,7 +148,7 @@ FAULTS = {  # the fault, the check that must find it, and what it must say
     "compiled at birth": (fault_born_compiled, conformance.check_built_at_birth, "is compiled"),
     "twins": (fault_twins, conformance.check_no_twins, "of another weight"),
     "mixes the batch": (with_layer(BatchMean), conformance.check_batches, "depends on the others"),
-    "infinite gradient": (with_layer(Root), conformance.check_gradients, "is not finite"),
+    "infinite gradient": (with_layer(Root), conformance.check_fit_moves_every_weight, "is not finite"),
     "a dead weight": (
         with_layer(Dead),
         conformance.check_fit_moves_every_weight,
