@@ -24,10 +24,10 @@ def test_builder(name, check_one):
 
 
 def published():
-    """Yield (builder, preset) wherever a count is published; the huge ones only where weights can cost no memory."""
+    """Yield (builder, preset) wherever a count is published; the large ones only where weights cost nothing."""
     for row in keras_course.list_builders():
         for preset, arguments in row.build.presets.items():
-            if arguments.get("parameters", np.inf) < 20_000_000 or (META and "parameters" in arguments):
+            if arguments.get("parameters", np.inf) < 1_000_000 or (META and "parameters" in arguments):
                 yield row.name, preset
 
 

@@ -59,7 +59,7 @@ def efficientnet(
     num_classes,
     *,
     width_factor=0.25,
-    depth_factor=0.4,
+    depth_factor=0.25,
     dropout=0.2,
     drop_path=0.0,
     momentum=0.99,
