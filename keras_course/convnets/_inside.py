@@ -61,8 +61,8 @@ def activations(model, x, layers=None):
             of their own here: call this with the nested model.
 
     Returns:
-        A dict `{name: array (B, ...)}`, in the order of `layers`. A layer that is called several times shows its first
-        call.
+        A dict of arrays `(B, ...)` by name, in the order of `layers`. A layer that is called several times shows its
+        first call.
 
     Raises:
         ValueError: the model has no graph or no such layer, or x has a wrong shape.

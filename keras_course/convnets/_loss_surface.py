@@ -156,7 +156,7 @@ def gradient_norms(model, x, y, loss):
         loss: a Keras loss or its name.
 
     Returns:
-        A dict `{path of the kernel: norm}`, a float for each trainable weight with at least two axes.
+        A dict of floats by the path of the kernel, for each trainable weight with at least two axes.
 
     Raises:
         ValueError: the model has no trainable kernel, or x and y do not hold equally many examples, or numbers
