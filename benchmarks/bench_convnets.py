@@ -88,8 +88,8 @@ class Inside:
     def setup(self, backend):
         common.select(backend)
 
-    def track_feature_maximisation(self, backend, steps=20):
-        from keras_course.convnets import maximise_feature
+    def track_feature_maximization(self, backend, steps=20):
+        from keras_course.convnets import maximize_feature
 
         model, _, _ = network("lenet5")
-        return 1e3 * common.median_seconds(lambda: maximise_feature(model, "c3", 0, num_steps=steps), repeats=3) / steps
+        return 1e3 * common.median_seconds(lambda: maximize_feature(model, "c3", 0, num_steps=steps), repeats=3) / steps

@@ -15,7 +15,7 @@ from keras_course.convnets._imagenet import copy_weights
 from keras_course.convnets._inside import activations, grad_cam, kernels_as_images, saliency
 from keras_course.convnets._lenet import lenet5
 from keras_course.convnets._loss_surface import LossSurface, gradient_norms, loss_surface, random_direction
-from keras_course.convnets._maximisation import FeatureMaximum, maximise_feature
+from keras_course.convnets._maximization import FeatureMaximum, maximize_feature
 from keras_course.convnets._pattern import convnet, parse_pattern
 from keras_course.convnets._receptive_field import ReceptiveField, receptive_field, receptive_fields
 from keras_course.convnets._resnet import resnet
@@ -44,7 +44,7 @@ __all__ = [
     "kernels_as_images",
     "lenet5",
     "loss_surface",
-    "maximise_feature",
+    "maximize_feature",
     "parse_pattern",
     "permute_pixels",
     "random_direction",

@@ -30,7 +30,7 @@ def run(suite, name, *parameters, **short):
 def test_benchmarks_run():
     for name in ("track_forward", "track_training"):
         assert run(bench_convnets.Networks(), name, "lenet5") > 0
-    assert run(bench_convnets.Inside(), "track_feature_maximisation", steps=2) > 0
+    assert run(bench_convnets.Inside(), "track_feature_maximization", steps=2) > 0
     for suite in (bench_convnets.Networks, bench_convnets.Memory, bench_convnets.Inside):
         assert suite.params[0] is common.BACKENDS or suite.params == (common.BACKENDS,)
 

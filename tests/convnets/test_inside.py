@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers as L
 
-from keras_course.convnets import activations, grad_cam, kernels_as_images, maximise_feature, saliency
+from keras_course.convnets import activations, grad_cam, kernels_as_images, maximize_feature, saliency
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(3, 6, 6, 2)).astype("float32")
@@ -101,12 +101,12 @@ def cosine(a, b):
 def test_the_best_input_of_a_linear_filter_is_the_filter():
     model = chain(L.Conv2D(4, 6, use_bias=False, name="conv"))
     weights = model.layers[0].get_weights()[0]
-    plain = maximise_feature(model, "conv", [1, 3], num_steps=200)
+    plain = maximize_feature(model, "conv", [1, 3], num_steps=200)
     for image, channel in zip(plain.images, (1, 3), strict=True):
         assert cosine(image, weights[..., channel]) > 0.995
     assert plain.objectives.shape == (201, 2)
     assert (np.diff(plain.objectives, axis=0) > 0).all()
-    penalised = maximise_feature(model, model.layers[0], 1, num_steps=200, learning_rate=0.02, l2=5.0)
+    penalised = maximize_feature(model, model.layers[0], 1, num_steps=200, learning_rate=0.02, l2=5.0)
     assert cosine(penalised.images, weights[..., 1]) > 0.98
     length = np.linalg.norm(weights[..., 1]) * 72 / (2 * 5.0)  # where |w| = 2 l2 |x| / 72, in the direction of w
     assert abs(np.linalg.norm(penalised.images) / length - 1) < 0.1
@@ -116,11 +116,11 @@ def test_the_first_objective_is_the_norm_of_a_map_and_seeds_count():
     model = pooled()
     first = np.random.default_rng(7).uniform(size=(1, 6, 6, 2)).astype("float32")
     expected = np.linalg.norm(activations(model, first)["conv"][..., 2])
-    found = maximise_feature(model, "conv", 2, num_steps=1, seed=7)
+    found = maximize_feature(model, "conv", 2, num_steps=1, seed=7)
     assert abs(found.objectives[0] / expected - 1) < 1e-4
     assert found.images.shape == (6, 6, 2)
     assert abs(np.sqrt(np.mean((found.images - first[0]) ** 2)) / 0.05 - 1) < 1e-4  # a step has a fixed size
-    again, other = (maximise_feature(model, "conv", 2, num_steps=1, seed=seed).images for seed in (7, 8))
+    again, other = (maximize_feature(model, "conv", 2, num_steps=1, seed=seed).images for seed in (7, 8))
     np.testing.assert_array_equal(again, found.images)
     assert not np.allclose(other, found.images)
 
@@ -132,7 +132,7 @@ def test_total_variation_makes_smoother_images():
         return (abs(np.diff(image, axis=0)).mean() + abs(np.diff(image, axis=1)).mean()) / abs(image).mean()
 
     plain, smooth, moved = (
-        maximise_feature(model, "conv", 0, num_steps=60, **arguments).images
+        maximize_feature(model, "conv", 0, num_steps=60, **arguments).images
         for arguments in ({}, {"total_variation": 50.0}, {"jitter": 2})
     )
     assert roughness(smooth) < 0.8 * roughness(plain)
@@ -142,9 +142,9 @@ def test_total_variation_makes_smoother_images():
 
 def test_later_training_is_seen():
     model = pooled()
-    before = maximise_feature(model, "head", 0, num_steps=1).objectives[0]
+    before = maximize_feature(model, "head", 0, num_steps=1).objectives[0]
     model.layers[-1].kernel.assign(2 * model.layers[-1].kernel)
-    assert abs(maximise_feature(model, "head", 0, num_steps=1).objectives[0] / before - 2) < 1e-3
+    assert abs(maximize_feature(model, "head", 0, num_steps=1).objectives[0] / before - 2) < 1e-3
 
 
 @pytest.mark.parametrize(
@@ -164,17 +164,17 @@ def test_later_training_is_seen():
         (lambda: saliency(linear()[0], X * np.inf), "must hold finite real numbers"),
         (lambda: grad_cam(pooled(), X, "pool"), "layer='pool' is none of"),
         (lambda: grad_cam(pooled(), X, "head"), "layer='head' must be called once and give feature maps"),
-        (lambda: maximise_feature(pooled(), "conv", 5), "channel=5 must be one of 0 to 4"),
-        (lambda: maximise_feature(pooled(), "conv", [0, 1.5]), "channel=.* must be one of"),
-        (lambda: maximise_feature(pooled(), "conv", []), r"channel=\[\] must be one of"),
-        (lambda: maximise_feature(pooled(), "pool", 0), "layer='pool' is none of"),
-        (lambda: maximise_feature(pooled(), "conv", 0, num_steps=0), "num_steps=0"),
-        (lambda: maximise_feature(pooled(), "conv", 0, learning_rate=0.0), r"learning_rate=0\.0"),
-        (lambda: maximise_feature(pooled(), "conv", 0, l2=-1.0), r"l2=-1\.0"),
-        (lambda: maximise_feature(pooled(), "conv", 0, total_variation=-1.0), r"total_variation=-1\.0"),
-        (lambda: maximise_feature(pooled(), "conv", 0, jitter=-1), "jitter=-1"),
-        (lambda: maximise_feature(pooled(), "conv", 0, seed=0.5), r"seed=0\.5"),
-        (lambda: maximise_feature(chain(L.ReLU(name="r"), shape=(None, 6, 2)), "r", 0), "must have a fixed size"),
+        (lambda: maximize_feature(pooled(), "conv", 5), "channel=5 must be one of 0 to 4"),
+        (lambda: maximize_feature(pooled(), "conv", [0, 1.5]), "channel=.* must be one of"),
+        (lambda: maximize_feature(pooled(), "conv", []), r"channel=\[\] must be one of"),
+        (lambda: maximize_feature(pooled(), "pool", 0), "layer='pool' is none of"),
+        (lambda: maximize_feature(pooled(), "conv", 0, num_steps=0), "num_steps=0"),
+        (lambda: maximize_feature(pooled(), "conv", 0, learning_rate=0.0), r"learning_rate=0\.0"),
+        (lambda: maximize_feature(pooled(), "conv", 0, l2=-1.0), r"l2=-1\.0"),
+        (lambda: maximize_feature(pooled(), "conv", 0, total_variation=-1.0), r"total_variation=-1\.0"),
+        (lambda: maximize_feature(pooled(), "conv", 0, jitter=-1), "jitter=-1"),
+        (lambda: maximize_feature(pooled(), "conv", 0, seed=0.5), r"seed=0\.5"),
+        (lambda: maximize_feature(chain(L.ReLU(name="r"), shape=(None, 6, 2)), "r", 0), "must have a fixed size"),
     ],
 )
 def test_bad_arguments(call, message):

@@ -26,7 +26,7 @@ class FeatureMaximum(NamedTuple):
     objectives: np.ndarray
 
 
-def maximise_feature(
+def maximize_feature(
     model,
     layer,
     channel,
@@ -74,9 +74,9 @@ def maximise_feature(
 
     Example:
         >>> import keras
-        >>> from keras_course.convnets import maximise_feature
+        >>> from keras_course.convnets import maximize_feature
         >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv")])
-        >>> found = maximise_feature(model, "conv", [0, 3], num_steps=5)
+        >>> found = maximize_feature(model, "conv", [0, 3], num_steps=5)
         >>> found.images.shape, bool((found.objectives[-1] > found.objectives[0]).all())
         ((2, 8, 8, 3), True)
     """
