@@ -1,5 +1,7 @@
 """The networks of papers compute what `keras.applications` and transformers compute with the same weights."""
 
+import os
+
 import keras
 import numpy as np
 import pytest
@@ -50,13 +52,11 @@ PAIRS = {
     "EfficientNetB0": (efficientnet, {"width_factor": 1.0, "depth_factor": 1.0}),
     "ConvNeXtTiny": (convnext, {"depths": (3, 3, 9, 3), "width": 96}),
 }
-LARGE = {"VGG19", "ResNet101", "ResNet152"}  # the same code as a smaller one of their family
+LARGE = {"VGG19", "ResNet101", "ResNet152"}  # the same code as a smaller one of their family: only with --full
 
 
-@pytest.mark.parametrize("name", PAIRS)
-def test_equals_keras_applications(name, full):
-    if name in LARGE and not full:
-        pytest.skip("a larger one of a family: needs --full")
+@pytest.mark.parametrize("name", [name for name in PAIRS if name not in LARGE or "KERAS_COURSE_FULL" in os.environ])
+def test_equals_keras_applications(name):
     build, arguments = PAIRS[name]
     shape = (32, 32, 3) if name.startswith("VGG") else SMALL
     options = {"include_preprocessing": False} if name.startswith("ConvNeXt") else {}
@@ -78,11 +78,8 @@ def test_equals_keras_applications(name, full):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("depth", [18, 50])
-@pytest.mark.parametrize("downsample_at", ["1x1", "3x3"])
+@pytest.mark.parametrize(("depth", "downsample_at"), [(18, "3x3"), (50, "3x3"), (50, "1x1")])
 def test_resnet_equals_transformers(depth, downsample_at):
-    if depth == 18 and downsample_at == "1x1":
-        pytest.skip("two convolutions of 3 x 3 have no 1 x 1")
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
     bottleneck = depth == 50

@@ -14,6 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent.parent))
 
 from benchmarks import bench_convnets, common
 from benchmarks.peers import convnets as peers
+from benchmarks.peers import kits
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +44,7 @@ def test_networks_are_presets():
         assert min(sizes) >= 1
 
 
-KITS = {"torch": peers.TorchKit, "jax": peers.JaxKit, "tensorflow": peers.TensorFlowKit}
+KITS = {"torch": kits.TorchKit, "jax": kits.JaxKit, "tensorflow": kits.TensorFlowKit}
 
 
 @pytest.mark.parametrize("kit", [kit for name, kit in KITS.items() if name in backend.available()])
@@ -53,11 +54,11 @@ def test_peers_are_the_same_networks(kit, name):
 
     work, kit = peers.WORKS[name], kit()
     x = np.zeros((2, *work.shape), "float32")
-    if isinstance(kit, peers.TorchKit):
+    if isinstance(kit, kits.TorchKit):
         x = kit.torch.from_numpy(x).permute(0, 3, 1, 2)
-    elif isinstance(kit, peers.TensorFlowKit):
+    elif isinstance(kit, kits.TensorFlowKit):
         x = kit.tf.constant(x)
-    assert tuple(peers.NETWORKS[name](kit, x).shape) == (2, work.num_classes)
+    assert tuple(kits.NETWORKS[name](kit, x).shape) == (2, work.num_classes)
     model = getattr(convnets, work.builder).from_preset(work.preset)
     ours = sorted(math.prod(weight.shape) for weight in model.trainable_weights)
     assert sorted(math.prod(tuple(weight.shape)) for weight in kit.weights.values()) == ours
