@@ -55,10 +55,10 @@ def _array(tensor):
     return ops.convert_to_numpy(ops.cast(tensor, "float32"))
 
 
-def loss_of(model, x):
-    """Return the training loss as a function without arguments."""
+def loss_of(model):
+    """Return the training loss as a function of the inputs."""
 
-    def loss():
+    def loss(x):
         y = model(x, training=True)
         if owns_its_loss(model):
             return model.compute_loss(x=x, y_pred=y)

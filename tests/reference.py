@@ -1,8 +1,8 @@
 """Run as a script on one backend, write what the others are compared with.
 
 `python reference.py FOLDER` saves, for each of `variants.builders()`, the model of the preset "tiny" (`<name>.keras`)
-and its input, outputs and parameter gradients (`<name>.npz`); and, in `training.npz`, the losses of 50 steps of a
-small GPT.
+and, for two draws of its inputs (`<name> 0.npz`, `<name> 1.npz`), these, the outputs and the parameter gradients; and,
+in `training.npz`, the losses of 50 steps of a small GPT.
 """
 
 import sys
@@ -18,14 +18,18 @@ from keras_course.language import gpt
 from keras_course.portable import portable_init
 
 
-def measure(model, x):
-    """Return outputs and parameter gradients of a model."""
-    both = course_ops.value_and_grad(loss_of(model, x), variables=model.trainable_variables)
-    if keras.config.backend() == "jax":  # one program compiles sooner than all of its operations by themselves
-        both = course_ops.jit(both, variables=model.variables)
-    _, gradients = both()
-    arrays = {f"output_{i}": y for i, y in enumerate(outputs_of(model, x))}
-    return arrays | {f"gradient_{i}": ops.convert_to_numpy(g) for i, g in enumerate(gradients)}
+def measure(model, draws, compiled=False):
+    """Return outputs and parameter gradients of a model, as a dict for each of several draws of its inputs."""
+    gradients_of = course_ops.value_and_grad(loss_of(model), variables=model.trainable_variables)
+    if compiled:
+        gradients_of = course_ops.jit(gradients_of, variables=model.variables)
+    start, rows = model.get_weights(), []
+    for x in draws:
+        arrays = {f"output_{i}": y for i, y in enumerate(outputs_of(model, x))}
+        _, gradients = gradients_of(x)
+        rows.append(arrays | {f"gradient_{i}": ops.convert_to_numpy(g) for i, g in enumerate(gradients)})
+        model.set_weights(start)  # with moving averages, which a compiled step keeps
+    return rows
 
 
 def train():
@@ -44,8 +48,10 @@ def main(folder):
     for name, build in variants.builders().items():
         model = portable_init(build.from_preset("tiny"), seed=3)
         model.save(f"{folder}/{name}.keras")
-        x = inputs_of(model)
-        np.savez(f"{folder}/{name}.npz", x=x, **measure(model, x))
+        draws = [inputs_of(model, seed=seed) for seed in range(2)]
+        compiled = keras.config.backend() == "jax"  # sooner done than to compile its operations one by one
+        for number, arrays in enumerate(measure(model, draws, compiled)):
+            np.savez(f"{folder}/{name} {number}.npz", x=draws[number], **arrays)
     np.savez(f"{folder}/training.npz", **train())
 
 

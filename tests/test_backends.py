@@ -40,12 +40,19 @@ def test_three_backends_are_compared():
 
 @pytest.mark.parametrize("name", BUILDERS)
 def test_saved_model_gives_equal_outputs_and_gradients(other, name):
+    """Gradients jump where a rectifier's input is zero within rounding: one of two draws has to be free of that."""
     model = keras.models.load_model(other / f"{name}.keras")
-    expected = np.load(other / f"{name}.npz")
-    for key, found in reference.measure(model, expected["x"]).items():
-        scale = np.abs(expected[key]).max()
-        tolerance = 1e-4 * scale if key.startswith("gradient") else 1e-5 * max(1.0, scale)
-        assert np.abs(found - expected[key]).max() <= tolerance, key
+    draws = [np.load(other / f"{name} {number}.npz") for number in range(2)]
+    differing = []
+    for found, expected in zip(reference.measure(model, [draw["x"] for draw in draws]), draws, strict=True):
+        gaps = {key: np.abs(found[key] - expected[key]).max() for key in found}
+        scales = {key: np.abs(expected[key]).max() for key in found}
+        outputs, gradients = ([key for key in found if key.startswith(kind)] for kind in ("output", "gradient"))
+        for key in outputs:
+            assert gaps[key] <= 1e-5 * max(1.0, scales[key]), key
+        noise = 1e-6 * max(scales[key] for key in gradients)  # of those that are zero, as before a normalization
+        differing.append([key for key in gradients if gaps[key] > 1e-4 * scales[key] + noise])
+    assert [] in differing
 
 
 @pytest.fixture(scope="module")

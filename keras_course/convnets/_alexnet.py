@@ -11,7 +11,7 @@ from keras_course._registry import builder
 from keras_course.convnets._parts import check_images
 from keras_course.layers import Conv2D, MaxPooling2D
 
-_IMAGENET = {"input_shape": (227, 227, 3), "num_classes": 1000, "mlp_dim": 4096}
+_IMAGENET = {"input_shape": (227, 227, 3), "num_classes": 1000, "mlp_dim": 4096, "dropout": 0.5}
 _PAPER = {**_IMAGENET, "channels": (96, 256, 384, 384, 256)}
 
 
@@ -76,7 +76,7 @@ def alexnet(
     groups=(1, 1, 1, 1, 1),
     mlp_dim=64,
     response_norm=True,
-    dropout=0.5,
+    dropout=0.0,
     name="alexnet",
 ):
     """Build AlexNet: five convolutions, three of them followed by a pooling, and an MLP on the features that are left.
@@ -92,7 +92,7 @@ def alexnet(
             The paper's (1, 2, 1, 2, 2) put half of the network on each of two GPUs.
         mlp_dim: width of the two hidden layers of the MLP.
         response_norm: whether the first two convolutions are followed by a `LocalResponseNormalization`.
-        dropout: rate in [0, 1) at which inputs of the hidden layers are dropped in training.
+        dropout: rate in [0, 1) at which inputs of the hidden layers are dropped in training; 0.5 in the paper.
         name: name of the model.
 
     Returns:
@@ -141,7 +141,7 @@ def alexnet(
             x = MaxPooling2D(3, strides=2, name=f"pool_{i}")(x)
     x = keras.layers.Flatten(name="flatten")(x)
     for i in range(2):
-        x = keras.layers.Dropout(dropout, name=f"dropout_{i}")(x)
+        x = keras.layers.Dropout(dropout, name=f"dropout_{i}")(x) if dropout else x
         x = keras.layers.Dense(mlp_dim, activation="relu", kernel_initializer="he_normal", name=f"hidden_{i}")(x)
     return keras.Model(inputs, keras.layers.Dense(num_classes, name="head")(x), name=name)
 

@@ -43,7 +43,7 @@ def _preset(width_factor, depth_factor, resolution, dropout, parameters):
 @builder(
     reference="Tan and Le, 2019, https://arxiv.org/abs/1905.11946",
     presets={
-        "tiny": {"input_shape": (32, 32, 3), "num_classes": 10},
+        "tiny": {"input_shape": (48, 48, 3), "num_classes": 10},
         "efficientnet_b0": _preset(1.0, 1.0, 224, 0.2, 5_288_548),
         "efficientnet_b1": _preset(1.0, 1.1, 240, 0.2, 7_794_184),
         "efficientnet_b2": _preset(1.1, 1.2, 260, 0.3, 9_109_994),
@@ -60,7 +60,7 @@ def efficientnet(
     *,
     width_factor=0.25,
     depth_factor=0.25,
-    dropout=0.2,
+    dropout=0.0,
     drop_path=0.0,
     momentum=0.99,
     epsilon=1e-3,

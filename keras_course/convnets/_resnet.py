@@ -19,7 +19,7 @@ _IMAGENET = {"input_shape": (224, 224, 3), "num_classes": 1000, "width": 64}
 @builder(
     reference="He, Zhang, Ren and Sun, 2016, https://arxiv.org/abs/1512.03385",
     presets={
-        "tiny": {"input_shape": (32, 32, 3), "num_classes": 10},
+        "tiny": {"input_shape": (48, 48, 3), "num_classes": 10},
         "resnet_18": {**_IMAGENET, "depth": 18, "parameters": 11_689_512},
         "resnet_34": {**_IMAGENET, "depth": 34, "parameters": 21_797_672},
         "resnet_50": {**_IMAGENET, "depth": 50, "parameters": 25_557_032},

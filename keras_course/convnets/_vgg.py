@@ -12,7 +12,7 @@ from keras_course.convnets._parts import check_choice, check_images, norm
 from keras_course.layers import Conv2D, MaxPooling2D
 
 _BLOCKS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
-_IMAGENET = {"input_shape": (224, 224, 3), "num_classes": 1000, "width": 64, "mlp_dim": 4096}
+_IMAGENET = {"input_shape": (224, 224, 3), "num_classes": 1000, "width": 64, "mlp_dim": 4096, "dropout": 0.5}
 
 
 @builder(
@@ -33,7 +33,7 @@ def vgg(
     width=8,
     mlp_dim=64,
     batch_norm=False,
-    dropout=0.5,
+    dropout=0.0,
     weights=None,
     name="vgg",
 ):
@@ -49,7 +49,7 @@ def vgg(
         width: channels w of the first block.
         mlp_dim: width of the two hidden layers of the MLP.
         batch_norm: whether each convolution is followed by batch normalization.
-        dropout: rate in [0, 1) at which outputs of the hidden layers are dropped in training.
+        dropout: rate in [0, 1) at which outputs of the hidden layers are dropped in training; 0.5 in the paper.
         weights: None for random ones, or "imagenet" for those of `keras.applications` (depth 16 and 19), which are
             downloaded once; with another number of classes the last layer stays random. They were trained on pictures
             that `keras.applications.vgg16.preprocess_input` had prepared.
@@ -93,6 +93,6 @@ def vgg(
     x = keras.layers.Flatten(name="flatten")(x)
     for i in range(2):
         x = keras.layers.Dense(mlp_dim, activation="relu", kernel_initializer="he_normal", name=f"hidden_{i}")(x)
-        x = keras.layers.Dropout(dropout, name=f"dropout_{i}")(x)
+        x = keras.layers.Dropout(dropout, name=f"dropout_{i}")(x) if dropout else x
     model = keras.Model(inputs, keras.layers.Dense(num_classes, name="head")(x), name=name)
     return load_imagenet(model, f"VGG{depth}") if weights else model
