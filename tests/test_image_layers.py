@@ -83,7 +83,8 @@ def test_gradients_of_batch_normalization_are_those_of_keras():
         def loss(x, layer=layer):
             return ops.sum(ops.sin(layer(x, training=True)))
 
-        gradients.append(ops.convert_to_numpy(course_ops.grad(loss)(x)))
+        of_tensors = course_ops.functional(loss, [])  # drops the new moving averages
+        gradients.append(ops.convert_to_numpy(course_ops.grad(lambda x, f=of_tensors: f([], x))(x)))
     np.testing.assert_allclose(*gradients, atol=1e-5)
 
 
