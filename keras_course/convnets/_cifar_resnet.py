@@ -24,9 +24,9 @@ class SubsampleAndPad(keras.layers.Layer):
         strides: distance of the pixels that are kept.
 
     Example:
-        >>> import keras
+        >>> import keras, numpy as np
         >>> from keras_course.convnets import SubsampleAndPad
-        >>> SubsampleAndPad(6, 2)(keras.ops.ones((1, 4, 4, 2)))[0, 0, 0].tolist()
+        >>> np.asarray(SubsampleAndPad(6, 2)(keras.ops.ones((1, 4, 4, 2)))[0, 0, 0]).tolist()
         [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]
     """
 
