@@ -38,6 +38,13 @@ def fraction(**arguments):
             raise ValueError(f"{name}={value!r} must be in [0, 1)")
 
 
+def one_of(choices, **arguments):
+    """Raise a ValueError for the first argument that is none of `choices`, and list these."""
+    for name, value in arguments.items():
+        if isinstance(value, bool) or value not in tuple(choices):
+            raise ValueError(f"{name}={value!r} is none of {', '.join(map(repr, choices))}")
+
+
 def is_number(value):
     """Return whether a value is a real number of Python or NumPy: neither a string nor an array, nor true or false."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
@@ -82,8 +89,7 @@ def tuples(**arguments):
 
 def jacobian_of(argnums, mode):
     """Raise a ValueError if a Jacobian is asked for by more than one argument, or in an unknown mode."""
-    if mode not in ("reverse", "forward"):
-        raise ValueError(f"mode={mode!r} is none of 'reverse', 'forward'")
+    one_of(("reverse", "forward"), mode=mode)
     if not isinstance(argnums, int):
         raise ValueError(f"argnums={argnums!r} must be the position of a single argument")
 

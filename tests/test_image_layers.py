@@ -107,3 +107,17 @@ def test_layer_scale():
     np.testing.assert_array_equal(ops.convert_to_numpy(layer(ops.ones((2, 3)))), np.full((2, 3), 0.25))
     assert [w.shape for w in layer.trainable_weights] == [(3,)]
     assert layers.LayerScale.from_config(layer.get_config()).start == 0.25
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: layers.Conv2D(2, 3, data_format="channels_first"), "data_format='channels_first' is none of"),
+        (lambda: layers.MaxPooling2D(2, data_format="channels_first"), "data_format='channels_first' is none of"),
+        (lambda: layers.BatchNormalization(axis=1), "axis=1 must be -1"),
+        (lambda: layers.BatchNormalization(renorm=True), "renorm=True"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

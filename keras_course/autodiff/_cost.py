@@ -10,6 +10,7 @@ import itertools
 
 import numpy as np
 
+from keras_course._check import one_of
 from keras_course.autodiff._checkpoint import Checkpointed
 from keras_course.autodiff._traced import Traced, as_array, fresh_level
 from keras_course.autodiff._tree import map_structure
@@ -44,8 +45,7 @@ def accumulation_cost(widths, mode):
     widths = list(widths)
     if len(widths) < 2 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in widths):
         raise ValueError(f"widths={widths!r} must be at least two positive integers")
-    if mode not in ("forward", "reverse"):
-        raise ValueError(f"mode={mode!r} is none of 'forward', 'reverse'")
+    one_of(("forward", "reverse"), mode=mode)
     links = [n * m for n, m in itertools.pairwise(widths)]
     return int(widths[0] * sum(links[1:]) if mode == "forward" else widths[-1] * sum(links[:-1]))
 
@@ -105,8 +105,7 @@ def count_operations(fn, *primals, mode="value"):
         >>> dict(count_operations(f, np.ones(10), mode="reverse").calls)
         {'sin': 1, 'multiply': 4, 'sum': 1, 'reshape': 1, 'broadcast_to': 1, 'cos': 1, 'add': 1}
     """
-    if mode not in ("value", "reverse", "forward"):
-        raise ValueError(f"mode={mode!r} is none of 'value', 'reverse', 'forward'")
+    one_of(("value", "reverse", "forward"), mode=mode)
     count, level = OperationCount(), fresh_level()
 
     def counted(structure):

@@ -6,10 +6,10 @@ before it has changed.
 
 import keras
 
-from keras_course._check import whole_number
+from keras_course._check import one_of, whole_number
 from keras_course._registry import builder
 from keras_course.convnets._convnext import convnext_branch, layer_norm
-from keras_course.convnets._parts import check_choice, check_images, classify, conv_norm, norm
+from keras_course.convnets._parts import check_images, classify, conv_norm, norm
 from keras_course.layers import Conv2D, DepthwiseConv2D
 
 STEPS = ("resnet", "inverted_bottleneck", "large_kernel", "convnext")
@@ -63,7 +63,7 @@ def resnet_to_convnext(input_shape, num_classes, *, step="convnext", width=16, n
         >>> resnet_to_convnext((32, 32, 3), 10)(np.zeros((2, 32, 32, 3), "float32")).shape == (2, 10)
         True
     """
-    check_choice(STEPS, step=step)
+    one_of(STEPS, step=step)
     whole_number(1, width=width)
     check_images(input_shape, num_classes, smallest=4, any_size=True)
     last = step == "convnext"

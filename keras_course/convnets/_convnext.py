@@ -6,10 +6,10 @@ Notation: x (B, H, W, C) features; a stage is a run of blocks with the same numb
 import keras
 import numpy as np
 
-from keras_course._check import fraction, whole_number
+from keras_course._check import fraction, one_of, whole_number
 from keras_course._registry import builder
 from keras_course.convnets._imagenet import load_imagenet
-from keras_course.convnets._parts import check_choice, check_images
+from keras_course.convnets._parts import check_images
 from keras_course.layers import Conv2D, Dense, DepthwiseConv2D, LayerScale
 from keras_course.layers._activations import get_activation
 
@@ -85,7 +85,7 @@ def convnext(
         raise ValueError(f"depths={depths!r} must have four entries, one for each stage")
     whole_number(1, width=width, **{f"depths[{i}]": depth for i, depth in enumerate(depths)})
     fraction(drop_path=drop_path)
-    check_choice((None, "imagenet"), weights=weights)
+    one_of((None, "imagenet"), weights=weights)
 
     rates = iter(np.linspace(0.0, drop_path, sum(depths)).tolist())
     x = inputs = keras.Input(input_shape, name="x")

@@ -7,10 +7,10 @@ import math
 
 import keras
 
-from keras_course._check import fraction, positive
+from keras_course._check import fraction, one_of, positive
 from keras_course._registry import builder
 from keras_course.convnets._imagenet import load_imagenet
-from keras_course.convnets._parts import check_choice, check_images, classify, norm, squeeze_and_excite
+from keras_course.convnets._parts import check_images, classify, norm, squeeze_and_excite
 from keras_course.layers import Conv2D, DepthwiseConv2D
 
 _STAGES = (  # kernel size, blocks, channels, strides, expansion
@@ -117,7 +117,7 @@ def efficientnet(
     check_images(input_shape, num_classes, smallest=32, any_size=True)
     positive(width_factor=width_factor, depth_factor=depth_factor, epsilon=epsilon)
     fraction(dropout=dropout, drop_path=drop_path, momentum=momentum)
-    check_choice((None, "imagenet"), weights=weights)
+    one_of((None, "imagenet"), weights=weights)
     batch_norm = {"momentum": momentum, "epsilon": epsilon}
     stages = [(k, math.ceil(n * depth_factor), _rounded(c * width_factor), s, e) for k, n, c, s, e in _STAGES]
     num_blocks = sum(stage[1] for stage in stages)

@@ -5,9 +5,9 @@ Notation: C1, S2, ..., F6 are the paper's names of its layers; x (B, H, W, C) pi
 
 import keras
 
-from keras_course._check import fraction
+from keras_course._check import fraction, one_of
 from keras_course._registry import builder
-from keras_course.convnets._parts import check_choice, check_images
+from keras_course.convnets._parts import check_images
 from keras_course.layers import AveragePooling2D, Conv2D, MaxPooling2D
 from keras_course.layers._activations import get_activation
 
@@ -57,8 +57,8 @@ def lenet5(input_shape, num_classes, *, padding="same", activation="tanh", pool=
         >>> lenet5((28, 28, 1), 10)(np.zeros((2, 28, 28, 1), "float32")).shape == (2, 10)
         True
     """
-    check_choice(("same", "valid"), padding=padding)
-    check_choice(("average", "max"), pool=pool)
+    one_of(("same", "valid"), padding=padding)
+    one_of(("average", "max"), pool=pool)
     fraction(dropout=dropout)
     check_images(input_shape, num_classes, smallest=12 if padding == "same" else 16)
     phi = get_activation(activation)

@@ -39,13 +39,6 @@ def check_images(input_shape, num_classes, *, smallest=1, any_size=False):
             )
 
 
-def check_choice(choices, **arguments):
-    """Raise a ValueError for the first argument that is none of `choices`, and list these."""
-    for name, value in arguments.items():
-        if isinstance(value, bool) or value not in choices:
-            raise ValueError(f"{name}={value!r} is none of {', '.join(map(repr, choices))}")
-
-
 def conv_norm(x, channels, kernel_size, *, strides=1, groups=1, activation="relu", use_bias=False, epsilon=1e-5, name):
     """A convolution, batch normalization, and a non-linearity (None for none).
 

@@ -13,8 +13,9 @@ import re
 
 import keras
 
+from keras_course._check import one_of
 from keras_course._registry import builder
-from keras_course.convnets._parts import check_choice, check_images
+from keras_course.convnets._parts import check_images
 from keras_course.layers import Conv2D, MaxPooling2D
 
 _TOKEN = re.compile(
@@ -132,7 +133,7 @@ def convnet(
         2674
     """
     check_images(input_shape, num_classes)
-    check_choice(("valid", "same"), padding=padding)
+    one_of(("valid", "same"), padding=padding)
     layers = parse_pattern(pattern)
     kinds = [kind for kind, *_ in layers]
     if layers[-1] != ("fc",) or layers.count(("fc",)) > 1:

@@ -6,10 +6,10 @@ width at its beginning (the first one does not).
 
 import keras
 
-from keras_course._check import whole_number
+from keras_course._check import one_of, whole_number
 from keras_course._registry import builder
 from keras_course.convnets._imagenet import load_imagenet
-from keras_course.convnets._parts import check_choice, check_images, classify, conv_norm, squeeze_and_excite
+from keras_course.convnets._parts import check_images, classify, conv_norm, squeeze_and_excite
 from keras_course.layers import MaxPooling2D
 
 _BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
@@ -65,7 +65,7 @@ def resnet(
         squeeze: if given, each f ends in squeeze and excitation: the mean over all places decides by which factor in
             (0, 1) each channel is multiplied, through a hidden layer of this many times fewer channels.
         downsample_at: the convolution of a bottleneck that moves by two pixels: "1x1" (the first one: the paper, and
-            `keras.applications`) or "3x3" (PyTorch's torchvision, more accurate by half a percent).
+            `keras.applications`) or "3x3" (PyTorch's torchvision).
         conv_bias: whether convolutions have a bias, which the normalization behind them makes superfluous;
             `keras.applications` has it.
         epsilon: of batch normalization; `keras.applications` has 1.001e-5.
@@ -98,11 +98,11 @@ def resnet(
         >>> resnet((32, 32, 3), 10)(np.zeros((2, 32, 32, 3), "float32")).shape == (2, 10)
         True
     """
-    check_choice(tuple(_BLOCKS), depth=depth)
+    one_of(tuple(_BLOCKS), depth=depth)
     check_images(input_shape, num_classes, smallest=32, any_size=True)
     whole_number(1, width=width, groups=groups)
-    check_choice(("1x1", "3x3"), downsample_at=downsample_at)
-    check_choice((None, "imagenet"), weights=weights)
+    one_of(("1x1", "3x3"), downsample_at=downsample_at)
+    one_of((None, "imagenet"), weights=weights)
     optional = {"base_width": base_width, "squeeze": squeeze}
     whole_number(1, **{key: value for key, value in optional.items() if value is not None})
     bottleneck = depth >= 50

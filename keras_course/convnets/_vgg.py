@@ -5,10 +5,10 @@ Notation: x (B, H, W, C) pictures; five blocks of convolutions, each followed by
 
 import keras
 
-from keras_course._check import fraction, whole_number
+from keras_course._check import fraction, one_of, whole_number
 from keras_course._registry import builder
 from keras_course.convnets._imagenet import load_imagenet
-from keras_course.convnets._parts import check_choice, check_images, norm
+from keras_course.convnets._parts import check_images, norm
 from keras_course.layers import Conv2D, MaxPooling2D
 
 _BLOCKS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
@@ -76,11 +76,11 @@ def vgg(
         >>> vgg((32, 32, 3), 10)(np.zeros((2, 32, 32, 3), "float32")).shape == (2, 10)
         True
     """
-    check_choice(tuple(_BLOCKS), depth=depth)
+    one_of(tuple(_BLOCKS), depth=depth)
     check_images(input_shape, num_classes, smallest=32)
     whole_number(1, width=width, mlp_dim=mlp_dim)
     fraction(dropout=dropout)
-    check_choice((None, "imagenet"), weights=weights)
+    one_of((None, "imagenet"), weights=weights)
 
     x = inputs = keras.Input(input_shape, name="x")
     for i, count in enumerate(_BLOCKS[depth]):

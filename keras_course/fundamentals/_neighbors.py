@@ -5,7 +5,7 @@ Notation: x (N, D) training points, y (N,) targets or classes (whole numbers fro
 
 import numpy as np
 
-from keras_course._check import as_floats, as_points, whole_number
+from keras_course._check import as_floats, as_points, one_of, whole_number
 
 _BLOCK = 2**22  # differences of coordinates that are computed at once: 32 MiB
 
@@ -38,8 +38,7 @@ class NearestNeighbors:
 
     def __init__(self, num_neighbors, *, task="regression"):
         whole_number(1, num_neighbors=num_neighbors)
-        if task not in ("regression", "classification"):
-            raise ValueError(f"task={task!r} must be 'regression' or 'classification'")
+        one_of(("regression", "classification"), task=task)
         self.num_neighbors, self.task = num_neighbors, task
 
     def fit(self, x, y):

@@ -6,7 +6,7 @@ w (d + 1,) the weights of a polynomial of degree d, f(x) = X w.
 
 import numpy as np
 
-from keras_course._check import as_floats, not_negative, positive, whole_number
+from keras_course._check import as_floats, not_negative, one_of, positive, whole_number
 from keras_course.fundamentals._data import as_numbers, as_pairs
 
 
@@ -128,8 +128,7 @@ class PolynomialRegressor:
             raise ValueError(f"scale={scale!r} must be 'largest' or a finite number above 0")
         if scale != "largest":
             positive(scale=scale)
-        if solver not in ("exact", "gradient"):
-            raise ValueError(f"solver={solver!r} must be 'exact' or 'gradient'")
+        one_of(("exact", "gradient"), solver=solver)
         if learning_rate is not None:
             positive(learning_rate=learning_rate)
         self.degree, self.penalty, self.scale, self.solver = degree, penalty, scale, solver

@@ -1,17 +1,25 @@
-"""Layers of convolutional networks, with the numbers and arguments of Keras's, and fast on PyTorch, too.
+"""Layers of convolutional networks, with the numbers and arguments of Keras's, without its copies on PyTorch.
 
-Notation: x (B, H, W, C) features, channels last on every backend. `keras_course.ops` says why Keras's own layers are
-slow on PyTorch.
+Notation: x (B, H, W, C) features, channels last on every backend. `keras_course.ops` says what Keras's own layers copy.
 """
 
 import keras
 from keras import ops
 
 from keras_course import ops as course_ops
+from keras_course._check import one_of
+
+
+class _ChannelsLast:
+    """A layer that has its channels last, whatever the configuration of Keras says; another order is refused."""
+
+    def __init__(self, *args, data_format="channels_last", **kwargs):
+        one_of(("channels_last",), data_format=data_format)
+        super().__init__(*args, data_format=data_format, **kwargs)
 
 
 @keras.saving.register_keras_serializable("keras_course")
-class Conv2D(keras.layers.Conv2D):
+class Conv2D(_ChannelsLast, keras.layers.Conv2D):
     """`keras.layers.Conv2D` without copies on PyTorch: y = x * W + b, with * the cross-correlation.
 
     Takes `(B, H, W, C)`, gives `(B, H', W', filters)`. Arguments are those of `keras.layers.Conv2D`.
@@ -30,7 +38,7 @@ class Conv2D(keras.layers.Conv2D):
 
 
 @keras.saving.register_keras_serializable("keras_course")
-class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
+class DepthwiseConv2D(_ChannelsLast, keras.layers.DepthwiseConv2D):
     """`keras.layers.DepthwiseConv2D` without copies on PyTorch: each channel has kernels of its own.
 
     Takes `(B, H, W, C)`, gives `(B, H', W', depth_multiplier C)`. Arguments are those of
@@ -56,7 +64,7 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
 
 
 @keras.saving.register_keras_serializable("keras_course")
-class MaxPooling2D(keras.layers.MaxPooling2D):
+class MaxPooling2D(_ChannelsLast, keras.layers.MaxPooling2D):
     """`keras.layers.MaxPooling2D` without copies on PyTorch: the largest value of each window of each channel.
 
     Takes `(B, H, W, C)`, gives `(B, H', W', C)`. Arguments are those of `keras.layers.MaxPooling2D`.
@@ -73,7 +81,7 @@ class MaxPooling2D(keras.layers.MaxPooling2D):
 
 
 @keras.saving.register_keras_serializable("keras_course")
-class AveragePooling2D(keras.layers.AveragePooling2D):
+class AveragePooling2D(_ChannelsLast, keras.layers.AveragePooling2D):
     """`keras.layers.AveragePooling2D` without copies on PyTorch: the mean of each window of each channel.
 
     Takes `(B, H, W, C)`, gives `(B, H', W', C)`. Arguments are those of `keras.layers.AveragePooling2D`.
@@ -103,7 +111,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
     Args:
         momentum: share of the old moving average that a training step keeps.
         epsilon: what keeps the root from zero.
-        kwargs: all other arguments of `keras.layers.BatchNormalization`, but `axis`, masks and `renorm`.
+        kwargs: all other arguments of `keras.layers.BatchNormalization`; it has no mask, another `axis`, `renorm` or
+            `synchronized`.
+
+    Raises:
+        ValueError: one of these is asked for.
 
     References:
         Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift, Ioffe and
@@ -117,7 +129,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
         True
     """
 
-    def __init__(self, momentum=0.9, epsilon=1e-5, **kwargs):
+    def __init__(self, momentum=0.9, epsilon=1e-5, axis=-1, renorm=False, synchronized=False, **kwargs):
+        if axis != -1:
+            raise ValueError(f"axis={axis!r} must be -1: channels are last")
+        if renorm or synchronized:
+            raise ValueError(f"renorm={renorm!r} and synchronized={synchronized!r} must be False")
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
     def call(self, x, training=None):

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_course._check import one_of
 from keras_course.layers._activations import get_activation
 from keras_course.layers._attention import CausalSelfAttention
 from keras_course.layers._dense import Dense
@@ -10,8 +11,7 @@ from keras_course.layers._initializers import sibling
 
 def normalization(kind, *, use_bias, epsilon, dtype=None, name=None):
     """Return the normalization layer "layer" (with or without its bias) or "rms" (which has none)."""
-    if kind not in ("layer", "rms"):
-        raise ValueError(f"norm={kind!r} must be 'layer' or 'rms'")
+    one_of(("layer", "rms"), norm=kind)
     if kind == "rms":
         return keras.layers.RMSNormalization(epsilon=epsilon, dtype=dtype, name=name)
     return keras.layers.LayerNormalization(epsilon=epsilon, center=use_bias, dtype=dtype, name=name)

@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_course._check import is_number, whole_number
+from keras_course._check import is_number, one_of, whole_number
 from keras_course.perceptron._activations import step
 from keras_course.perceptron._mlp import mlp
 
@@ -152,8 +152,7 @@ def _check(low, high, num_units, kind):
     whole_number(1, num_units=num_units)
     if not (is_number(low) and is_number(high) and -np.inf < low < high < np.inf):
         raise ValueError(f"low={low!r} must be below high={high!r}, both finite")
-    if kind not in _UNITS:
-        raise ValueError(f"kind={kind!r} must be one of {', '.join(map(repr, _UNITS))}")
+    one_of(_UNITS, kind=kind)
 
 
 def _values(function, x):

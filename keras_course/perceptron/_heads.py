@@ -11,6 +11,8 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
+from keras_course._check import one_of
+
 
 @dataclasses.dataclass(frozen=True)
 class Head:
@@ -59,8 +61,7 @@ def output_head(task):
         >>> head, model = output_head("multiclass"), mlp((2,), 3)
         >>> model.compile("adam", head.loss, metrics=[head.metric])
     """
-    if task not in _HEADS:
-        raise ValueError(f"task={task!r} must be one of {', '.join(map(repr, _HEADS))}")
+    one_of(_HEADS, task=task)
     likelihood, activation, loss, metric = _HEADS[task]
     return Head(likelihood, activation, loss(), metric())
 

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from keras_course._check import as_points, positive
+from keras_course._check import as_points, one_of, positive
 from keras_course.perceptron._mlp import check_dims
 
 _BENDS = {
@@ -83,8 +83,7 @@ def stretch_by_network(x, *, hidden_dims=(10,), activation="sigmoid", seed=0):
         >>> stretch_by_network(np.zeros((5, 2)), hidden_dims=(10, 10), activation="relu").shape
         (5, 2)
     """
-    if activation not in _BENDS:
-        raise ValueError(f"activation={activation!r} must be one of {', '.join(map(repr, _BENDS))}")
+    one_of(_BENDS, activation=activation)
     check_dims("hidden_dims", hidden_dims)
     rng, h = np.random.default_rng(seed), _plane(x)
     for layer, (n, m) in enumerate(itertools.pairwise((2, *hidden_dims, 2))):

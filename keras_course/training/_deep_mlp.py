@@ -5,7 +5,7 @@ Notation: x (B, D) features, K = `num_classes`, C = `hidden_dim`, L = `num_layer
 
 import keras
 
-from keras_course._check import whole_number
+from keras_course._check import one_of, whole_number
 from keras_course._registry import builder
 from keras_course.layers import sibling
 from keras_course.layers._activations import get_activation
@@ -85,8 +85,7 @@ def deep_mlp(
     whole_number(1, num_features=num_features, num_classes=num_classes, hidden_dim=hidden_dim, num_layers=num_layers)
     whole_number(0, seed=seed)
     phi = get_activation(activation)
-    if norm not in NORMS:
-        raise ValueError(f"norm={norm!r} must be one of {NORMS}")
+    one_of(NORMS, norm=norm)
     x = inputs = keras.Input((num_features,), name="features")
     for i in range(1, num_layers + 1):
         kernel = _initializer(kernel_initializer, seed + i)

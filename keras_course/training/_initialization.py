@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
-from keras_course._check import not_negative, positive, whole_number
+from keras_course._check import not_negative, one_of, positive, whole_number
 from keras_course.layers._activations import get_activation
 from keras_course.ops import jvp
 
@@ -55,8 +55,7 @@ def variance_of(rule, fan_in, fan_out):
         [0.25, 0.125, 0.5]
     """
     whole_number(1, fan_in=fan_in, fan_out=fan_out)
-    if rule not in VARIANCES:
-        raise ValueError(f"rule={rule!r} must be one of {', '.join(VARIANCES)}")
+    one_of(VARIANCES, rule=rule)
     return VARIANCES[rule](fan_in, fan_out)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_course._check import fraction, not_negative, whole_number
+from keras_course._check import fraction, not_negative, one_of, whole_number
 from keras_course.training._optimizer import floats
 
 KINDS = ("batch", "layer", "group", "instance", "rms")
@@ -182,8 +182,7 @@ def _like(x, **arrays):
 
 def _standard(kind, x, groups, epsilon):
     """Return (z, sqrt(v + epsilon), S); z is shaped `(B, ..., G, C / G)` for groups."""
-    if kind not in KINDS:
-        raise ValueError(f"kind={kind!r} must be one of {', '.join(KINDS)}")
+    one_of(KINDS, kind=kind)
     whole_number(1, groups=groups)
     not_negative(epsilon=epsilon)
     rank, width = len(x.shape), x.shape[-1]

@@ -63,7 +63,7 @@ def test_one_neighbor_errs_at_most_twice_as_often_as_bayes():
 def test_neighbors_refuse():
     with pytest.raises(ValueError, match="num_neighbors=0"):
         NearestNeighbors(0)
-    with pytest.raises(ValueError, match="task='ranking' must be 'regression' or 'classification'"):
+    with pytest.raises(ValueError, match="task='ranking' is none of 'regression', 'classification'"):
         NearestNeighbors(1, task="ranking")
     with pytest.raises(ValueError, match="x has 2 points, fewer than num_neighbors=3"):
         NearestNeighbors(3).fit([0.0, 1.0], [0.0, 1.0])

@@ -174,7 +174,7 @@ def test_gradient_step_is_the_derivative():
         ({"degree": 1, "penalty": -0.1}, "penalty=-0.1 must be a finite number, at least 0"),
         ({"degree": 1, "scale": 0}, "scale=0 must be a finite number above 0"),
         ({"degree": 1, "scale": "biggest"}, "scale='biggest' must be 'largest' or a finite number above 0"),
-        ({"degree": 1, "solver": "newton"}, "solver='newton' must be 'exact' or 'gradient'"),
+        ({"degree": 1, "solver": "newton"}, "solver='newton' is none of 'exact', 'gradient'"),
         ({"degree": 1, "learning_rate": 0.0}, "learning_rate=0.0 must be a finite number above 0"),
         ({"degree": 1, "num_steps": 0}, "num_steps=0 must be a whole number, at least 1"),
     ],

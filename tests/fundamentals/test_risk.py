@@ -333,7 +333,7 @@ def test_decomposition_refuses():
         bias_variance_decomposition(mean_fit, PROBLEM, seed=-1)
     with pytest.raises(ValueError, match="num_sets=1 must be a whole number, at least 2"):
         bias_variance_decomposition(mean_fit, PROBLEM, num_sets=1)
-    with pytest.raises(ValueError, match="estimate='mode' must be 'mean' or 'median'"):
+    with pytest.raises(ValueError, match="estimate='mode' is none of 'mean', 'median'"):
         bias_variance_decomposition(mean_fit, PROBLEM, estimate="mode")
     with pytest.raises(ValueError, match="fit gave predictions"):
         bias_variance_decomposition(lambda x, y: lambda points: np.full(3, np.nan), PROBLEM, at=3)

@@ -101,7 +101,7 @@ def test_greedy_takes_the_best_knot(kind):
         ({"high": np.inf}, "low=0.0 must be below high=inf, both finite"),
         ({"low": "0"}, "low='0' must be below high=1.0, both finite"),
         ({"num_units": 0}, "num_units=0 must be a whole number, at least 1"),
-        ({"kind": "bump"}, "kind='bump' must be one of 'step', 'relu'"),
+        ({"kind": "bump"}, "kind='bump' is none of 'step', 'relu'"),
         ({"function": lambda x: x + np.nan}, "function must give one finite number for each"),
         ({"function": lambda x: 1.0}, "function must give one finite number for each"),
     ],
@@ -252,7 +252,7 @@ def test_bad_points():
             stretch(np.zeros((4, 3)))
         with pytest.raises(ValueError, match="not finite"):
             stretch([[np.nan, 0.0]])
-    with pytest.raises(ValueError, match="activation='step' must be one of"):
+    with pytest.raises(ValueError, match="activation='step' is none of"):
         stretch_by_network(np.zeros((4, 2)), activation="step")
     with pytest.raises(ValueError, match="scale=nan must be a finite number above 0"):
         stretch_by_sigmoid(np.zeros((4, 2)), np.nan)

@@ -93,5 +93,5 @@ def test_gaussian_refuses_shapes_that_would_be_stretched(targets, outputs):
 
 
 def test_unknown_task():
-    with pytest.raises(ValueError, match="task='ranking' must be one of 'regression', 'gaussian', 'binary'"):
+    with pytest.raises(ValueError, match="task='ranking' is none of 'regression', 'gaussian', 'binary'"):
         output_head("ranking")

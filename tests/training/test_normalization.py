@@ -101,7 +101,7 @@ def test_plain_lists_are_taken():
 def test_bad_normalizations():
     x = INPUTS[2]
     cases = [
-        (lambda: normalize("power", x), "kind='power' must be one of batch, layer"),
+        (lambda: normalize("power", x), "kind='power' is none of 'batch', 'layer'"),
         (lambda: normalize("group", x, groups=4), "groups=4 does not divide the 6 features"),
         (lambda: normalize("group", x, groups=0), "groups=0"),
         (lambda: normalize("instance", x), r"needs positions, but x has shape \(10, 6\)"),
