@@ -31,6 +31,8 @@ def select(name):
         raise NotImplementedError(str(error)) from error
     from keras_course.ops import keep_working_memory
 
+    if name == "torch":
+        torch_device()
     keep_working_memory()  # as recipes do
 
 
@@ -71,6 +73,17 @@ def median_ratio(call, reference, repeats=15, warmups=2):
     for _ in range(warmups):
         seconds(call), seconds(reference)
     return statistics.median(seconds(call) / seconds(reference) for _ in range(repeats))
+
+
+def torch_device():
+    """Return what PyTorch computes on here, for code that is not Keras's: the GPU where there is one.
+
+    There float32 products may round their factors to TF32, as those of JAX and TensorFlow do without being asked.
+    """
+    import torch
+
+    torch.set_float32_matmul_precision("high")
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 # Language models ---------------------------------------------------------------------------------------------------
@@ -236,6 +249,8 @@ def _answer(name, worker):
 
 def _serve(connection, function, arguments):
     """Be a worker: make the call, warm it up, then time it whenever the parent asks, until the parent is gone."""
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # several processes share a GPU
+    os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
     try:
         call = function(*arguments)
         for _ in range(2):

@@ -25,9 +25,10 @@ _LIST_DEVICES = {  # each runs in a process of its own: three backends in one do
 
 
 def machine() -> dict:
-    """Return the model of the CPU and the number of cores that this process may use."""
+    """Return the model of the CPU, the number of cores that this process may use, and the first GPU where one is."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"cpu": _cpu(), "cores": cores, "system": platform.system()}
+    gpu = _gpu()
+    return {"cpu": _cpu(), "cores": cores, "system": platform.system(), **({"gpu": gpu} if gpu else {})}
 
 
 def _cpu():
@@ -36,6 +37,15 @@ def _cpu():
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
+
+
+def _gpu():
+    try:
+        command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip().split("\n")[0] if done.returncode == 0 else None
 
 
 def versions(*packages) -> dict:

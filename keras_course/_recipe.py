@@ -88,6 +88,39 @@ class Muon:
 
 
 @dataclasses.dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent with momentum, as residual networks were first trained.
+
+    Args:
+        peak_rate, final_rate: the highest learning rate and the one at the end.
+        warmup: number of steps until the peak.
+        momentum: decay rate of the momentum.
+        weight_decay: share of a matrix that is taken off per unit of learning rate and step. A penalty of c/2 times the
+            sum of squares, which momentum adds up, acts like a decay of c / (1 - momentum) in the long run.
+
+    References:
+        Deep Residual Learning for Image Recognition, He, Zhang, Ren and Sun, 2016, section 4.2,
+        https://arxiv.org/abs/1512.03385
+    """
+
+    peak_rate: float
+    final_rate: float
+    warmup: int
+    momentum: float = 0.9
+    weight_decay: float = 1e-3
+
+    def build(self, model, schedule):
+        """Return the Keras optimizer for a model; `schedule(peak, final)` gives the learning rate."""
+        import keras
+
+        optimizer = keras.optimizers.SGD(
+            schedule(self.peak_rate, self.final_rate), momentum=self.momentum, weight_decay=self.weight_decay
+        )
+        optimizer.exclude_from_weight_decay(var_list=[v for v in model.trainable_variables if len(v.shape) < 2])
+        return optimizer
+
+
+@dataclasses.dataclass(frozen=True)
 class CropAndFlip:
     """Change the pictures of each batch: see `keras_course.datasets.crop_and_flip`.
 
@@ -116,7 +149,7 @@ class Recipe:
         augment: how the pictures of a batch are changed; None where they are not.
         batch_size: windows or examples in a step.
         steps: number of steps.
-        optimizer: an `AdamW` or `Muon`.
+        optimizer: an `AdamW`, `Muon` or `SGD`.
         metric, unit: what is measured at the end; the lower the better.
         expected: the value is expected to be at most this,
         tolerance: up to so much for one seed.
@@ -132,7 +165,7 @@ class Recipe:
     data: str
     batch_size: int
     steps: int
-    optimizer: AdamW | Muon
+    optimizer: AdamW | Muon | SGD
     topic: str = "language"
     builder: str = "gpt"
     task: str = "language"

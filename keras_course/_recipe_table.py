@@ -3,7 +3,7 @@
 Importing this module imports neither Keras nor a backend.
 """
 
-from keras_course._recipe import AdamW, CropAndFlip, Muon, Recipe
+from keras_course._recipe import SGD, AdamW, CropAndFlip, Muon, Recipe
 
 _TABLE = (
     Recipe(
@@ -186,6 +186,46 @@ _TABLE = (
         optimizer=AdamW(peak_rate=3e-3, final_rate=3e-5, warmup=200),
         metric="test error",
         unit="%",
+    ),
+    *(
+        Recipe(
+            name=f"cifar10_12k_{'resnet' if residual else 'plain'}_{depth}",
+            summary=f"{depth} layers {'with' if residual else 'without'} residuals on 10,000 pictures of CIFAR-10",
+            topic="convnets",
+            builder="cifar_resnet",
+            preset=f"resnet_{depth}",
+            overrides={"residual": residual},
+            task="classification",
+            data="cifar10_12k",
+            augment=CropAndFlip(padding=4),
+            batch_size=128,
+            steps=8000,
+            optimizer=SGD(peak_rate=0.1, final_rate=1e-4, warmup=400, weight_decay=5e-3),
+            metric="test error",
+            unit="%",
+            note="The published networks learn from 50,000 pictures, these from 10,000.",
+            published=published,
+            source="He, Zhang, Ren and Sun, 2016, table 6" if residual else None,
+        )
+        for depth, residual, published in ((20, True, 8.75), (20, False, None), (56, True, 6.97), (56, False, None))
+    ),
+    *(
+        Recipe(
+            name=f"cifar10_12k_ablation_{step}",
+            summary=f"from a ResNet to a ConvNeXt, step {i} of 4",
+            topic="convnets",
+            builder="resnet_to_convnext",
+            preset=step,
+            task="classification",
+            data="cifar10_12k",
+            augment=CropAndFlip(padding=4),
+            batch_size=128,
+            steps=8000,
+            optimizer=AdamW(peak_rate=4e-3, final_rate=4e-5, warmup=400, betas=(0.9, 0.999), weight_decay=0.05),
+            metric="test error",
+            unit="%",
+        )
+        for i, step in enumerate(("resnet", "inverted_bottleneck", "large_kernel", "convnext"), 1)
     ),
 )
 

@@ -123,8 +123,12 @@ def results_page(rows: Sequence[dict]) -> str:
 
 
 def _latest(rows, *keys):
-    """Keep the last row for each combination of `keys`, in the order of the first ones."""
-    return list({tuple(row[key] for key in keys): row for row in rows}.values())
+    """Keep the last row for each GPU (or none) and combination of `keys`, in the order of the first ones."""
+    return list({(_gpu(row), *(row[key] for key in keys)): row for row in rows}.values())
+
+
+def _gpu(row):
+    return row["machine"].get("gpu")
 
 
 def _recipe_section(name, rows):
@@ -141,12 +145,12 @@ def _recipe_section(name, rows):
     if recipe and recipe.note is not None:
         lines.append(recipe.note)
     table = []
-    for backend in dict.fromkeys(row["backend"] for row in rows):
-        here = sorted((row for row in rows if row["backend"] == backend), key=lambda row: row["seed"])
+    for place in dict.fromkeys((row["backend"], _gpu(row)) for row in rows):
+        here = sorted((row for row in rows if (row["backend"], _gpu(row)) == place), key=lambda row: row["seed"])
         values = [row["value"] for row in here]
         seeds = ", ".join(f"{row['value']:.4f} (seed {row['seed']})" for row in here)
         minutes = f"{statistics.mean(row['minutes'] for row in here):.1f}"
-        table.append([backend, f"{statistics.mean(values):.4f}", seeds, minutes, *_origin(here)])
+        table.append([place[0], f"{statistics.mean(values):.4f}", seeds, minutes, *_origin(here)])
     heads = ["backend", "mean", "single runs", "minutes", "machine", "versions", "commit", "date"]
     return "\n".join([*lines, "", *_markdown(heads, table), ""])
 
@@ -184,6 +188,7 @@ def _speed_section(rows):
 def _origin(rows):
     """Return the cells that say where figures come from; several rows usually agree in them."""
     machines = [f"{row['machine']['cpu']}, {row['machine']['cores']} cores" for row in rows]
+    machines = [f"{_gpu(row)}, {text}" if _gpu(row) else text for text, row in zip(machines, rows, strict=True)]
     machines = [
         f"{text}, {row['device']}" if "device" in row else text for text, row in zip(machines, rows, strict=True)
     ]

@@ -18,11 +18,23 @@ from typing import Any
 
 from keras_course import _machine, _run, backend
 from keras_course._lectures import LECTURES
-from keras_course._recipe import AdamW, Muon, Recipe
+from keras_course._recipe import SGD, AdamW, Muon, Recipe
 from keras_course._recipe_table import RECIPES
 from keras_course._results import record_result, results_page
 
-__all__ = ["DEFAULT", "RECIPES", "AdamW", "Muon", "Recipe", "Run", "load_run", "record_result", "results_page", "train"]
+__all__ = [
+    "DEFAULT",
+    "RECIPES",
+    "SGD",
+    "AdamW",
+    "Muon",
+    "Recipe",
+    "Run",
+    "load_run",
+    "record_result",
+    "results_page",
+    "train",
+]
 
 DEFAULT = "python_docs_cpu"
 

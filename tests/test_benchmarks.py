@@ -177,7 +177,7 @@ def test_ratio_is_ours_over_the_fastest_peer_and_is_recorded(monkeypatch, tmp_pa
     seconds = {"slow": [4.0, 4.0, 8.0], "fast": [2.0, 2.0, 4.0], "keras_course, jax": [1.0, 1.0, 2.0]}
     monkeypatch.setattr(common, "take_turns", lambda makers, rounds: seconds)
     monkeypatch.setattr(
-        peers, "comparisons", lambda with_compile: {"toy": (100, {"slow": (), "fast": ()}, {"jax": ()})}
+        peers, "comparisons", lambda with_compile, large: {"toy": (100, {"slow": (), "fast": ()}, {"jax": ()})}
     )
     path = tmp_path / "results.json"
     path.write_text("[]")

@@ -55,13 +55,14 @@ def torch_training(name, memory_format, compiled=False):
     work, network, kit = WORKS[name], NETWORKS[name], TorchKit(memory_format)
     x, y = map(torch.from_numpy, work.data())
     x, y = x.permute(0, 3, 1, 2).to(memory_format=kit.format), y.long()
-    network(kit, x[:2])  # makes the weights
+    network(kit, x[:2].to(kit.device))  # makes the weights
     optimizer = torch.optim.SGD(kit.weights.values(), lr=0.1, momentum=0.9)
     logits_of = torch.compile(lambda x: network(kit, x), dynamic=False) if compiled else lambda x: network(kit, x)
 
     def call():
         for rows in torch.arange(len(x)).split(work.batch_size):
-            loss = torch.nn.functional.cross_entropy(logits_of(x[rows]), y[rows])
+            logits = logits_of(x[rows].to(kit.device))
+            loss = torch.nn.functional.cross_entropy(logits, y[rows].to(kit.device))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()

@@ -6,6 +6,8 @@ Notation: x pictures or features, (B, C, H, W) in PyTorch and (B, H, W, C) in th
 
 import numpy as np
 
+from benchmarks import common
+
 
 def lenet5(kit, x):
     x = kit.average_pool(kit.tanh(kit.conv(x, "c1", 6, 5, pad=2, bias=True)))
@@ -73,12 +75,13 @@ class TorchKit(Kit):
         import torch
 
         super().__init__()
+        self.device = common.torch_device()
         self.torch, self.f = torch, torch.nn.functional
         self.format = getattr(torch, memory_format)
         self.relu, self.tanh = self.f.relu, torch.tanh
 
     def variable(self, value, trainable):
-        tensor = self.torch.tensor(value, dtype=self.torch.float32)
+        tensor = self.torch.tensor(value, dtype=self.torch.float32, device=self.device)
         tensor = tensor.to(memory_format=self.format) if tensor.ndim == 4 else tensor
         return tensor.requires_grad_(trainable)
 

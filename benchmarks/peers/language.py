@@ -1,13 +1,14 @@
 """Our GPT beside a plain PyTorch loop and beside `transformers`: the same network, the same work, timed in turn.
 
-    python -m benchmarks.peers.language [--rounds 5] [--compile] [--record]
+    python -m benchmarks.peers.language [--rounds 5] [--compile] [--gpu] [--record]
 
 The network is nanoGPT's for a CPU: L = 4 blocks of H = 4 heads, C = 128, N = 64, V = 65, no biases, tied embeddings
-(804,096 weights). Notation: B = batch size, T = N tokens in a window.
+(804,096 weights). With --gpu it is, for training, nanoGPT's for one GPU in place of it: L = H = 6, C = 384, N = 256,
+and no dropout (10,745,088 weights). Notation: B = batch size, T = N tokens in a window.
 
-Training: steps on B = 12 random windows, drawn in the loop; AdamW (1e-3, betas 0.9 and 0.99, decay 0.1 on matrices),
-gradients clipped to a norm of 1. Ours goes through `model.fit`. Generation: 63 tokens sampled after one, with a
-cache. GPT-2 in `transformers` always has biases (809,856 weights); in generation ours has them too.
+Training: steps on B = 12 random windows (64 with --gpu), drawn in the loop; AdamW (1e-3, betas 0.9 and 0.99, decay 0.1
+on matrices), gradients clipped to a norm of 1. Ours goes through `model.fit`. Generation: 63 tokens sampled after one,
+with a cache. GPT-2 in `transformers` always has biases (809,856 weights); in generation ours has them too.
 """
 
 import argparse
@@ -18,7 +19,9 @@ from benchmarks import common
 from keras_course import _machine, _results, backend
 
 SHAPE = {"vocab_size": 65, "context_length": 64, "hidden_dim": 128, "num_layers": 4, "num_heads": 4}
+LARGE = {"vocab_size": 65, "context_length": 256, "hidden_dim": 384, "num_layers": 6, "num_heads": 6}
 BATCH, STEPS = 12, 50
+LARGE_BATCH, LARGE_STEPS = 64, 20
 BATCHES = (1, 16)  # of generation
 WRITTEN = SHAPE["context_length"] - 1
 
@@ -86,12 +89,14 @@ def transformers_gpt(vocab_size, context_length, hidden_dim, num_layers, num_hea
     return transformers.GPT2LMHeadModel(config)
 
 
-def torch_training(library, fused, compiled=False):
-    """Return the call that makes `STEPS` steps in a plain PyTorch loop."""
+def torch_training(library, fused, compiled=False, large=False):
+    """Return the call that makes `STEPS` (or `LARGE_STEPS`) steps in a plain PyTorch loop."""
     import torch
 
-    model = torch_gpt(**SHAPE) if library == "torch" else transformers_gpt(**SHAPE)
-    model.train()
+    shape, batch_size, steps = (LARGE, LARGE_BATCH, LARGE_STEPS) if large else (SHAPE, BATCH, STEPS)
+    model = torch_gpt(**shape) if library == "torch" else transformers_gpt(**shape)
+    device = common.torch_device()
+    model.train().to(device)
     logits_of = model if library == "torch" else lambda x: model(input_ids=x, use_cache=False).logits
     if compiled:
         logits_of = torch.compile(logits_of)
@@ -101,13 +106,14 @@ def torch_training(library, fused, compiled=False):
         {"params": [w for w in model.parameters() if w.ndim < 2], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99), fused=fused)
-    tokens, length = torch.from_numpy(common.random_tokens(SHAPE["vocab_size"])).long(), SHAPE["context_length"]
+    tokens, length = torch.from_numpy(common.random_tokens(shape["vocab_size"])).long(), shape["context_length"]
 
     def call():
-        for _ in range(STEPS):
-            starts = torch.randint(len(tokens) - length, (BATCH,)).tolist()
+        for _ in range(steps):
+            starts = torch.randint(len(tokens) - length, (batch_size,)).tolist()
             x = torch.stack([tokens[i : i + length] for i in starts])
             y = torch.stack([tokens[i + 1 : i + 1 + length] for i in starts])
+            x, y = x.to(device), y.to(device)
             loss = torch.nn.functional.cross_entropy(logits_of(x).flatten(0, 1), y.flatten())
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -122,8 +128,9 @@ def transformers_generation(batch_size):
     """Return the call that samples with `transformers.generate` and its cache."""
     import torch
 
-    model = transformers_gpt(**SHAPE).eval()
-    prompts = torch.ones((batch_size, 1), dtype=torch.long)
+    device = common.torch_device()
+    model = transformers_gpt(**SHAPE).eval().to(device)
+    prompts = torch.ones((batch_size, 1), dtype=torch.long, device=device)
     settings = {"max_new_tokens": WRITTEN, "do_sample": True, "temperature": 1.0, "top_k": 0, "pad_token_id": 0}
 
     def call():
@@ -142,13 +149,17 @@ def _check_length(texts):
 # Ours --------------------------------------------------------------------------------------------------------------
 
 
-def our_training(name):
-    """Return the call that makes `STEPS` steps in `model.fit` on one backend."""
+def our_training(name, large=False):
+    """Return the call that makes `STEPS` (or `LARGE_STEPS`) steps in `model.fit` on one backend."""
     common.select(name)
     from keras_course.language import gpt
 
-    model = common.compile_gpt(gpt.from_preset("nanogpt_shakespeare_cpu"))
-    fit = common.fit_call(model, SHAPE["context_length"], BATCH, STEPS)
+    if large:
+        model = common.compile_gpt(gpt.from_preset("nanogpt_shakespeare", dropout=0.0))
+        fit = common.fit_call(model, LARGE["context_length"], LARGE_BATCH, LARGE_STEPS)
+    else:
+        model = common.compile_gpt(gpt.from_preset("nanogpt_shakespeare_cpu"))
+        fit = common.fit_call(model, SHAPE["context_length"], BATCH, STEPS)
     return lambda: common.synchronise(fit())
 
 
@@ -164,23 +175,20 @@ def our_generation(name, batch_size):
 # The comparison ----------------------------------------------------------------------------------------------------
 
 
-def comparisons(with_compile=False):
+def comparisons(with_compile=False, large=False):
     """Return `{benchmark: (tokens in one call, {peer: maker}, {backend: maker})}` for `common.take_turns`."""
     training = {
-        "torch loop, AdamW": (torch_training, "torch", False),
-        "torch loop, fused AdamW": (torch_training, "torch", True),
-        "transformers, fused AdamW": (torch_training, "transformers", True),
+        "torch loop, AdamW": (torch_training, "torch", False, False, large),
+        "torch loop, fused AdamW": (torch_training, "torch", True, False, large),
+        "transformers, fused AdamW": (torch_training, "transformers", True, False, large),
     }
     if with_compile:
-        training["torch.compile, fused AdamW"] = (torch_training, "torch", True, True)
+        training["torch.compile, fused AdamW"] = (torch_training, "torch", True, True, large)
     names = backend.available()
-    found = {
-        "gpt_training": (
-            STEPS * BATCH * SHAPE["context_length"],
-            training,
-            {name: (our_training, name) for name in names},
-        )
-    }
+    title, tokens = "gpt_training", STEPS * BATCH * SHAPE["context_length"]
+    if large:
+        title, tokens = "nanogpt_training", LARGE_STEPS * LARGE_BATCH * LARGE["context_length"]
+    found = {title: (tokens, training, {name: (our_training, name, large) for name in names})}
     for size in BATCHES:
         peers = {"transformers.generate": (transformers_generation, size)}
         ours = {name: (our_generation, name, size) for name in names}
@@ -202,6 +210,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.language", description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5, help="timed calls of each implementation (default 5)")
     parser.add_argument("--compile", action="store_true", help="also torch.compile, which takes a minute to start")
+    parser.add_argument("--gpu", action="store_true", help="train the larger network, which is no work for a CPU")
     parser.add_argument("--record", action="store_true", help="append the result to docs/results.json")
     options = parser.parse_args(arguments)
     if options.rounds < 1:
@@ -211,7 +220,7 @@ def main(arguments=None):
             f"This comparison needs {' and '.join(missing)}. Install with: pip install 'keras_course[torch,bench]'"
         )
     path = _results.results_file() if options.record else None  # no minute is spent on what cannot be recorded
-    for benchmark, (tokens, peers, ours) in comparisons(options.compile).items():
+    for benchmark, (tokens, peers, ours) in comparisons(options.compile, options.gpu).items():
         for row in common.compare(benchmark, tokens, "tokens", peers, ours, options.rounds):
             if path is not None:
                 _results.record_result({**row, **origin(row["backend"])}, path)
