@@ -146,6 +146,7 @@ class Recipe:
             table or of a set of images.
         tokenizer: of a text: "characters", or "bpe" (then `overrides` has the `vocab_size`).
         split: share of the text, or of a table's rows, to train on; the rest is for validation.
+        permute: whether the pixels of all pictures change places, by one permutation, so that neighbours mean nothing.
         augment: how the pictures of a batch are changed; None where they are not.
         batch_size: windows or examples in a step.
         steps: number of steps.
@@ -172,6 +173,7 @@ class Recipe:
     overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     tokenizer: str = "characters"
     split: float = 0.9
+    permute: bool = False
     augment: CropAndFlip | None = None
     metric: str = "validation loss"
     unit: str = "nats/character"

@@ -137,11 +137,12 @@ def _recipe_section(name, rows):
     recipe = RECIPES.get(name)
     lines = [f"## `{name}`\n", f"{last['metric'].capitalize()}; {last['parameters']:,} parameters, {last['steps']:,}"]
     lines[-1] += f" steps on `{last['data']}` ({last['size']})."
-    if last["expected"] is not None:
-        lines.append(f"Expected: at most {last['expected']} (up to {last['tolerance']} more for one seed).")
-    published, source = (recipe.published, recipe.source) if recipe else (last["published"], last["source"])
-    if published is not None:
-        lines.append(f"Published: {published} ({source}).")
+    keys = ("expected", "tolerance", "published", "source")
+    now = {key: getattr(recipe, key) if recipe else last[key] for key in keys}
+    if now["expected"] is not None:
+        lines.append(f"Expected: at most {now['expected']} (up to {now['tolerance']} more for one seed).")
+    if now["published"] is not None:
+        lines.append(f"Published: {now['published']} ({now['source']}).")
     if recipe and recipe.note is not None:
         lines.append(recipe.note)
     table = []

@@ -25,6 +25,7 @@ import numpy as np
 from keras_course import datasets
 from keras_course._recipe import builder_of
 from keras_course._registry import data_arguments
+from keras_course.convnets import permute_pixels
 from keras_course.language import BPETokenizer, CharTokenizer, generate
 from keras_course.perceptron._heads import classifier_head
 
@@ -97,6 +98,8 @@ class _ExamplesTask:
     def __init__(self, recipe, data):
         self.name = data
         train, test = _examples(recipe, data)
+        if recipe.permute:
+            train, test = (part._replace(x=permute_pixels(part.x)) for part in (train, test))
         axes = 0 if train.x.ndim == 2 else None
         mean = np.mean(train.x, axis=axes, dtype="float64")
         deviation = np.std(train.x, axis=axes, dtype="float64")

@@ -214,7 +214,7 @@ def _facts(recipe, task, steps, plan, seed):
     }
 
 
-_DECISIVE = {"task", "topic", "builder", "preset", "overrides", "tokenizer", "split"}
+_DECISIVE = {"task", "topic", "builder", "preset", "overrides", "tokenizer", "split", "permute"}
 _DECISIVE |= {"batch_size", "steps", "optimizer"}
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import functools
 import json
 import pathlib
 import shutil
@@ -269,12 +270,17 @@ def test_lines_for_those_without_a_terminal(text, capsys):
     assert lines[1].startswith("step 2/2: loss ")
 
 
+@functools.cache
+def task_of(kind, data, split):
+    return _tasks.TASKS[kind](dataclasses.replace(recipes.RECIPES["digits_mlp"], split=split), data)
+
+
 @pytest.mark.parametrize("row", recipes.RECIPES.values(), ids=lambda row: row.name)
 def test_table(row):
     assert row.preset in builder_of(row).presets
     check_arguments(builder_of(row), row.overrides)
     if row.task != "language":
-        task = _tasks.TASKS[row.task](row, row.data)
+        task = task_of(row.task, row.data, row.split)
         model = _training.build_model(row, task, row.steps, seed=0)
         assert model.output_shape[1] in {task.num_outputs, 1}
     assert row.data in {entry.name for entry in datasets.list_datasets()}
@@ -286,3 +292,13 @@ def test_table_needs_no_keras():
     code = "import sys, keras_course.recipes as r; print(len(r.RECIPES), 'keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.split() == [str(len(recipes.RECIPES)), "False"]
+
+
+def test_sgd_decays_matrices_only():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, bias_initializer="ones")])
+    optimizer = recipes.SGD(0.5, 0.5, 0, weight_decay=0.1).build(model, lambda peak, final: peak)
+    kernel, bias = before = model.get_weights()
+    optimizer.apply([keras.ops.zeros_like(w) for w in before], model.trainable_variables)
+    np.testing.assert_allclose(model.get_weights()[0], 0.95 * kernel, rtol=1e-6)
+    np.testing.assert_array_equal(model.get_weights()[1], bias)
+    assert optimizer.momentum == 0.9

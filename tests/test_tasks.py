@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from keras_course import cli, datasets, recipes
 from keras_course._registry import data_arguments
 from keras_course._tasks import ClassificationTask, RegressionTask
+from keras_course.convnets import permute_pixels
 from keras_course.language import gpt
 from keras_course.perceptron import logistic_regression, mlp, output_head
 from keras_course.training import deep_mlp
@@ -129,3 +130,14 @@ def test_other_data_are_refused(data):
         ValueError, match=f"data='{data}' is no set of examples; choose one of mnist_10k, cifar10_12k, digit_images"
     ):
         recipes.train(SHORT["digits_mlp"], data=data)
+
+
+def test_permuted_pixels_are_the_same_ones_elsewhere():
+    plain, permuted = (
+        ClassificationTask(dataclasses.replace(SHORT["digits_mlp"], permute=permute), "digit_images")
+        for permute in (False, True)
+    )
+    for one, other in ((plain.x, permuted.x), (plain.validation[0], permuted.validation[0])):
+        assert (one != other).any()
+        np.testing.assert_array_equal(*(np.sort(part.reshape(len(part), -1)) for part in (one, other)))
+    np.testing.assert_array_equal(permute_pixels(plain.validation[0]), permuted.validation[0])  # one for both parts
