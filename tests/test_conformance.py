@@ -17,6 +17,7 @@ META = keras.config.backend() == "torch"  # whose device "meta" has shapes but n
 BUILDERS = variants.builders()
 
 
+@pytest.mark.usefixtures("drawn_by_numpy")
 @pytest.mark.parametrize("check_one", conformance.CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", BUILDERS)
 def test_builder(name, check_one):

@@ -275,6 +275,7 @@ def task_of(kind, data, split):
     return _tasks.TASKS[kind](dataclasses.replace(recipes.RECIPES["digits_mlp"], split=split), data)
 
 
+@pytest.mark.usefixtures("drawn_by_numpy")
 @pytest.mark.parametrize("row", recipes.RECIPES.values(), ids=lambda row: row.name)
 def test_table(row):
     assert row.preset in builder_of(row).presets
