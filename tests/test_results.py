@@ -62,6 +62,25 @@ def test_page_has_the_mean_over_seeds_of_the_latest_runs():
     assert "12,345 parameters" in page
 
 
+def test_a_gpu_has_rows_of_its_own():
+    gpu = {**COMMON["machine"], "gpu": "Loom 9"}
+    for row in (recipe_row, speed_row):
+        page = results_page([row(), row(value=1.25, machine=gpu)])
+        _, _, here, there = table(page)
+        assert "Abacus 3, 2 cores" in " ".join(here)
+        assert "Loom 9, Abacus 3, 2 cores" in " ".join(there)
+        assert "Loom" not in " ".join(here)
+
+
+def test_machine_names_the_first_gpu(monkeypatch, tmp_path):
+    assert set(_machine.machine()) - {"gpu"} == {"cpu", "cores", "system"}
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho Loom 9\necho Loom 8\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert _machine.machine()["gpu"] == "Loom 9"
+
+
 def test_page_has_the_note_of_the_recipe(monkeypatch):
     noted = dataclasses.replace(RECIPES["digits_mlp"], name="some", note="Digits are small.")
     monkeypatch.setitem(RECIPES, "some", noted)
