@@ -90,6 +90,7 @@ def test_a_perceptron_does_not_care_about_the_order_of_pixels():
         (lambda: equivariance_error(abs, X, 1, border=-1), "border=-1"),
         (lambda: equivariance_error(lambda x: x[:, 0], X, 1), r"fn\(x\) has shape \(2, 16, 3\)"),
         (lambda: invariance_error(abs, X * np.nan, 1), "must hold finite real numbers"),
+        (lambda: invariance_error(abs, X * 1j, 1), "x of dtype complex64 must hold finite real numbers"),
         (lambda: invariance_error(abs, X, True), "shift=True"),
         (lambda: permute_pixels(X[0, 0]), r"x has shape \(16, 3\)"),
         (lambda: permute_pixels(X[:0]), r"x has shape \(0, 16, 16, 3\)"),
