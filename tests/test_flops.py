@@ -13,6 +13,7 @@ def chain(*layers, shape=(8, 10, 6)):
 
 LAYERS = {
     "convolution": (lambda: L.Conv2D(5, 3), 6 * 8 * 3 * 3 * 6 * 5),
+    "channels first": (lambda: L.Conv2D(5, 3, data_format="channels_first"), 8 * 4 * 3 * 3 * 8 * 5),
     "stride and padding": (lambda: L.Conv2D(5, (3, 1), strides=2, padding="same"), 4 * 5 * 3 * 6 * 5),
     "dilation": (lambda: L.Conv2D(5, 3, dilation_rate=2), 4 * 6 * 9 * 6 * 5),
     "groups": (lambda: L.Conv2D(6, 3, groups=3, padding="same"), 8 * 10 * 9 * 2 * 6),

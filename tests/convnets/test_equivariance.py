@@ -43,6 +43,12 @@ def test_circular_padding_leaves_no_border():
     assert equivariance_error(circular, X, 5, border=0) < 1e-12
 
 
+def test_errors_are_relative():
+    mirror = lambda x: x[:, ::-1]  # noqa: E731
+    for error in (equivariance_error, invariance_error):
+        assert error(lambda x: 100 * mirror(x), X, 1) == pytest.approx(error(mirror, X, 1), rel=1e-6)
+
+
 def test_invariance():
     image = np.zeros((1, 16, 16, 3), "float32")
     image[:, 5:10, 5:10] = RNG.normal(size=(5, 5, 3))  # far from the border
