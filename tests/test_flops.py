@@ -13,6 +13,7 @@ def chain(*layers, shape=(8, 10, 6)):
 
 LAYERS = {
     "convolution": (lambda: L.Conv2D(5, 3), 6 * 8 * 3 * 3 * 6 * 5),
+    "channels first": (lambda: L.Conv2D(5, 3, data_format="channels_first"), 8 * 4 * 3 * 3 * 8 * 5),
     "stride and padding": (lambda: L.Conv2D(5, (3, 1), strides=2, padding="same"), 4 * 5 * 3 * 6 * 5),
     "dilation": (lambda: L.Conv2D(5, 3, dilation_rate=2), 4 * 6 * 9 * 6 * 5),
     "groups": (lambda: L.Conv2D(6, 3, groups=3, padding="same"), 8 * 10 * 9 * 2 * 6),
@@ -96,6 +97,10 @@ def attention():
             lambda: count_flops(chain(L.ReLU(), shape=(None, 8, 3))),
             r"input_shape=None does not give .* \[\(None, 8, 3\)\]",
         ),
+        (lambda: count_flops(chain(L.ReLU()), 5), "input_shape=5 must be a tuple"),
+        (lambda: count_flops(chain(L.ReLU()), (8, 10)), r"input_shape=\(8, 10\) does not fit .* \[\(8, 10, 6\)\]"),
+        (lambda: count_flops(chain(L.ReLU(), shape=(None, 8, 3)), (5, 8, 4)), r"input_shape=\(5, 8, 4\) does not fit"),
+        (lambda: count_flops(chain(L.ReLU(), shape=(None, 8, 3)), (None, 8, 3)), r"input_shape\[0\]=None"),
         (lambda: count_flops(keras.Sequential([L.Dense(3)])), "must be a Functional or Sequential"),
         (lambda: count_flops(3), "model=3 must be"),
     ],

@@ -102,6 +102,49 @@ def test_half_precision(policy):
         assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
 
 
+def test_statistics_of_a_batch_are_not_summed_in_half_precision():
+    x = ops.convert_to_tensor(np.random.default_rng(0).normal(20, 1, (500, 3)), dtype="bfloat16")
+    exact = ops.convert_to_numpy(ops.cast(x, "float32")).astype("float64")
+    expected = (exact - exact.mean(axis=0)) / np.sqrt(exact.var(axis=0) + 1e-5)
+    y = ops.cast(layers.BatchNormalization(dtype="bfloat16")(x, training=True), "float32")
+    np.testing.assert_allclose(ops.convert_to_numpy(y), expected, atol=0.02)
+
+
+@pytest.mark.skipif(keras.config.backend() == "jax", reason="JAX has no float64 unless it is told so")
+def test_double_precision_stays_double():
+    x = np.random.default_rng(0).normal(1e4, 1, (50, 3))
+    layer = layers.BatchNormalization(dtype="float64")
+    y = ops.convert_to_numpy(layer(ops.convert_to_tensor(x, dtype="float64"), training=True))
+    assert y.dtype == "float64"
+    np.testing.assert_allclose(y, (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5), atol=1e-9)
+
+
+@pytest.fixture
+def channels_first():
+    """Keras, told to have channels first, as a user's keras.json may."""
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_first")
+    yield
+    keras.config.set_image_data_format(before)
+
+
+def test_channels_are_last_whatever_keras_is_told(channels_first):
+    x = ops.ones((1, 9, 7, 3))
+    for layer, shape in (
+        (layers.Conv2D(2, 3), (1, 7, 5, 2)),
+        (layers.DepthwiseConv2D(3), (1, 7, 5, 3)),
+        (layers.MaxPooling2D(2), (1, 4, 3, 3)),
+        (layers.AveragePooling2D(2, padding="same"), (1, 5, 4, 3)),
+    ):
+        assert tuple(layer(x).shape) == tuple(layer.compute_output_shape(x.shape)) == shape
+
+
+def test_the_largest_integer_of_a_padded_window():
+    x = ops.convert_to_tensor(np.full((1, 3, 3, 1), -5, "int32"))
+    y = course_ops.max_pool2d(x, (2, 2), strides=(2, 2), padding="same")
+    assert ops.convert_to_numpy(y).ravel().tolist() == [-5] * 4
+
+
 def test_layer_scale():
     layer = layers.LayerScale(start=0.25)
     np.testing.assert_array_equal(ops.convert_to_numpy(layer(ops.ones((2, 3)))), np.full((2, 3), 0.25))
@@ -116,6 +159,10 @@ def test_layer_scale():
         (lambda: layers.MaxPooling2D(2, data_format="channels_first"), "data_format='channels_first' is none of"),
         (lambda: layers.BatchNormalization(axis=1), "axis=1 must be -1"),
         (lambda: layers.BatchNormalization(renorm=True), "renorm=True"),
+        (lambda: layers.BatchNormalization(momentum=1.5), r"momentum=1\.5 must be in \[0, 1\)"),
+        (lambda: layers.BatchNormalization(epsilon=0.0), r"epsilon=0\.0 must be a finite number above 0"),
+        (lambda: layers.DepthwiseConv2D(3, strides=(1, 2)), r"strides=\(1, 2\) must be the same along both"),
+        (lambda: layers.LayerScale(start=None), "start=None must be a finite number"),
     ],
 )
 def test_what_would_be_ignored_is_refused(make, message):

@@ -129,6 +129,7 @@ def test_batch_is_a_pure_function_of_seed_and_number():
         ({"batch_size": 11}, "batch_size=11 must be at most 10"),
         ({"steps_per_epoch": 0}, "steps_per_epoch=0"),
         ({"seed": -1}, "seed=-1"),
+        ({"augment": 3}, "augment=3 must be a function"),
         ({"y": np.arange(9)}, "x has 10 examples and y has 9"),
     ],
 )
@@ -217,10 +218,34 @@ def test_crops_are_shifted_copies():
     assert {flipped for _, _, flipped in seen} == {False, True}
 
 
+def test_half_of_the_pictures_are_mirrored_and_zeros_come_in():
+    x = np.tile(np.array([1, 2], "uint8").reshape(1, 1, 2, 1), (1000, 1, 1, 1))
+    crops = datasets.crop_and_flip(x, np.random.default_rng(0), padding=0)
+    assert crops.dtype == "uint8"
+    assert 0.45 < np.mean(crops[:, 0, 0, 0] == 2) < 0.55  # a deviation of 0.016
+    shifted = datasets.crop_and_flip(x, np.random.default_rng(0), padding=3)
+    assert set(np.unique(shifted)) == {0, 1, 2}
+    assert np.mean(shifted.any(axis=(1, 2, 3))) < 0.25  # one place in seven down, five in seven across
+
+
 def test_crops_without_shift_and_mirror_change_nothing():
     x = np.random.default_rng(0).normal(size=(4, 5, 6, 2))
     same = datasets.crop_and_flip(x, np.random.default_rng(1), padding=0, flip=False)
     np.testing.assert_array_equal(same, x)
+
+
+def test_changes_depend_on_the_seed_the_pass_and_the_batch():
+    x = np.tile(np.random.default_rng(0).normal(size=(1, 8, 8, 1)), (8, 1, 1, 1))  # so the order makes no difference
+    one, other = (
+        datasets.example_batches(x, x, 4, steps_per_epoch=2, seed=seed, augment=datasets.crop_and_flip)
+        for seed in (0, 1)
+    )
+    assert len({batches[k][0].tobytes() for batches in (one, other) for k in range(4)}) == 8
+
+
+def test_a_crop_needs_a_generator():
+    with pytest.raises(ValueError, match="rng=3 must be a generator of NumPy"):
+        datasets.crop_and_flip(np.zeros((1, 2, 2, 1)), 3)
 
 
 @pytest.mark.parametrize(

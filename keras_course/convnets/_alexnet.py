@@ -6,7 +6,7 @@ Notation: x (B, H, W, C) pictures, C_1..C_5 the channels of the five convolution
 import keras
 from keras import ops
 
-from keras_course._check import fraction, whole_number
+from keras_course._check import fraction, not_negative, number, positive, whole_number
 from keras_course._registry import builder
 from keras_course.convnets._parts import check_images
 from keras_course.layers import Conv2D, MaxPooling2D
@@ -25,7 +25,12 @@ class LocalResponseNormalization(keras.layers.Layer):
 
     Args:
         size: number of channels in the sum, odd.
-        bias, alpha, beta: the constants of the equation.
+        bias: above 0.
+        alpha: at least 0.
+        beta: the exponent.
+
+    Raises:
+        ValueError: an even size, or a number out of range.
 
     References:
         ImageNet Classification with Deep Convolutional Neural Networks, Krizhevsky, Sutskever and Hinton, 2012,
@@ -40,14 +45,22 @@ class LocalResponseNormalization(keras.layers.Layer):
     """
 
     def __init__(self, size=5, bias=2.0, alpha=1e-4, beta=0.75, **kwargs):
+        whole_number(1, size=size)
+        if size % 2 == 0:
+            raise ValueError(f"size={size} must be odd: as many channels on one side as on the other")
+        positive(bias=bias)
+        not_negative(alpha=alpha)
+        number(beta=beta)
         super().__init__(**kwargs)
         self.size, self.bias, self.alpha, self.beta = size, bias, alpha, beta
 
     def call(self, x):
         side = self.size // 2
-        squares = ops.pad(ops.square(x), [[0, 0], [0, 0], [0, 0], [side, side]])
+        dtype = "float64" if self.compute_dtype == "float64" else "float32"  # in float16, 300 squared is infinite
+        wide = ops.cast(x, dtype)
+        squares = ops.pad(ops.square(wide), [[0, 0], [0, 0], [0, 0], [side, side]])
         total = sum(squares[..., j : j + x.shape[-1]] for j in range(self.size))
-        return x / (self.bias + self.alpha * total) ** self.beta
+        return ops.cast(wide / (self.bias + self.alpha * total) ** self.beta, x.dtype)
 
     def get_config(self):
         own = {"size": self.size, "bias": self.bias, "alpha": self.alpha, "beta": self.beta}
@@ -103,8 +116,9 @@ def alexnet(
             or channels that do not fall into their groups.
 
     Differences from the paper: the pictures have 227 x 227 pixels, as the 224 of the paper do not give its 55 x 55
-    places. "alexnet_one_tower" is the network of "One weird trick", which PyTorch's torchvision calls AlexNet. The
-    paper's top-5 error on ImageNet, of five networks together, is 16.4 %.
+    places. "alexnet_one_tower" is what PyTorch's torchvision calls AlexNet: the network of "One weird trick", which has
+    384 channels behind the fourth convolution, where this has 256. The paper's top-5 error on ImageNet, of five
+    networks together, is 16.4 %.
 
     References:
         ImageNet Classification with Deep Convolutional Neural Networks, Krizhevsky, Sutskever and Hinton, 2012,
@@ -139,7 +153,7 @@ def alexnet(
             x = LocalResponseNormalization(name=f"response_norm_{i}")(x)
         if i in (0, 1, 4):
             x = MaxPooling2D(3, strides=2, name=f"pool_{i}")(x)
-    x = keras.layers.Flatten(name="flatten")(x)
+    x = keras.layers.Flatten(data_format="channels_last", name="flatten")(x)
     for i in range(2):
         x = keras.layers.Dropout(dropout, name=f"dropout_{i}")(x) if dropout else x
         x = keras.layers.Dense(mlp_dim, activation="relu", kernel_initializer="he_normal", name=f"hidden_{i}")(x)

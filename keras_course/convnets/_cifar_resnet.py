@@ -17,11 +17,14 @@ _CIFAR = {"input_shape": (32, 32, 3), "num_classes": 10}
 class SubsampleAndPad(keras.layers.Layer):
     """A shortcut without weights: every `strides`-th pixel, and channels of zeros around those there are.
 
-    Takes `(B, H, W, C)`, gives `(B, H / strides, W / strides, channels)`.
+    Takes `(B, H, W, C)`, gives `(B, ceil(H / strides), ceil(W / strides), channels)`.
 
     Args:
         channels: number of channels of the output, at least those of the input.
-        strides: distance of the pixels that are kept.
+        strides: distance of the pixels that are kept, at least 1.
+
+    Raises:
+        ValueError: a number is out of range, or x has more channels than the output.
 
     Example:
         >>> import keras, numpy as np
@@ -30,9 +33,16 @@ class SubsampleAndPad(keras.layers.Layer):
         [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]
     """
 
+    kernel_size = 1  # a window of one pixel, for what asks layers for their windows, such as `receptive_field`
+
     def __init__(self, channels, strides, **kwargs):
+        whole_number(1, channels=channels, strides=strides)
         super().__init__(**kwargs)
         self.channels, self.strides = channels, strides
+
+    def build(self, shape):
+        if shape[-1] > self.channels:
+            raise ValueError(f"channels={self.channels} must be at least {shape[-1]}, the number of channels of x")
 
     def call(self, x):
         spare = self.channels - x.shape[-1]

@@ -81,16 +81,21 @@ def copy_weights(source, model):
         source: a model of `keras.applications`: a VGG, ResNet, EfficientNet or ConvNeXt.
         model: the same network, built here.
 
+    Returns:
+        The model.
+
     Raises:
-        ValueError: the weights do not fit the model.
+        ValueError: the source is no such model, one of the two networks has layers that the other has not, or weights
+            have other shapes.
     """
-    theirs, biases = _layers_of(source), {}
+    theirs, biases, used = _layers_of(source), {}, set()
     for layer in model.layers:
         if not layer.weights:
             continue
         twin = theirs.get(_name_there(source, layer.name))
         if twin is None:
             raise ValueError(f"weights of {source.name} do not fit: it has no layer like {layer.name}")
+        used.add(twin.name)
         values = twin.get_weights()
         if layer.name.endswith("_conv") and len(values) > len(layer.weights):
             biases[layer.name.removesuffix("_conv")] = values.pop()
@@ -99,33 +104,45 @@ def copy_weights(source, model):
             mean = mean - biases.get(layer.name.removesuffix("_norm"), 0.0)
             values = [gain, offset, mean, variance + (twin.epsilon - layer.epsilon)]
         _assign(layer, values, source.name)
+    if spare := [twin.name for twin in theirs.values() if twin.name not in used]:
+        raise ValueError(f"weights of {source.name} do not fit: {model.name} has no layer like {', '.join(spare)}")
     return model
 
 
 def _assign(layer, values, name):
     shapes = [tuple(weight.shape) for weight in layer.weights]
-    if sum(value.size for value in values) == sum(np.prod(shape, dtype=int) for shape in shapes):
+    if [_without_ones(value.shape) for value in values] == [_without_ones(shape) for shape in shapes]:
         layer.set_weights([np.reshape(v, shape) for v, shape in zip(values, shapes, strict=True)])
     elif layer.name not in _MAY_DIFFER:
         found = [value.shape for value in values]
         raise ValueError(f"weights of {name} do not fit: {layer.name} has shapes {shapes}, and they have {found}")
 
 
+def _without_ones(shape):
+    """Return the axes that hold more than one number: a dense layer there may be a convolution of 1 x 1 here."""
+    return [n for n in shape if n != 1]
+
+
 def _layers_of(source):
-    """Return the layers of a model by the names of `_NAMES`: without the model's own name, and "norm" for "bn"."""
+    """Return the layers of a model by the names of `_NAMES`: without the model's own name, and "norm" for "bn".
+
+    The layer that standardizes pixels is left out: our networks take pixels that are standardized.
+    """
     found = {}
     for layer in source.layers:
         if isinstance(layer, keras.Model):
             found |= _layers_of(layer)
-        elif layer.weights:
+        elif layer.weights and not isinstance(layer, keras.layers.Normalization):
             name = re.sub(r"^convnext_[a-z]+_", "", layer.name)
             found[re.sub("bn$", "norm", name)] = layer
     return found
 
 
 def _name_there(source, name):
-    family = next(family for family in _NAMES if source.name.lower().startswith(family.lower()))
-    for pattern, there in _NAMES[family].items():
+    families = [family for family in _NAMES if source.name.lower().startswith(family.lower())]
+    if not families:
+        raise ValueError(f"source={source.name!r} must be a {', '.join(_NAMES)} of keras.applications")
+    for pattern, there in _NAMES[families[0]].items():
         if match := re.fullmatch(pattern, name):
             return there(*(int(part) if part.isdigit() else part for part in match.groups()))
     return None

@@ -23,13 +23,13 @@ def kernels_as_images(layer):
         1/2 + w / (2 max |w|)
 
     Args:
-        layer: a convolutional layer that is built, or its kernel.
+        layer: a convolutional layer that is built, neither depthwise nor transposed, or its kernel.
 
     Returns:
         float32 in [0, 1]; all 0.5 for a kernel of zeros.
 
     Raises:
-        ValueError: the layer has no kernel, or it is not `(k_h, k_w, C, K)`.
+        ValueError: the layer has no kernel, it is not `(k_h, k_w, C, K)`, or it holds NaN or infinity.
 
     References:
         ImageNet Classification with Deep Convolutional Neural Networks (figure 3), Krizhevsky, Sutskever and Hinton,
@@ -44,9 +44,13 @@ def kernels_as_images(layer):
     kernel = getattr(layer, "kernel", None) if isinstance(layer, keras.layers.Layer) else layer
     if kernel is None:
         raise ValueError(f"layer={name_of(layer)!r} has no kernel: is it a convolution, and built?")
+    if isinstance(layer, keras.layers.DepthwiseConv2D | keras.layers.Conv2DTranspose):
+        raise ValueError(f"layer={layer.name!r} ({type(layer).__name__}) has no kernel of axes (k_h, k_w, C, K)")
     kernel = np.asarray(ops.convert_to_numpy(kernel), "float32")
     if kernel.ndim != 4 or 0 in kernel.shape:
         raise ValueError(f"layer has a kernel of shape {kernel.shape}; it must be (k_h, k_w, C, K)")
+    if not np.isfinite(kernel).all():
+        raise ValueError(f"layer={name_of(layer)!r} has a kernel with NaN or infinity")
     scale = np.abs(kernel).max(axis=(0, 1, 2))
     return np.moveaxis(0.5 + kernel / (2 * np.where(scale > 0, scale, 1)), -1, 0)
 

@@ -69,7 +69,7 @@ def lenet5(input_shape, num_classes, *, padding="same", activation="tanh", pool=
     x = pooling(2, name="s2")(x)
     x = Conv2D(16, 5, activation=phi, name="c3")(x)
     x = pooling(2, name="s4")(x)
-    x = keras.layers.Flatten(name="flatten")(x)
+    x = keras.layers.Flatten(data_format="channels_last", name="flatten")(x)
     for units, layer in ((120, "c5"), (84, "f6")):
         x = keras.layers.Dense(units, activation=phi, name=layer)(x)
         if dropout:

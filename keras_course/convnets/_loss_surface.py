@@ -149,6 +149,8 @@ def gradient_norms(model, x, y, loss):
     In a deep plain network of small weights h fades on the way up, and dL/da on the way down, by the same factor a
     layer: every kernel gets little, and the less the deeper the network is. Skip connections keep both up.
 
+    The model acts as in inference: nothing is dropped, and batch normalization uses the averages that it has.
+
     Args:
         model: a built `keras.Model`.
         x: a batch of inputs, as the model takes them.

@@ -30,6 +30,7 @@ def as_images(x):
     x = np.asarray(ops.convert_to_numpy(x))
     if x.ndim != 4 or 0 in x.shape:
         raise ValueError(f"x has shape {x.shape}; it must be images (B, H, W, C), at least one")
-    if not (np.issubdtype(x.dtype, np.number) or x.dtype == bool) or not np.isfinite(x).all():
+    real = any(np.issubdtype(x.dtype, kind) for kind in (np.floating, np.integer, np.bool_))
+    if not real or not np.isfinite(x).all():
         raise ValueError(f"x of dtype {x.dtype} must hold finite real numbers")
     return x.astype("float32")

@@ -45,7 +45,7 @@ def conv_norm(x, channels, kernel_size, *, strides=1, groups=1, activation="relu
     It pads alike on all sides, as the papers do. Keras pads less in front where a stride leaves a choice.
     """
     if padded := strides > 1 and kernel_size > 1:
-        x = keras.layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(x)
+        x = keras.layers.ZeroPadding2D(kernel_size // 2, data_format="channels_last", name=f"{name}_pad")(x)
     x = Conv2D(
         channels,
         kernel_size,
@@ -67,7 +67,7 @@ def norm(x, *, activation, epsilon=1e-5, momentum=0.9, name):
 
 def classify(x, num_classes, *, dropout=0.0):
     """The mean over all places, and a linear map to one logit for each class."""
-    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    x = keras.layers.GlobalAveragePooling2D(data_format="channels_last", name="pool")(x)
     if dropout:
         x = keras.layers.Dropout(dropout, name="dropout")(x)
     return keras.layers.Dense(num_classes, name="head")(x)
@@ -75,7 +75,7 @@ def classify(x, num_classes, *, dropout=0.0):
 
 def squeeze_and_excite(x, hidden_dim, *, activation="relu", name):
     """Multiply each channel by a factor in (0, 1) that an MLP computes from the means of all channels."""
-    factor = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_pool")(x)  # (B, 1, 1, C)
-    factor = keras.layers.Dense(hidden_dim, activation=activation, name=f"{name}_in")(factor)
+    mean = keras.layers.GlobalAveragePooling2D(data_format="channels_last", keepdims=True, name=f"{name}_pool")(x)
+    factor = keras.layers.Dense(hidden_dim, activation=activation, name=f"{name}_in")(mean)  # (B, 1, 1, hidden)
     factor = keras.layers.Dense(x.shape[-1], activation="sigmoid", name=f"{name}_out")(factor)
     return keras.layers.Multiply(name=name)([x, factor])

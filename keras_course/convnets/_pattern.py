@@ -155,7 +155,8 @@ def convnet(
         elif kind == "pool":
             x = MaxPooling2D(window, name=f"pool_{i}")(x)
         elif kind == "fc":
-            x = keras.layers.Flatten(name=f"flatten_{i}")(x) if len(x.shape) > 2 else x
+            if len(x.shape) > 2:
+                x = keras.layers.Flatten(data_format="channels_last", name=f"flatten_{i}")(x)
             x = keras.layers.Dense(*numbers or (num_classes,), name="head" if not numbers else f"fc_{i}")(x)
         else:
             x = keras.layers.Activation(kind, name=f"{kind}_{i}")(x)

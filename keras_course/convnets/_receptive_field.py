@@ -43,17 +43,19 @@ MOVES = (
 
 
 def receptive_field(model, layer=None):
-    """Return how much of the input one output of a layer depends on, at most.
+    """Return how much of the input one output of a layer depends on.
 
     Walks from the input, where r = 1 and j = 1, to the layer. Through a convolution or a pooling
 
         r <- r + (k - 1) d j,  j <- j s
 
     so r grows linearly with depth as long as s = 1, and exponentially where strides multiply up. Where branches meet
-    (`Add`, `Concatenate`) the largest r and j go on. Zero padding is no limit: r may exceed the input. Layers that act
-    at each position by itself leave r as it is, and so, by assumption, does any layer or operation not known here that
-    keeps height and width. What takes in all positions sees the whole input, and so does all that follows:
-    global pooling, `Flatten`, attention, and group normalization or a layer normalization over positions.
+    (`Add`, `Concatenate`) the largest r and j go on: so their fields must lie within each other, as those around one
+    centre do; branches that are cropped or padded on different sides see more together. Zero padding is no limit: r may
+    exceed the input. Layers that act at each position by itself leave r as it is, and so, by assumption, does any layer
+    or operation not known here that keeps height and width. What takes in all positions sees the whole input, and so
+    does all that follows: global pooling (in squeeze and excitation, too), `Flatten`, attention, and group
+    normalization or a layer normalization over positions.
 
     Args:
         model: a built Functional or Sequential `keras.Model`, images (or sequences) in, channels last.

@@ -6,7 +6,7 @@ width at its beginning (the first one does not).
 
 import keras
 
-from keras_course._check import one_of, whole_number
+from keras_course._check import one_of, positive, whole_number
 from keras_course._registry import builder
 from keras_course.convnets._imagenet import load_imagenet
 from keras_course.convnets._parts import check_images, classify, conv_norm, squeeze_and_excite
@@ -79,8 +79,8 @@ def resnet(
 
     Raises:
         ValueError: pictures that are too small or have their channels first, no class, a depth that does not exist,
-            groups without a bottleneck or that do not divide its channels, or weights that do not fit the other
-            arguments.
+            groups or a base width without a bottleneck, groups that do not divide its channels, an epsilon that is not
+            above 0, or weights that do not fit the other arguments.
         FileNotFoundError: the weights can be neither found nor downloaded.
 
     Differences from the paper: none by default. The paper's top-5 error on ImageNet is 4.49 % (depth 152) and 3.57 %
@@ -103,19 +103,23 @@ def resnet(
     whole_number(1, width=width, groups=groups)
     one_of(("1x1", "3x3"), downsample_at=downsample_at)
     one_of((None, "imagenet"), weights=weights)
+    positive(epsilon=epsilon)
+    if weights and downsample_at == "3x3":
+        raise ValueError("downsample_at='3x3' must be '1x1' with weights='imagenet', which were trained so")
     optional = {"base_width": base_width, "squeeze": squeeze}
     whole_number(1, **{key: value for key, value in optional.items() if value is not None})
     bottleneck = depth >= 50
     inner = width if base_width is None else base_width * groups
-    if groups > 1 and not bottleneck:
-        raise ValueError(f"groups={groups} needs bottlenecks, that is a depth of 50 or more, not depth={depth}")
+    if (groups > 1 or base_width is not None) and not bottleneck:
+        name_and_value = f"groups={groups}" if groups > 1 else f"base_width={base_width}"
+        raise ValueError(f"{name_and_value} needs bottlenecks, that is a depth of 50 or more, not depth={depth}")
     if inner % groups:
         raise ValueError(f"groups={groups} does not divide the {inner} channels of a bottleneck")
 
     options = {"use_bias": conv_bias, "epsilon": epsilon}
     x = inputs = keras.Input(input_shape, name="x")
     x = conv_norm(x, width, 7, strides=2, name="stem", **options)
-    x = keras.layers.ZeroPadding2D(1, name="pool_pad")(x)
+    x = keras.layers.ZeroPadding2D(1, data_format="channels_last", name="pool_pad")(x)
     x = MaxPooling2D(3, strides=2, name="stem_pool")(x)
     for stage, count in enumerate(_BLOCKS[depth]):
         for i in range(count):

@@ -51,8 +51,9 @@ def vgg(
         batch_norm: whether each convolution is followed by batch normalization.
         dropout: rate in [0, 1) at which outputs of the hidden layers are dropped in training; 0.5 in the paper.
         weights: None for random ones, or "imagenet" for those of `keras.applications` (depth 16 and 19), which are
-            downloaded once; with another number of classes the last layer stays random. They were trained on pictures
-            that `keras.applications.vgg16.preprocess_input` had prepared.
+            downloaded once; with another number of classes the last layer stays random, and with pictures of another
+            size than 224 x 224 the first hidden layer does. They were trained on pictures that
+            `keras.applications.vgg16.preprocess_input` had prepared.
         name: name of the model.
 
     Returns:
@@ -90,7 +91,7 @@ def vgg(
             act = keras.layers.Activation("relu", name=f"{layer}_act")
             x = norm(x, activation="relu", name=layer) if batch_norm else act(x)
         x = MaxPooling2D(2, name=f"pool_{i}")(x)
-    x = keras.layers.Flatten(name="flatten")(x)
+    x = keras.layers.Flatten(data_format="channels_last", name="flatten")(x)
     for i in range(2):
         x = keras.layers.Dense(mlp_dim, activation="relu", kernel_initializer="he_normal", name=f"hidden_{i}")(x)
         x = keras.layers.Dropout(dropout, name=f"dropout_{i}")(x) if dropout else x

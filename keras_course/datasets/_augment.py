@@ -9,10 +9,10 @@ from keras_course._check import whole_number
 
 
 def crop_and_flip(x: np.ndarray, rng: np.random.Generator, *, padding: int = 4, flip: bool = True) -> np.ndarray:
-    """Shift each picture by up to some pixels in both directions, and mirror half of them.
+    """Shift each picture by up to some pixels in both directions, and mirror it with probability 1/2.
 
-    Takes and gives `(B, H, W, C)`. A picture is padded on all sides by what x is zero for (the mean of standardized
-    pixels), and cut out of that at a random place.
+    Takes and gives `(B, H, W, C)`. A picture is padded on all sides by zeros (the mean of standardized pixels, black of
+    others), and cut out of that at a random place.
 
     Args:
         x: the pictures.
@@ -21,10 +21,10 @@ def crop_and_flip(x: np.ndarray, rng: np.random.Generator, *, padding: int = 4, 
         flip: whether pictures are mirrored left to right; not what one wants of digits.
 
     Returns:
-        New pictures.
+        New pictures, of the dtype of x.
 
     Raises:
-        ValueError: x has another shape, or `padding` is no whole number of at least 0.
+        ValueError: x has another shape, `rng` is no generator, or `padding` is no whole number of at least 0.
 
     References:
         Deep Residual Learning for Image Recognition, He, Zhang, Ren and Sun, 2016, section 4.2,
@@ -38,8 +38,11 @@ def crop_and_flip(x: np.ndarray, rng: np.random.Generator, *, padding: int = 4, 
         [[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]
     """
     whole_number(0, padding=padding)
-    if np.ndim(x) != 4:
-        raise ValueError(f"x has shape {np.shape(x)}; it must be (B, H, W, C)")
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng={rng!r} must be a generator of NumPy, such as numpy.random.default_rng(0)")
+    x = np.asarray(x)
+    if x.ndim != 4:
+        raise ValueError(f"x has shape {x.shape}; it must be (B, H, W, C)")
     batch, height, width, _ = x.shape
     padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
     top, left = rng.integers(0, 2 * padding + 1, (2, batch, 1))

@@ -69,7 +69,7 @@ def example_batches(
         A `keras.utils.PyDataset`; give `fit` its `steps_per_epoch` and `shuffle=False`.
 
     Raises:
-        ValueError: x and y differ in length, or a number is out of range.
+        ValueError: x and y differ in length, a number is out of range, or `augment` is no function.
 
     Example:
         >>> import numpy as np
@@ -85,6 +85,8 @@ def example_batches(
     whole_number(0, seed=seed, start_epoch=start_epoch)
     if batch_size > len(x):
         raise ValueError(f"batch_size={batch_size} must be at most {len(x)}, the number of examples.")
+    if augment is not None and not callable(augment):
+        raise ValueError(f"augment={augment!r} must be a function of examples and a generator, or None.")
     return ExampleBatches(
         x, y, batch_size, steps_per_epoch=steps_per_epoch, seed=seed, start_epoch=start_epoch, augment=augment
     )

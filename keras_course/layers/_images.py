@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_course import ops as course_ops
-from keras_course._check import one_of
+from keras_course._check import fraction, number, one_of, positive
 
 
 class _ChannelsLast:
@@ -44,12 +44,20 @@ class DepthwiseConv2D(_ChannelsLast, keras.layers.DepthwiseConv2D):
     Takes `(B, H, W, C)`, gives `(B, H', W', depth_multiplier C)`. Arguments are those of
     `keras.layers.DepthwiseConv2D`.
 
+    Raises:
+        ValueError: the strides along both axes differ, which TensorFlow cannot do.
+
     Example:
         >>> import keras
         >>> from keras_course.layers import DepthwiseConv2D
         >>> DepthwiseConv2D(3, padding="same")(keras.ops.ones((2, 8, 8, 3))).shape == (2, 8, 8, 3)
         True
     """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if len(set(self.strides)) > 1:
+            raise ValueError(f"strides={self.strides} must be the same along both axes: TensorFlow does no others")
 
     def call(self, x):
         y = course_ops.depthwise_conv2d(
@@ -109,13 +117,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
     broken when they are measured.
 
     Args:
-        momentum: share of the old moving average that a training step keeps.
-        epsilon: what keeps the root from zero.
+        momentum: share of the old moving average that a training step keeps, in [0, 1).
+        epsilon: what keeps the root from zero, above 0.
         kwargs: all other arguments of `keras.layers.BatchNormalization`; it has no mask, another `axis`, `renorm` or
             `synchronized`.
 
     Raises:
-        ValueError: one of these is asked for.
+        ValueError: one of these is asked for, or a number is out of range.
 
     References:
         Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift, Ioffe and
@@ -134,23 +142,26 @@ class BatchNormalization(keras.layers.BatchNormalization):
             raise ValueError(f"axis={axis!r} must be -1: channels are last")
         if renorm or synchronized:
             raise ValueError(f"renorm={renorm!r} and synchronized={synchronized!r} must be False")
+        fraction(momentum=momentum)
+        positive(epsilon=epsilon)
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
     def call(self, x, training=None):
         if not (training and self.trainable):
             return super().call(x, training=False)
+        dtype = "float64" if self.compute_dtype == "float64" else "float32"  # many terms: never in half precision
         y, mean, variance = course_ops.batch_normalize(
-            ops.cast(x, "float32"), self._gain(), self._offset(), self.epsilon
+            ops.cast(x, dtype), self._gain(dtype), self._offset(dtype), self.epsilon
         )
         for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + ops.cast(now, moving.dtype) * (1.0 - self.momentum))
         return ops.cast(y, self.compute_dtype)
 
-    def _gain(self):
-        return ops.cast(self.gamma, "float32") if self.scale else ops.ones(self.moving_mean.shape)
+    def _gain(self, dtype):
+        return ops.cast(self.gamma, dtype) if self.scale else ops.ones(self.moving_mean.shape, dtype)
 
-    def _offset(self):
-        return ops.cast(self.beta, "float32") if self.center else ops.zeros(self.moving_mean.shape)
+    def _offset(self, dtype):
+        return ops.cast(self.beta, dtype) if self.center else ops.zeros(self.moving_mean.shape, dtype)
 
 
 @keras.saving.register_keras_serializable("keras_course")
@@ -161,6 +172,9 @@ class LayerScale(keras.layers.Layer):
 
     Args:
         start: the value of all factors before training.
+
+    Raises:
+        ValueError: `start` is no finite number.
 
     References:
         Going deeper with Image Transformers, Touvron et al., 2021, https://arxiv.org/abs/2103.17239
@@ -173,6 +187,7 @@ class LayerScale(keras.layers.Layer):
     """
 
     def __init__(self, start=1e-6, **kwargs):
+        number(start=start)
         super().__init__(**kwargs)
         self.start = start
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import keras
 from keras import tree
 
+from keras_course._check import whole_number
 from keras_course._graphs import flat_graph
 
 CONVOLUTIONS = tuple(
@@ -66,8 +67,8 @@ def count_flops(model, input_shape=None):
         A `Cost`.
 
     Raises:
-        ValueError: the model has no graph, its input shape is open, or a layer has weights (or products) for which no
-            rule is known, such as attention and recurrent layers.
+        ValueError: the model has no graph, its input shape is open, the one that is given is not one of its, or a layer
+            has weights (or products) for which no rule is known, such as attention and recurrent layers.
 
     References:
         A guide to convolution arithmetic for deep learning, Dumoulin and Visin, 2016, https://arxiv.org/abs/1603.07285
@@ -81,9 +82,10 @@ def count_flops(model, input_shape=None):
     """
     graph = flat_graph(model)
     shapes = [tuple(tensor.shape[1:]) for tensor in graph.inputs]
-    if input_shape is not None and len(shapes) == 1:
+    if input_shape is not None:
+        _check_fits(model, input_shape, shapes)
         shapes = [tuple(input_shape)]
-    if any(None in shape for shape in shapes) or (input_shape is not None and len(graph.inputs) != 1):
+    if any(None in shape for shape in shapes):
         raise ValueError(
             f"input_shape={input_shape} does not give model={model.name!r} a size: its inputs are {shapes}"
         )
@@ -91,6 +93,16 @@ def count_flops(model, input_shape=None):
     counts = []
     _follow(graph, inputs, counts)
     return Cost(model.count_params(), sum(counts), 2 * sum(counts))
+
+
+def _check_fits(model, input_shape, shapes):
+    """Raise a ValueError if a model whose inputs have these shapes does not take one of this shape."""
+    if not isinstance(input_shape, tuple | list):
+        raise ValueError(f"input_shape={input_shape!r} must be a tuple, such as (224, 224, 3)")
+    whole_number(1, **{f"input_shape[{axis}]": n for axis, n in enumerate(input_shape)})
+    fits = len(shapes) == 1 and len(shapes[0]) == len(input_shape)
+    if not fits or any(own not in (None, n) for own, n in zip(shapes[0], input_shape, strict=True)):
+        raise ValueError(f"input_shape={tuple(input_shape)} does not fit model={model.name!r}: its inputs are {shapes}")
 
 
 def _follow(graph, inputs, counts):

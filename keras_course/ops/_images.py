@@ -19,7 +19,9 @@ def conv2d(x, kernel, *, strides=(1, 1), padding="valid", dilation=(1, 1)):
     Takes x `(B, H, W, C)` and a kernel `(k_h, k_w, C / groups, K)`; gives `(B, H', W', K)`.
     """
     if _BACKEND != "torch":
-        return keras.ops.conv(x, kernel, strides=strides, padding=padding, dilation_rate=dilation)
+        return keras.ops.conv(
+            x, kernel, strides=strides, padding=padding, dilation_rate=dilation, data_format="channels_last"
+        )
     x, kernel = _first(x), kernel.permute(3, 2, 0, 1)
     sides = tuple(d * (k - 1) for d, k in zip(dilation, kernel.shape[2:], strict=True))
     x, sides = _padded(x, sides, strides, padding, fill=0.0)
@@ -30,7 +32,9 @@ def conv2d(x, kernel, *, strides=(1, 1), padding="valid", dilation=(1, 1)):
 def depthwise_conv2d(x, kernel, *, strides=(1, 1), padding="valid", dilation=(1, 1)):
     """Cross-correlate each channel with kernels of its own: x `(B, H, W, C)`, kernel `(k_h, k_w, C, M)`, M each."""
     if _BACKEND != "torch":
-        return keras.ops.depthwise_conv(x, kernel, strides=strides, padding=padding, dilation_rate=dilation)
+        return keras.ops.depthwise_conv(
+            x, kernel, strides=strides, padding=padding, dilation_rate=dilation, data_format="channels_last"
+        )
     kernel = kernel.reshape(*kernel.shape[:2], 1, -1)
     return conv2d(x, kernel, strides=strides, padding=padding, dilation=dilation)
 
@@ -38,15 +42,16 @@ def depthwise_conv2d(x, kernel, *, strides=(1, 1), padding="valid", dilation=(1,
 def max_pool2d(x, pool_size, *, strides, padding="valid"):
     """Return the largest value of each window of each channel."""
     if _BACKEND != "torch":
-        return keras.ops.max_pool(x, pool_size, strides, padding)
-    x, sides = _padded(_first(x), tuple(k - 1 for k in pool_size), strides, padding, fill=-float("inf"))
+        return keras.ops.max_pool(x, pool_size, strides, padding, data_format="channels_last")
+    least = -float("inf") if x.is_floating_point() else torch.iinfo(x.dtype).min
+    x, sides = _padded(_first(x), tuple(k - 1 for k in pool_size), strides, padding, fill=least)
     return _last(torch.nn.functional.max_pool2d(x, pool_size, strides, sides))
 
 
 def average_pool2d(x, pool_size, *, strides, padding="valid"):
     """Return the mean of each window of each channel; what is padded does not count."""
     if _BACKEND != "torch" or padding != "valid":
-        return keras.ops.average_pool(x, pool_size, strides, padding)
+        return keras.ops.average_pool(x, pool_size, strides, padding, data_format="channels_last")
     return _last(torch.nn.functional.avg_pool2d(_first(x), pool_size, strides))
 
 

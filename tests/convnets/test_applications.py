@@ -133,6 +133,41 @@ def test_weights_that_do_not_fit():
         copy_weights(theirs, vgg((32, 32, 3), 3, depth=19, width=64, mlp_dim=4096))
 
 
+def toy(name, *, bias=True, epsilon=0.1, extra=()):
+    """A network with the names of the ResNets of `keras.applications`, and weights that nothing hides."""
+    names = ("conv1_conv", "conv1_bn", "predictions") if bias else ("stem_conv", "stem_norm", "head")
+    convolution = keras.layers.Conv2D(4, 3, use_bias=bias, bias_initializer="ones", name=names[0])
+    norm = keras.layers.BatchNormalization(epsilon=epsilon, moving_variance_initializer="ones", name=names[1])
+    layers = [convolution, norm, *extra, keras.layers.Flatten(), keras.layers.Dense(2, name=names[2])]
+    image = y = keras.Input((5, 5, 2))
+    for layer in layers:
+        y = layer(y)
+    return keras.Model(image, y, name=name)
+
+
+def test_the_norm_takes_up_bias_and_epsilon():
+    theirs, ours = toy("resnet_toy"), toy("ours", bias=False, epsilon=1e-3)
+    copy_weights(theirs, ours)
+    x = pictures((5, 5, 2))
+    np.testing.assert_allclose(*(ops.convert_to_numpy(model(x)) for model in (theirs, ours)), atol=1e-5)
+
+
+def test_no_layer_of_the_source_is_left_over():
+    more = toy("resnet_toy", extra=[keras.layers.Conv2D(4, 1, name="conv2_block1_1_conv")])
+    with pytest.raises(ValueError, match="ours has no layer like conv2_block1_1_conv"):
+        copy_weights(more, toy("ours", bias=False))
+
+
+def test_shapes_of_as_many_numbers_do_not_fit():
+    ours = toy("ours", bias=False)
+    image = keras.Input((5, 5, 2))
+    y = keras.layers.Conv2D(2, (3, 6), padding="same", use_bias=False, name="stem_conv")(image)  # 72 weights, too
+    with pytest.raises(ValueError, match="stem_conv has shapes"):
+        copy_weights(toy("resnet_toy", bias=True), keras.Model(image, y))
+    with pytest.raises(ValueError, match="source='ours' must be a VGG, ResNet, EfficientNet, ConvNeXt of"):
+        copy_weights(ours, ours)
+
+
 def test_another_number_of_classes_keeps_the_head():
     theirs = keras.applications.EfficientNetB0(weights=None, input_shape=(32, 32, 3), classes=3)
     model = portable_init(efficientnet((32, 32, 3), 5, width_factor=1.0, depth_factor=1.0))

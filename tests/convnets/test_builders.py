@@ -1,5 +1,6 @@
 """The other networks compute what plain PyTorch computes with the same weights; bad input is refused."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -8,6 +9,7 @@ from keras_course import convnets
 from keras_course import ops as course_ops
 from keras_course.convnets import (
     LocalResponseNormalization,
+    SubsampleAndPad,
     alexnet,
     cifar_resnet,
     convnet,
@@ -21,6 +23,9 @@ from keras_course.convnets import (
 )
 from keras_course.portable import portable_init
 
+OF_THE_GRAPH = pytest.mark.skipif(
+    keras.config.backend() != "torch", reason="a graph is the same on all backends, and built soonest on PyTorch"
+)
 BUILDERS = [alexnet, cifar_resnet, convnet, convnext, efficientnet, lenet5, resnet, resnet_to_convnext, vgg]
 
 
@@ -119,6 +124,13 @@ def test_local_response_norm_needs_neighbours():
     expected = f.local_response_norm(torch.from_numpy(x).permute(0, 3, 1, 2), 3, alpha=3.0, beta=0.5, k=1.0)
     layer = LocalResponseNormalization(size=3, bias=1.0, alpha=1.0, beta=0.5)
     np.testing.assert_allclose(ops.convert_to_numpy(layer(x)), expected.permute(0, 2, 3, 1).numpy(), atol=1e-6)
+
+
+def test_local_response_norm_squares_in_full_precision():
+    x = np.linspace(200, 900, 6, dtype="float32").reshape(1, 1, 1, 6)  # 900 squared is infinite in float16
+    half, full = (LocalResponseNormalization(dtype=dtype)(x) for dtype in ("float16", "float32"))
+    assert keras.backend.standardize_dtype(half.dtype) == "float16"
+    np.testing.assert_allclose(ops.convert_to_numpy(half), ops.convert_to_numpy(full), rtol=2e-3)
 
 
 @pytest.mark.parametrize("residual", [True, False])
@@ -274,6 +286,18 @@ def test_any_size(build):
         (lambda: resnet((32, 32, 3), 2, depth=50, groups=3), "groups=3 does not divide the 8 channels"),
         (lambda: resnet((32, 32, 3), 2, downsample_at="5x5"), "downsample_at='5x5' is none of '1x1', '3x3'"),
         (lambda: resnet((32, 32, 3), 2, squeeze=0), "squeeze=0"),
+        (lambda: resnet((32, 32, 3), 2, base_width=4), "base_width=4 needs bottlenecks"),
+        (lambda: resnet((32, 32, 3), 2, epsilon=-1.0), "epsilon=-1.0 must be a finite number above 0"),
+        (
+            lambda: resnet((32, 32, 3), 2, depth=50, downsample_at="3x3", weights="imagenet"),
+            "downsample_at='3x3' must be '1x1' with weights='imagenet'",
+        ),
+        (lambda: convnext((32, 32, 3), 2, layer_scale=None), "layer_scale=None"),
+        (lambda: LocalResponseNormalization(size=4), "size=4 must be odd"),
+        (lambda: LocalResponseNormalization(size=0), "size=0"),
+        (lambda: LocalResponseNormalization(bias=0.0), "bias=0.0"),
+        (lambda: SubsampleAndPad(4, 0), "strides=0"),
+        (lambda: SubsampleAndPad(2, 1)(ops.ones((1, 4, 4, 3))), "channels=2 must be at least 3"),
         (lambda: alexnet((67, 67, 3), 2, groups=(2, 1, 1, 1, 1)), "groups\\[0\\]=2 must divide .* 3 and 8"),
         (lambda: alexnet((67, 67, 3), 2, channels=(8, 16)), "channels=\\(8, 16\\) must have five"),
         (lambda: lenet5((28, 28, 1), 2, pool="mean"), "pool='mean' is none of 'average', 'max'"),
@@ -302,6 +326,78 @@ def test_drop_path_skips_blocks_in_training_only():
         run = course_ops.jit(lambda x, training=training: model(x, training=training), variables=model.variables)
         once, again = (ops.convert_to_numpy(run(x)) for _ in range(2))
         assert (np.abs(once - again).max() > 1e-3) == training
+
+
+def sources(model, layer):
+    """Return the names of the layers whose outputs a layer takes."""
+    return {node.operation.name for node in model.get_layer(layer)._inbound_nodes[0].parent_nodes}
+
+
+@OF_THE_GRAPH
+@pytest.mark.parametrize(
+    ("build", "side", "expected"),
+    [
+        (
+            alexnet,
+            67,
+            {"dropout_0": "flatten", "hidden_0": "dropout_0", "dropout_1": "hidden_0", "hidden_1": "dropout_1"},
+        ),
+        (vgg, 32, {"dropout_0": "hidden_0", "hidden_1": "dropout_0", "dropout_1": "hidden_1", "head": "dropout_1"}),
+        (lenet5, 28, {"c5_dropout": "c5", "f6": "c5_dropout", "f6_dropout": "f6", "head": "f6_dropout"}),
+        (efficientnet, 32, {"dropout": "pool", "head": "dropout"}),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_dropout_stands_where_it_should(build, side, expected):
+    model = build((side, side, 3), 2, dropout=0.3)
+    assert {layer: sources(model, layer) for layer in expected} == {a: {b} for a, b in expected.items()}
+    assert {layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)} == {0.3}
+
+
+@OF_THE_GRAPH
+@pytest.mark.parametrize(
+    ("build", "options", "expected"),
+    [
+        (convnext, {"depths": (1, 1, 2, 1)}, [0.1, 0.2, 0.3, 0.4]),  # after the first of five blocks
+        (efficientnet, {"depth_factor": 0.5}, [0.16, 0.24, 0.32]),  # blocks 4, 6 and 8 of ten have a shortcut
+    ],
+    ids=["convnext", "efficientnet"],
+)
+def test_rates_of_skipped_blocks_rise(build, options, expected):
+    skips = [layer for layer in build((32, 32, 3), 2, drop_path=0.4, **options).layers if "drop_path" in layer.name]
+    np.testing.assert_allclose([layer.rate for layer in skips], expected)
+    assert {layer.noise_shape for layer in skips} == {(None, 1, 1, 1)}  # whole pictures
+
+
+@OF_THE_GRAPH
+def test_options_reach_their_layers():
+    model = vgg((32, 32, 3), 2, width=1, batch_norm=True)
+    for i in range(5):
+        block = f"block_{i}_0"
+        assert sources(model, f"{block}_norm") == {f"{block}_conv"}
+        assert sources(model, f"{block}_act") == {f"{block}_norm"}
+        assert model.get_layer(f"{block}_act").activation is keras.activations.relu
+    model = lenet5((28, 28, 1), 2, activation="relu")
+    for layer in ("c1", "c3", "c5", "f6"):
+        assert model.get_layer(layer).activation is keras.activations.relu
+    model = resnet((32, 32, 3), 2, width=4, squeeze=2, epsilon=0.1)
+    assert sources(model, "stage_1_block_0_add") == {"stage_1_block_0_squeeze", "stage_1_block_0_shortcut_norm"}
+    assert model.get_layer("stage_1_block_0_squeeze_in").units == 4
+    norms = [layer.epsilon for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert set(norms) == {0.1}
+    assert len(norms) == 20
+
+
+@OF_THE_GRAPH
+@pytest.mark.parametrize("build", [alexnet, cifar_resnet, convnet, convnext, lenet5, resnet, vgg])
+def test_channels_are_last_whatever_keras_is_told(build):
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_first")
+    try:
+        model = build.from_preset("tiny", **({"squeeze": 2} if build is resnet else {}))
+    finally:
+        keras.config.set_image_data_format(before)
+    assert {layer.data_format for layer in model.layers if hasattr(layer, "data_format")} == {"channels_last"}
 
 
 def test_everything_public_is_documented():

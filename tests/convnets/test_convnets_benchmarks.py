@@ -50,11 +50,14 @@ KITS = {"torch": kits.TorchKit, "jax": kits.JaxKit, "tensorflow": kits.TensorFlo
 @pytest.mark.parametrize("kit", [kit for name, kit in KITS.items() if name in backend.available()])
 @pytest.mark.parametrize("name", ["lenet5", "resnet_20"])
 def test_peers_are_the_same_networks(kit, name):
+    import keras
+
     from keras_course import convnets
 
     work, kit = peers.WORKS[name], kit()
-    x = np.zeros((2, *work.shape), "float32")
-    if isinstance(kit, kits.TorchKit):
+    pictures = x = np.random.default_rng(0).normal(size=(2, *work.shape)).astype("float32")
+    torch = isinstance(kit, kits.TorchKit)
+    if torch:
         x = kit.torch.from_numpy(x).permute(0, 3, 1, 2)
     elif isinstance(kit, kits.TensorFlowKit):
         x = kit.tf.constant(x)
@@ -62,6 +65,16 @@ def test_peers_are_the_same_networks(kit, name):
     model = getattr(convnets, work.builder).from_preset(work.preset)
     ours = sorted(math.prod(weight.shape) for weight in model.trainable_weights)
     assert sorted(math.prod(tuple(weight.shape)) for weight in kit.weights.values()) == ours
+    if backend.current() != "torch":  # where no hundred programs have to be compiled for one picture
+        return
+    expected = keras.ops.convert_to_numpy(model(pictures, training=True))
+    weights = [layer.get_weights() for layer in model.layers if layer.weights]
+    weights = [w for own in weights for w in (own[1::-1] if len(own) == 4 else own)]  # a kit has offset before gain
+    for key, w in zip(kit.weights, weights, strict=True):
+        w = w.transpose(3, 2, 0, 1) if torch and w.ndim == 4 else w
+        w = w.reshape(5, 5, 16, -1).transpose(2, 0, 1, 3).reshape(400, -1) if torch and key == "c5_kernel" else w
+        kit.weights[key] = kit.variable(w, False)
+    np.testing.assert_allclose(np.asarray(kits.NETWORKS[name](kit, x)), expected, atol=1e-4 * np.abs(expected).max())
 
 
 def test_our_side_of_the_comparison(monkeypatch):

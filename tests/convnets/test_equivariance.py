@@ -43,6 +43,12 @@ def test_circular_padding_leaves_no_border():
     assert equivariance_error(circular, X, 5, border=0) < 1e-12
 
 
+def test_errors_are_relative():
+    mirror = lambda x: x[:, ::-1]  # noqa: E731
+    for error in (equivariance_error, invariance_error):
+        assert error(lambda x: 100 * mirror(x), X, 1) == pytest.approx(error(mirror, X, 1), rel=1e-6)
+
+
 def test_invariance():
     image = np.zeros((1, 16, 16, 3), "float32")
     image[:, 5:10, 5:10] = RNG.normal(size=(5, 5, 3))  # far from the border
@@ -90,6 +96,7 @@ def test_a_perceptron_does_not_care_about_the_order_of_pixels():
         (lambda: equivariance_error(abs, X, 1, border=-1), "border=-1"),
         (lambda: equivariance_error(lambda x: x[:, 0], X, 1), r"fn\(x\) has shape \(2, 16, 3\)"),
         (lambda: invariance_error(abs, X * np.nan, 1), "must hold finite real numbers"),
+        (lambda: invariance_error(abs, X * 1j, 1), "x of dtype complex64 must hold finite real numbers"),
         (lambda: invariance_error(abs, X, True), "shift=True"),
         (lambda: permute_pixels(X[0, 0]), r"x has shape \(16, 3\)"),
         (lambda: permute_pixels(X[:0]), r"x has shape \(0, 16, 16, 3\)"),

@@ -120,6 +120,9 @@ def test_the_first_objective_is_the_norm_of_a_map_and_seeds_count():
     assert abs(found.objectives[0] / expected - 1) < 1e-4
     assert found.images.shape == (6, 6, 2)
     assert abs(np.sqrt(np.mean((found.images - first[0]) ** 2)) / 0.05 - 1) < 1e-4  # a step has a fixed size
+    first = np.random.default_rng(7).uniform(size=(2, 6, 6, 2))
+    both = maximize_feature(model, "conv", [0, 2], num_steps=1, seed=7).images
+    np.testing.assert_allclose(np.sqrt(np.mean((both - first) ** 2, axis=(1, 2, 3))), 0.05, rtol=1e-4)  # each image's
     again, other = (maximize_feature(model, "conv", 2, num_steps=1, seed=seed).images for seed in (7, 8))
     np.testing.assert_array_equal(again, found.images)
     assert not np.allclose(other, found.images)
@@ -129,15 +132,29 @@ def test_total_variation_makes_smoother_images():
     model = chain(L.Conv2D(2, 3, padding="same", name="conv"), shape=(12, 12, 1))
 
     def roughness(image):
-        return (abs(np.diff(image, axis=0)).mean() + abs(np.diff(image, axis=1)).mean()) / abs(image).mean()
+        return np.array([abs(np.diff(image, axis=axis)).mean() for axis in (0, 1)]) / abs(image).mean()
 
     plain, smooth, moved = (
         maximize_feature(model, "conv", 0, num_steps=60, **arguments).images
         for arguments in ({}, {"total_variation": 50.0}, {"jitter": 2})
     )
-    assert roughness(smooth) < 0.8 * roughness(plain)
+    assert (roughness(smooth) < 0.8 * roughness(plain)).all()
     assert np.isfinite(moved).all()
     assert not np.allclose(moved, plain)
+
+
+def test_jitter_moves_the_image_back():
+    """The gradient of the size of a linear answer w x is w or -w, seen from where the image had been moved to."""
+    model = chain(L.Conv2D(1, 6, use_bias=False, name="conv"))
+    w = model.layers[0].get_weights()[0][..., 0]
+    rng = np.random.default_rng(3)
+    x = rng.uniform(size=(1, 6, 6, 2)).astype("float32")[0]
+    for _ in range(4):
+        move = rng.integers(-2, 3, size=2)
+        sign = np.sign(np.sum(w * np.roll(x, move, axis=(0, 1))))
+        x = x + 0.05 * sign * np.roll(w, -move, axis=(0, 1)) / np.sqrt(np.mean(w**2))
+    found = maximize_feature(model, "conv", 0, num_steps=4, jitter=2, seed=3)
+    np.testing.assert_allclose(found.images, x, atol=1e-5)
 
 
 def test_later_training_is_seen():
@@ -152,6 +169,12 @@ def test_later_training_is_seen():
     [
         (lambda: kernels_as_images(L.ReLU(name="relu")), "layer='relu' has no kernel"),
         (lambda: kernels_as_images(np.ones((3, 3))), r"a kernel of shape \(3, 3\); it must be"),
+        (lambda: kernels_as_images(np.full((3, 3, 1, 2), np.nan)), "a kernel with NaN or infinity"),
+        (
+            lambda: kernels_as_images(chain(L.DepthwiseConv2D(3)).layers[0]),
+            r"\(DepthwiseConv2D\) has no kernel of",
+        ),
+        (lambda: kernels_as_images(chain(L.Conv2DTranspose(1, 3)).layers[0]), r"\(Conv2DTranspose\) has no kernel of"),
         (lambda: activations(pooled(), X[0]), r"x has shape \(6, 6, 2\)"),
         (lambda: activations(pooled(), X, ["pool"]), r"layers=\['pool'\] are none of .* it has conv"),
         (lambda: activations(pooled(), X, []), r"layers=\[\]"),

@@ -6,7 +6,7 @@ import pytest
 from keras import layers as L
 
 from keras_course import ops
-from keras_course.convnets import receptive_field, receptive_fields
+from keras_course.convnets import cifar_resnet, receptive_field, receptive_fields
 
 
 class Halved(L.Layer):
@@ -99,6 +99,13 @@ def test_vgg_16_sees_212_pixels():
     blocks = [[L.Conv2D(1, 3, padding="same") for _ in range(n)] + [L.MaxPooling2D(2)] for n in (2, 2, 3, 3, 3)]
     row = receptive_field(chain(*(layer for block in blocks for layer in block), size=64))
     assert (row.size, row.stride) == ((212, 212), (32, 32))
+
+
+def test_a_residual_network_with_shortcuts_of_every_second_pixel():
+    """3, two layers of 3 at a jump of 1, then for each further stage one at its old jump and one at its new."""
+    fields = receptive_fields(cifar_resnet((16, 16, 3), 2, depth=8, width=1))
+    assert max(row.size for row in fields if row.size) == (3 + 2 * (2 + 1 + 2 + 2 + 4),) * 2
+    assert [row.size[0] for row in fields if row.layer.endswith("shortcut")] == [7, 13]
 
 
 def test_a_model_of_open_size_and_sequences():
