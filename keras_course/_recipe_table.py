@@ -90,7 +90,7 @@ _TABLE = (
         note="This documentation repeats itself: about 15 % of the 40-character pieces of its validation part stand in "
         "its training part too, so a text that is really new would give a higher loss.",
         prompt="The ",
-        minutes=2,
+        minutes=3,
     ),
     Recipe(
         name="nanogpt_shakespeare_cpu",
@@ -105,7 +105,7 @@ _TABLE = (
         published=1.88,
         source="nanoGPT's README, an estimate from 20 batches; its code, measured over the whole text: 1.913",
         note=_WHOLE,
-        minutes=2,
+        minutes=3,
     ),
     Recipe(
         name="shakespeare_cpu",
@@ -119,7 +119,7 @@ _TABLE = (
         expected=1.61,
         tolerance=0.02,
         note=_WHOLE,
-        minutes=3,
+        minutes=5,
     ),
     Recipe(
         name="nanogpt_shakespeare",

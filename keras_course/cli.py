@@ -213,7 +213,8 @@ def _report(run):
     if run.sample is None:
         return "\n".join([*lines, "", f"Everything is in {run.folder}."])
     lines += ["", "It writes:", "", run.sample, "", f"Everything is in {run.folder}. To let it write more:"]
-    lines.append(f"  keras-course generate {shlex.quote(str(run.folder))} --prompt {shlex.quote(recipe.prompt)}")
+    prompt = recipe.prompt if run.sample.startswith(recipe.prompt) else run.sample[0]  # what this text has letters for
+    lines.append(f"  keras-course generate {shlex.quote(str(run.folder))} --prompt {shlex.quote(prompt)}")
     return "\n".join(lines)
 
 

@@ -1,5 +1,6 @@
 """The command `keras-course`: what it prints, its exit codes, and one sentence for what a user gets wrong."""
 
+import dataclasses
 import os
 import pathlib
 import shutil
@@ -76,6 +77,13 @@ def test_version_and_help(capsys):
     printed = capsys.readouterr().out
     assert printed.startswith(f"keras-course {keras_course.__version__}\n")
     assert all(option in printed for option in ("--resume DIR", "--record", "--top-p P", "--stop TEXT"))
+
+
+def test_a_prompt_that_the_text_cannot_write_is_not_suggested(short, monkeypatch, capsys):
+    row = dataclasses.replace(recipes.RECIPES[recipes.DEFAULT], prompt="The ")
+    monkeypatch.setitem(recipes.RECIPES, recipes.DEFAULT, row)
+    assert cli.main(["train", "--backend", backend.current()]) == 0
+    assert capsys.readouterr().out.endswith(" --prompt a\n")
 
 
 def test_train_by_default_then_generate(short, capsys):
