@@ -2,7 +2,6 @@
 
 import os
 
-import numpy as np
 import pytest
 import tiny_recipe
 
@@ -41,16 +40,8 @@ def text(tmp_path_factory):
 
 @pytest.fixture
 def drawn_by_numpy(monkeypatch):
-    """Draw first weights with NumPy: JAX compiles its own draw for each shape, half a second for each of hundreds.
-
-    The scale of the draw is that of `VarianceScaling`; its law is no matter of the tests that use this.
-    """
+    """First weights are drawn by NumPy; for tests that do not look at the law of a draw."""
+    import draws
     import keras
 
-    rng = np.random.default_rng(0)
-
-    def draw(law, shape, dtype=None):
-        fan_in = max(1, int(np.prod(shape[:-1])))
-        return keras.ops.convert_to_tensor(rng.normal(0, (law.scale / fan_in) ** 0.5, shape), dtype or "float32")
-
-    monkeypatch.setattr(keras.initializers.VarianceScaling, "__call__", draw)
+    monkeypatch.setattr(keras.initializers.VarianceScaling, "__call__", draws.by_numpy())

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import variants
 from conformance import inputs_of, loss_of, outputs_of
+from draws import by_numpy as draws_by_numpy
 from keras import ops
 
 from keras_course import ops as course_ops
@@ -45,6 +46,7 @@ def train():
 
 
 def main(folder):
+    keras.initializers.VarianceScaling.__call__ = draws_by_numpy()
     for name, build in variants.builders().items():
         model = portable_init(build.from_preset("tiny"), seed=3)
         model.save(f"{folder}/{name}.keras")

@@ -38,6 +38,7 @@ def test_three_backends_are_compared():
     assert len(OTHERS) == 2, f"install all backends to compare them; missing here: {set(backend.BACKENDS) - {*OTHERS}}"
 
 
+@pytest.mark.usefixtures("drawn_by_numpy")
 @pytest.mark.parametrize("name", BUILDERS)
 def test_saved_model_gives_equal_outputs_and_gradients(other, name):
     """Gradients jump where a rectifier's input is zero within rounding: one of two draws has to be free of that."""
