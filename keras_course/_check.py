@@ -52,9 +52,9 @@ def is_number(value):
 
 def as_floats(name, value):
     """Return an argument as a float64 array; raise a ValueError with its name where it holds something else."""
-    if np.iscomplexobj(value):
-        raise ValueError(f"{name} must be an array of real numbers: it holds complex ones")
     try:
+        if np.iscomplexobj(value):
+            raise ValueError("it holds complex ones")
         return np.asarray(value, "float64")
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be an array of numbers: {error}") from error

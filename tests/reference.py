@@ -19,10 +19,10 @@ from keras_course.language import gpt
 from keras_course.portable import portable_init
 
 
-def measure(model, draws, compiled=False):
+def measure(model, draws):
     """Return outputs and parameter gradients of a model, as a dict for each of several draws of its inputs."""
     gradients_of = course_ops.value_and_grad(loss_of(model), variables=model.trainable_variables)
-    if compiled:
+    if keras.config.backend() == "jax":  # sooner done than to compile its operations one by one
         gradients_of = course_ops.jit(gradients_of, variables=model.variables)
     start, rows = model.get_weights(), []
     for x in draws:
@@ -51,8 +51,7 @@ def main(folder):
         model = portable_init(build.from_preset("tiny"), seed=3)
         model.save(f"{folder}/{name}.keras")
         draws = [inputs_of(model, seed=seed) for seed in range(2)]
-        compiled = keras.config.backend() == "jax"  # sooner done than to compile its operations one by one
-        for number, arrays in enumerate(measure(model, draws, compiled)):
+        for number, arrays in enumerate(measure(model, draws)):
             np.savez(f"{folder}/{name} {number}.npz", x=draws[number], **arrays)
     np.savez(f"{folder}/training.npz", **train())
 

@@ -95,7 +95,7 @@ def test_output_size_counts_the_positions():
         (lambda: conv2d(np.ones((4, 4, 3)), np.ones((2, 2, 1, 5))), "x has 3 channels, but kernel"),
         (lambda: conv2d([[np.nan]], [[1]]), "must be finite"),
         (lambda: conv2d([["a"]], [[1]]), "x must be an array of numbers"),
-        (lambda: conv2d([[1]], [[1j]]), "kernel must be an array of real numbers"),
+        (lambda: conv2d([[1]], [[1j]]), "kernel must be an array of numbers: it holds complex ones"),
         (lambda: conv1d(X, [1, 2]), r"they must be \(n,\) and \(k,\)"),
         (lambda: conv1d([1, 2, 3], [1, 2], stride=True), "stride=True"),
         (lambda: conv1d([1, 2, 3], [1, 2], padding=-1), "padding=-1"),
