@@ -32,7 +32,7 @@ def select(name):
     from keras_course.ops import keep_working_memory
 
     if name == "torch":
-        torch_device()
+        torch_device()  # for its precision: that of the peers
     keep_working_memory()  # as recipes do
 
 
@@ -76,14 +76,16 @@ def median_ratio(call, reference, repeats=15, warmups=2):
 
 
 def torch_device():
-    """Return what PyTorch computes on here, for code that is not Keras's: the GPU where there is one.
+    """Return what PyTorch computes on here: the GPU where there is one, else the CPU.
 
-    There float32 products may round their factors to TF32, as those of JAX and TensorFlow do without being asked.
+    On a GPU it lets float32 products round their factors to TF32, as those of JAX and TensorFlow do unasked.
     """
     import torch
 
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
     torch.set_float32_matmul_precision("high")
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device("cuda")
 
 
 # Language models ---------------------------------------------------------------------------------------------------

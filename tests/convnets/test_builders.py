@@ -23,9 +23,6 @@ from keras_course.convnets import (
 )
 from keras_course.portable import portable_init
 
-OF_THE_GRAPH = pytest.mark.skipif(
-    keras.config.backend() != "torch", reason="a graph is the same on all backends, and built soonest on PyTorch"
-)
 BUILDERS = [alexnet, cifar_resnet, convnet, convnext, efficientnet, lenet5, resnet, resnet_to_convnext, vgg]
 
 
@@ -333,7 +330,6 @@ def sources(model, layer):
     return {node.operation.name for node in model.get_layer(layer)._inbound_nodes[0].parent_nodes}
 
 
-@OF_THE_GRAPH
 @pytest.mark.parametrize(
     ("build", "side", "expected"),
     [
@@ -354,7 +350,6 @@ def test_dropout_stands_where_it_should(build, side, expected):
     assert {layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)} == {0.3}
 
 
-@OF_THE_GRAPH
 @pytest.mark.parametrize(
     ("build", "options", "expected"),
     [
@@ -369,7 +364,6 @@ def test_rates_of_skipped_blocks_rise(build, options, expected):
     assert {layer.noise_shape for layer in skips} == {(None, 1, 1, 1)}  # whole pictures
 
 
-@OF_THE_GRAPH
 def test_options_reach_their_layers():
     model = vgg((32, 32, 3), 2, width=1, batch_norm=True)
     for i in range(5):
@@ -388,7 +382,6 @@ def test_options_reach_their_layers():
     assert len(norms) == 20
 
 
-@OF_THE_GRAPH
 @pytest.mark.parametrize("build", [alexnet, cifar_resnet, convnet, convnext, lenet5, resnet, vgg])
 def test_channels_are_last_whatever_keras_is_told(build):
     before = keras.config.image_data_format()
