@@ -32,7 +32,8 @@ def loss_curves(histories: Mapping[str, Mapping[str, Sequence[float]]], *, unit:
         title: title of the figure.
 
     Returns:
-        A Matplotlib `Figure`: dashed lines for the loss in training, solid ones for the validation loss.
+        A Matplotlib `Figure`: dashed lines for the loss in training, solid ones for the validation loss. Where all
+        lines are of one kind, the vertical axis says which, and the legend has the labels alone.
 
     Raises:
         ValueError: there is no history, or one has neither column.
@@ -45,18 +46,20 @@ def loss_curves(histories: Mapping[str, Mapping[str, Sequence[float]]], *, unit:
     """
     if not histories:
         raise ValueError("histories is empty: there is nothing to draw.")
+    kinds = {"loss": "training", "val_loss": "validation"}
+    for label, history in histories.items():
+        if not kinds.keys() & history.keys():
+            raise ValueError(f"histories[{label!r}] has the columns {sorted(history)}, but no loss and no val_loss.")
+    drawn = [name for name in kinds if any(name in history for history in histories.values())]
     figure, (ax,) = _figure(7, 4.2)
     for i, (label, history) in enumerate(histories.items()):
-        columns = [name for name in ("loss", "val_loss") if name in history]
-        if not columns:
-            raise ValueError(f"histories[{label!r}] has the columns {sorted(history)}, but no loss and no val_loss.")
-        x = history.get("step", np.arange(1, len(history[columns[0]]) + 1))
-        for name in columns:
-            kind, style = ("validation", "-") if name == "val_loss" else ("training", "--")
-            marker = "o" if len(x) < 30 else ""
-            ax.plot(x, history[name], style, color=f"C{i}", marker=marker, markersize=3, label=f"{label}, {kind}")
+        for name in (name for name in drawn if name in history):
+            x = history.get("step", np.arange(1, len(history[name]) + 1))
+            style, marker = "-" if name == "val_loss" else "--", "o" if len(x) < 30 else ""
+            text = label if len(drawn) == 1 else f"{label}, {kinds[name]}"
+            ax.plot(x, history[name], style, color=f"C{i}", marker=marker, markersize=3, label=text)
     ax.set_xlabel("training step" if all("step" in history for history in histories.values()) else "epoch")
-    ax.set_ylabel(f"loss ({unit})")
+    ax.set_ylabel(f"loss ({unit})" if len(drawn) == 2 else f"{kinds[drawn[0]]} loss ({unit})")
     ax.set_title(title)
     ax.grid(alpha=0.3)
     ax.legend(frameon=False)

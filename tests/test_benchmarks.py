@@ -119,17 +119,19 @@ def test_turns_name_the_implementation_that_fails():
 
 
 @needs_torch
-def test_torch_peer_computes_the_same_function():
+@pytest.mark.parametrize(("work", "count"), [(peers.ON_CPU, 804_096), (peers.ON_GPU, 10_745_088)])
+def test_torch_peer_computes_the_same_function(work, count, drawn_by_numpy):
     import torch
 
     from keras_course.language import gpt
 
-    ours, peer = gpt.from_preset("nanogpt_shakespeare_cpu"), peers.torch_gpt(**peers.SHAPE)
-    assert sum(w.numel() for w in peer.parameters()) == ours.count_params() == 804_096
+    ours, peer = gpt.from_preset(work.preset, dropout=0.0), peers.torch_gpt(**work.shape)
+    assert sum(w.numel() for w in peer.parameters()) == ours.count_params() == count
     with torch.no_grad():
         for weight, source in zip(peer.parameters(), weights_in_order(ours), strict=True):
             weight.copy_(torch.tensor(source))
-        x = common.random_tokens(65, 2 * 64).reshape(2, 64)
+        length = work.shape["context_length"]
+        x = common.random_tokens(65, 2 * length).reshape(2, length)
         expected = peer(torch.from_numpy(x).long()).numpy()
     np.testing.assert_allclose(np.asarray(ours.predict(x, verbose=0)), expected, atol=1e-4)
 
@@ -152,12 +154,11 @@ def test_transformers_peer_has_the_same_size():
 def test_peers_do_the_work_that_they_are_timed_for(monkeypatch):
     import torch
 
-    monkeypatch.setattr(peers, "STEPS", 2)
     calls = []
     original = torch.optim.AdamW.step
     monkeypatch.setattr(torch.optim.AdamW, "step", lambda self, *rest: calls.append(self) or original(self, *rest))
     for library in ("torch", "transformers"):
-        loss = peers.torch_training(library, fused=True)()
+        loss = peers.torch_training(peers.ON_CPU._replace(steps=2), library, fused=True)()
         assert abs(loss - np.log(65)) < 0.5  # no better than chance after two steps
     assert len(calls) == 4
     assert calls[0].param_groups[0]["weight_decay"] == 0.1
@@ -166,9 +167,8 @@ def test_peers_do_the_work_that_they_are_timed_for(monkeypatch):
         peers._check_length([np.zeros(10)])
 
 
-def test_ours_does_the_work_that_it_is_timed_for(compiled, monkeypatch):
-    monkeypatch.setattr(peers, "STEPS", 2)
-    peers.our_training(backend.current())()
+def test_ours_does_the_work_that_it_is_timed_for(compiled):
+    peers.our_training(peers.ON_CPU._replace(steps=2), backend.current())()
     assert int(compiled[0].optimizer.iterations) == 2
     peers.our_generation(backend.current(), 2)()
 
@@ -177,7 +177,7 @@ def test_ratio_is_ours_over_the_fastest_peer_and_is_recorded(monkeypatch, tmp_pa
     seconds = {"slow": [4.0, 4.0, 8.0], "fast": [2.0, 2.0, 4.0], "keras_course, jax": [1.0, 1.0, 2.0]}
     monkeypatch.setattr(common, "take_turns", lambda makers, rounds: seconds)
     monkeypatch.setattr(
-        peers, "comparisons", lambda with_compile, large: {"toy": (100, {"slow": (), "fast": ()}, {"jax": ()})}
+        peers, "comparisons", lambda with_compile, work: {"toy": (100, {"slow": (), "fast": ()}, {"jax": ()})}
     )
     path = tmp_path / "results.json"
     path.write_text("[]")
@@ -187,6 +187,19 @@ def test_ratio_is_ours_over_the_fastest_peer_and_is_recorded(monkeypatch, tmp_pa
     (row,) = read_results(path)
     assert (row["value"], row["peer"], row["ratio"]) == (100, "fast", 2.0)
     assert "2.00" in capsys.readouterr().out
+
+
+def test_every_implementation_of_a_comparison_trains_the_same_work(monkeypatch):
+    monkeypatch.setattr(peers.backend, "available", lambda: ("jax", "torch"))
+    seen = []
+    monkeypatch.setattr(common, "compare", lambda benchmark, *rest: seen.append((benchmark, *rest)) or [])
+    for arguments, work, tokens in (([], peers.ON_CPU, 50 * 12 * 64), (["--gpu"], peers.ON_GPU, 20 * 64 * 256)):
+        seen.clear()
+        peers.main([*arguments, "--compile"])
+        benchmark, counted, unit, theirs, ours, rounds = seen[0]
+        assert (benchmark, counted, unit, rounds) == (work.title, tokens, "tokens", 5)
+        assert all(maker[1] == work for maker in (*theirs.values(), *ours.values()))
+        assert len(theirs) == 4
 
 
 def test_missing_peers_are_said_in_one_sentence(monkeypatch):

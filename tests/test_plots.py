@@ -29,7 +29,13 @@ def test_loss_curves():
     assert [line.get_xydata().tolist() for line in ax.lines][1] == [[10, 3.1], [20, 2.2], [30, 1.9]]
     assert [line.get_linestyle() for line in ax.lines] == ["--", "-", "-"]
     assert size(figure) > 5000
-    assert plots.loss_curves({"keras": {"loss": [2.0, 1.0]}}).axes[0].get_xlabel() == "epoch"
+
+
+@pytest.mark.parametrize(("column", "kind"), [("loss", "training"), ("val_loss", "validation")])
+def test_loss_curves_of_one_kind_say_it_once(column, kind):
+    (ax,) = plots.loss_curves({"keras": {column: [2.0, 1.0]}}).axes
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", f"{kind} loss (nats/token)")
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["keras"]
 
 
 def test_attention_map():

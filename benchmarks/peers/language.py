@@ -14,14 +14,30 @@ with a cache. GPT-2 in `transformers` always has biases (809,856 weights); in ge
 import argparse
 import importlib.util
 import sys
+from typing import NamedTuple
 
 from benchmarks import common
 from keras_course import _machine, _results, backend
 
+
+class Work(NamedTuple):
+    """What is trained in one call: a preset of `gpt`, its shape in the words of `gpt`, and how many steps on what."""
+
+    title: str
+    preset: str
+    shape: dict
+    batch_size: int
+    steps: int
+
+    @property
+    def tokens(self):
+        return self.steps * self.batch_size * self.shape["context_length"]
+
+
 SHAPE = {"vocab_size": 65, "context_length": 64, "hidden_dim": 128, "num_layers": 4, "num_heads": 4}
 LARGE = {"vocab_size": 65, "context_length": 256, "hidden_dim": 384, "num_layers": 6, "num_heads": 6}
-BATCH, STEPS = 12, 50
-LARGE_BATCH, LARGE_STEPS = 64, 20
+ON_CPU = Work("gpt_training", "nanogpt_shakespeare_cpu", SHAPE, batch_size=12, steps=50)
+ON_GPU = Work("nanogpt_training", "nanogpt_shakespeare", LARGE, batch_size=64, steps=20)
 BATCHES = (1, 16)  # of generation
 WRITTEN = SHAPE["context_length"] - 1
 
@@ -89,12 +105,11 @@ def transformers_gpt(vocab_size, context_length, hidden_dim, num_layers, num_hea
     return transformers.GPT2LMHeadModel(config)
 
 
-def torch_training(library, fused, compiled=False, large=False):
-    """Return the call that makes `STEPS` (or `LARGE_STEPS`) steps in a plain PyTorch loop."""
+def torch_training(work, library, fused, compiled=False):
+    """Return the call that makes the steps of `work` in a plain PyTorch loop."""
     import torch
 
-    shape, batch_size, steps = (LARGE, LARGE_BATCH, LARGE_STEPS) if large else (SHAPE, BATCH, STEPS)
-    model = torch_gpt(**shape) if library == "torch" else transformers_gpt(**shape)
+    model = torch_gpt(**work.shape) if library == "torch" else transformers_gpt(**work.shape)
     device = common.torch_device()
     model.train().to(device)
     logits_of = model if library == "torch" else lambda x: model(input_ids=x, use_cache=False).logits
@@ -106,11 +121,12 @@ def torch_training(library, fused, compiled=False, large=False):
         {"params": [w for w in model.parameters() if w.ndim < 2], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99), fused=fused)
-    tokens, length = torch.from_numpy(common.random_tokens(shape["vocab_size"])).long(), shape["context_length"]
+    tokens = torch.from_numpy(common.random_tokens(work.shape["vocab_size"])).long()
+    length = work.shape["context_length"]
 
     def call():
-        for _ in range(steps):
-            starts = torch.randint(len(tokens) - length, (batch_size,)).tolist()
+        for _ in range(work.steps):
+            starts = torch.randint(len(tokens) - length, (work.batch_size,)).tolist()
             x = torch.stack([tokens[i : i + length] for i in starts])
             y = torch.stack([tokens[i + 1 : i + 1 + length] for i in starts])
             x, y = x.to(device), y.to(device)
@@ -149,17 +165,13 @@ def _check_length(texts):
 # Ours --------------------------------------------------------------------------------------------------------------
 
 
-def our_training(name, large=False):
-    """Return the call that makes `STEPS` (or `LARGE_STEPS`) steps in `model.fit` on one backend."""
+def our_training(work, name):
+    """Return the call that makes the steps of `work` in `model.fit` on one backend."""
     common.select(name)
     from keras_course.language import gpt
 
-    if large:
-        model = common.compile_gpt(gpt.from_preset("nanogpt_shakespeare", dropout=0.0))
-        fit = common.fit_call(model, LARGE["context_length"], LARGE_BATCH, LARGE_STEPS)
-    else:
-        model = common.compile_gpt(gpt.from_preset("nanogpt_shakespeare_cpu"))
-        fit = common.fit_call(model, SHAPE["context_length"], BATCH, STEPS)
+    model = common.compile_gpt(gpt.from_preset(work.preset, dropout=0.0))
+    fit = common.fit_call(model, work.shape["context_length"], work.batch_size, work.steps)
     return lambda: common.synchronise(fit())
 
 
@@ -175,20 +187,17 @@ def our_generation(name, batch_size):
 # The comparison ----------------------------------------------------------------------------------------------------
 
 
-def comparisons(with_compile=False, large=False):
+def comparisons(with_compile=False, work=ON_CPU):
     """Return `{benchmark: (tokens in one call, {peer: maker}, {backend: maker})}` for `common.take_turns`."""
     training = {
-        "torch loop, AdamW": (torch_training, "torch", False, False, large),
-        "torch loop, fused AdamW": (torch_training, "torch", True, False, large),
-        "transformers, fused AdamW": (torch_training, "transformers", True, False, large),
+        "torch loop, AdamW": (torch_training, work, "torch", False),
+        "torch loop, fused AdamW": (torch_training, work, "torch", True),
+        "transformers, fused AdamW": (torch_training, work, "transformers", True),
     }
     if with_compile:
-        training["torch.compile, fused AdamW"] = (torch_training, "torch", True, True, large)
+        training["torch.compile, fused AdamW"] = (torch_training, work, "torch", True, True)
     names = backend.available()
-    title, tokens = "gpt_training", STEPS * BATCH * SHAPE["context_length"]
-    if large:
-        title, tokens = "nanogpt_training", LARGE_STEPS * LARGE_BATCH * LARGE["context_length"]
-    found = {title: (tokens, training, {name: (our_training, name, large) for name in names})}
+    found = {work.title: (work.tokens, training, {name: (our_training, work, name) for name in names})}
     for size in BATCHES:
         peers = {"transformers.generate": (transformers_generation, size)}
         ours = {name: (our_generation, name, size) for name in names}
@@ -219,8 +228,9 @@ def main(arguments=None):
         sys.exit(
             f"This comparison needs {' and '.join(missing)}. Install with: pip install 'keras_course[torch,bench]'"
         )
+    work = ON_GPU if options.gpu else ON_CPU
     path = _results.results_file() if options.record else None  # no minute is spent on what cannot be recorded
-    for benchmark, (tokens, peers, ours) in comparisons(options.compile, options.gpu).items():
+    for benchmark, (tokens, peers, ours) in comparisons(options.compile, work).items():
         for row in common.compare(benchmark, tokens, "tokens", peers, ours, options.rounds):
             if path is not None:
                 _results.record_result({**row, **origin(row["backend"])}, path)
