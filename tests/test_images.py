@@ -243,6 +243,18 @@ def test_changes_depend_on_the_seed_the_pass_and_the_batch():
     assert len({batches[k][0].tobytes() for batches in (one, other) for k in range(4)}) == 8
 
 
+def test_changes_are_drawn_apart_from_the_order_of_the_pass():
+    shuffled = []
+
+    def augment(x, rng):
+        shuffled.append(rng.permutation(10).tolist())
+        return x
+
+    batches = datasets.example_batches(np.arange(10), np.arange(10), 5, steps_per_epoch=4, augment=augment)
+    order = [np.concatenate([batches[2 * turn + place][0] for place in (0, 1)]).tolist() for turn in (0, 1)]
+    assert len({tuple(numbers) for numbers in shuffled + order}) == 4 + 2
+
+
 def test_a_crop_needs_a_generator():
     with pytest.raises(ValueError, match="rng=3 must be a generator of NumPy"):
         datasets.crop_and_flip(np.zeros((1, 2, 2, 1)), 3)

@@ -36,7 +36,7 @@ class ExampleBatches(keras.utils.PyDataset):
         rows = self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
         x = self.x[rows]
         if self.augment is not None:
-            x = self.augment(x, np.random.default_rng((self.seed, turn, place)))
+            x = self.augment(x, np.random.default_rng((self.seed, turn, 1 + place)))  # (seed, turn, 0) is (seed, turn)
         return x, self.y[rows]
 
 
