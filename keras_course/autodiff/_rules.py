@@ -8,6 +8,8 @@ Notation: out = f(x, y, ...) and t a small change, the tangent of an operand or 
     others        matmul is linear in each operand; max and min pick entries.
 """
 
+import math
+
 import numpy as np
 
 from keras_course.autodiff._traced import FUNCTIONS, UFUNCS, Primitive, Traced, apply, plain
@@ -234,7 +236,7 @@ min_ = Extremum("min", np.min)
 
 
 def _mean(x, axis=None, keepdims=False):
-    return x.sum(axis, keepdims) / np.prod([x.shape[a] for a in _axes(axis, x.ndim)])
+    return x.sum(axis, keepdims) / math.prod(x.shape[a] for a in _axes(axis, x.ndim))
 
 
 def _expand_dims(x, axis):

@@ -16,7 +16,7 @@ import numpy as np
 from keras import ops as k
 
 from keras_course import ops
-from keras_course._check import whole_number
+from keras_course._check import positive, whole_number
 from keras_course.autodiff._fluid import _STRIP, _checked, begin, first_flow, lift_and_drag, step
 
 
@@ -37,7 +37,7 @@ def differentiable_fluid(shape=(50, 75), *, num_steps=20, num_sweeps=50, strip=_
         `tunnel(obstacle)`, which returns `(ratio, gradient, flow)`. Its first call compiles one time step.
 
     Raises:
-        ValueError: a number out of range; at the call: an obstacle of another shape or not between 0 and 1.
+        ValueError: a number out of range; at the call: an obstacle of another shape, not between 0 and 1, or none.
 
     References:
         Stable Fluids, Stam, 1999, https://doi.org/10.1145/311535.311548
@@ -72,6 +72,8 @@ def differentiable_fluid(shape=(50, 75), *, num_steps=20, num_sweeps=50, strip=_
     ratio = ops.jit(ops.value_and_grad(ratio))
 
     def tunnel(obstacle):
+        if strip == 0 and not np.any(obstacle):
+            raise ValueError("obstacle is zero everywhere, and strip=0: nothing slows the wind, lift / drag is 0 / 0")
         _, _, obstacle = _checked(start.vx, start.vy, np.asarray(obstacle))
         states = [first(obstacle)]
         for _ in range(num_steps):
@@ -144,8 +146,7 @@ def optimise_shape(
         ((3,), (0, 1, 2), (3, 8, 12))
     """
     whole_number(1, steps=steps)
-    if not 0 < learning_rate < np.inf:
-        raise ValueError(f"learning_rate={learning_rate} must be positive and finite")
+    positive(learning_rate=learning_rate)
     tunnel = differentiable_fluid(shape, num_steps=num_steps, num_sweeps=num_sweeps, strip=strip)
     if parameters is None:
         parameters = 0.1 * np.random.default_rng(seed).random(shape) - 1
@@ -175,6 +176,6 @@ def _box(shape):
 
 
 def _check_grid(shape):
-    if len(shape) != 2:
+    if not (isinstance(shape, tuple | list) and len(shape) == 2):
         raise ValueError(f"shape={shape} must name rows and columns")
     whole_number(8, rows=shape[0], columns=shape[1])

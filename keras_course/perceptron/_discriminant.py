@@ -26,7 +26,7 @@ class _GaussianClasses:
         self.means = np.stack([cloud.mean(axis=0) for cloud in clouds])  # (K, D)
         scatter = np.stack([np.cov(cloud.T, bias=True).reshape(x.shape[1:] * 2) for cloud in clouds])  # (K, D, D)
         self.covariances = self._covariances(scatter)
-        if np.linalg.matrix_rank(self.covariances, hermitian=True).min() < x.shape[1]:
+        if not all(_has_inverse(covariance, np.abs(x).max(axis=0)) for covariance in self.covariances):
             raise ValueError(
                 f"x gives a covariance that cannot be inverted: {np.bincount(y)} points a class in {x.shape[1]} "
                 "dimensions are too few, or coordinates depend on each other"
@@ -57,6 +57,15 @@ class _GaussianClasses:
         if x.shape[1] != self.means.shape[1]:
             raise ValueError(f"x has shape {x.shape}; after fit it must have {self.means.shape[1]} columns")
         return x
+
+
+def _has_inverse(covariance, size):
+    """Return whether coordinates of numbers up to `size` `(D,)` vary, and each by itself: in any units."""
+    spread = np.sqrt(np.diag(covariance))
+    if (spread <= 1e-14 * size).any():
+        return False
+    correlation = covariance / np.outer(spread, spread)
+    return np.linalg.matrix_rank(correlation, hermitian=True) == len(spread)
 
 
 class LinearDiscriminantAnalysis(_GaussianClasses):

@@ -107,14 +107,15 @@ def fit_logistic_regression(x, y, *, C=1.0, max_steps=100, tolerance=1e-10):
         y: classes 0, ..., K - 1, `(N,)`.
         C: strength of the data against the penalty, above 0; `float("inf")` for none.
         max_steps: Newton steps after which to give up; a handful are enough where a maximum exists.
-        tolerance: the largest entry of the gradient at which to stop.
+        tolerance: the largest entry of the gradient at which to stop, each in the unit of its column of X (the
+            root of the column's mean square): so a change of units changes no decision.
 
     Returns:
         A `LogisticRegressionFit`.
 
     Raises:
         ValueError: data that are not finite or no table, bad labels, a `C` or `tolerance` that is not above 0, or no
-            convergence: without a penalty, classes that a plane separates have no maximum of the likelihood.
+            convergence; without a penalty also classes that a plane separates: their likelihood has no maximum.
 
     References:
         The Elements of Statistical Learning, section 4.4, Hastie, Tibshirani and Friedman, 2009,
@@ -133,6 +134,8 @@ def fit_logistic_regression(x, y, *, C=1.0, max_steps=100, tolerance=1e-10):
     x, y, num_classes = as_labelled(x, y)
     inputs = np.column_stack([x, np.ones(len(x))])  # (N, D + 1)
     target = y[:, None] if num_classes == 2 else np.eye(num_classes)[y]  # (N, M)
+    unit = np.sqrt(np.mean(inputs**2, axis=0))[:, None]  # (D + 1, 1), of a column
+    unit[unit == 0] = 1.0
     penalty = np.append(np.full(x.shape[1], 1 / (C * len(x))), 0.0)[:, None]  # (D + 1, 1)
 
     def loss(theta):
@@ -145,17 +148,20 @@ def fit_logistic_regression(x, y, *, C=1.0, max_steps=100, tolerance=1e-10):
     for _ in range(max_steps):
         p = _probabilities(inputs @ theta)
         gradient = inputs.T @ (p - target) / len(x) + penalty * theta
-        if np.abs(gradient).max() <= tolerance:
+        if not penalty.any() and np.abs(target - p).max() < 0.5:  # longer weights would always be likelier
+            raise ValueError(
+                f"C={C}, no penalty, but a plane separates the classes: the likelihood has no maximum; give a finite C"
+            )
+        if np.abs(gradient / unit).max() <= tolerance:
             return LogisticRegressionFit(theta[:-1], theta[-1], tuple(map(float, losses)))
         step = _newton_step(inputs, p, penalty, gradient)
-        while loss(theta - step) > losses[-1] + 1e-14 and np.abs(step).max() > 1e-12:
+        while loss(theta - step) > losses[-1] + 1e-14 and np.abs(step * unit).max() > 1e-12:
             step = step / 2
         theta = theta - step
         losses.append(loss(theta))
     raise ValueError(
-        f"max_steps={max_steps} Newton steps did not converge: the gradient is still {np.abs(gradient).max():.1e}, not "
-        f"tolerance={tolerance}. Classes that a plane separates have no maximum of the likelihood without a penalty: "
-        f"give a smaller C than {C}"
+        f"max_steps={max_steps} Newton steps did not converge: the gradient is still "
+        f"{np.abs(gradient / unit).max():.1e}, not tolerance={tolerance}"
     )
 
 
@@ -167,9 +173,16 @@ def _probabilities(z):
 
 
 def _newton_step(inputs, p, penalty, gradient):
-    """Return H^-1 g, shaped like g; the shortest one, as H is singular: softmax ignores a shift of all biases."""
+    """Return H^-1 g, shaped like g; the shortest one, as H is singular: softmax ignores a shift of all biases.
+
+    Each row of weights is measured in a unit of its own, in which its curvature is 1: otherwise a small curvature, of
+    a feature of small numbers, would pass for none.
+    """
     num_weights, num_logits = gradient.shape
     curvature = p[:, :, None] * (np.eye(num_logits) - p[:, None, :])  # (N, M, M)
     hessian = np.einsum("nd,nkl,ne->dkel", inputs, curvature, inputs, optimize=True) / len(inputs)
     hessian = hessian.reshape(gradient.size, gradient.size) + np.diag(np.repeat(penalty[:, 0], num_logits))
-    return np.linalg.lstsq(hessian, gradient.ravel(), rcond=1e-12)[0].reshape(num_weights, num_logits)
+    size = np.sqrt(np.diag(hessian).reshape(num_weights, num_logits).mean(axis=1))
+    size = np.repeat(np.where(size > 0, size, 1.0), num_logits)
+    step = np.linalg.lstsq(hessian / np.outer(size, size), gradient.ravel() / size, rcond=1e-12)[0] / size
+    return step.reshape(num_weights, num_logits)

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_course import ops
 from keras_course._check import as_floats, whole_number
+from keras_course._examples import check_examples
 
 
 def sigmoid_chain(x, weights):
@@ -72,7 +73,7 @@ def vanishing_bound(x, num_layers):
         0.03125
     """
     whole_number(1, num_layers=num_layers)
-    return abs(float(_finite(x))) / 4**num_layers
+    return abs(float(_finite(x))) * 0.25**num_layers
 
 
 def backpropagated_gradients(model, loss, x, y):
@@ -88,7 +89,8 @@ def backpropagated_gradients(model, loss, x, y):
         A dictionary from the name of each hidden layer, first to last, to an array `(B, C_l)`.
 
     Raises:
-        ValueError: the layers of `model` are not in series, there is no hidden layer, or `x` is empty or not finite.
+        ValueError: the layers of `model` are not in series, there is no hidden layer, or `x` and `y` are empty, not
+            finite, not equally many, or have labels out of range.
 
     References:
         Understanding the difficulty of training deep feedforward neural networks, Glorot and Bengio, 2010,
@@ -103,6 +105,7 @@ def backpropagated_gradients(model, loss, x, y):
         {'hidden_0': (5, 8), 'hidden_1': (5, 4)}
     """
     hidden = _hidden_layers(model)
+    check_examples(model, _finite(x), y, loss)
     x, y = keras.ops.convert_to_tensor(_finite(x)), keras.ops.convert_to_tensor(y)
 
     def value(shifts):

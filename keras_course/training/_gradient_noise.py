@@ -10,8 +10,8 @@ import numpy as np
 from keras import ops, tree
 
 from keras_course._check import whole_number
+from keras_course._examples import check_examples
 from keras_course.ops import jit, value_and_grad
-from keras_course.training._examples import check_examples
 
 
 def gradient_noise(model, x, y=None, *, batch_sizes=(1, 4, 16, 64), num_batches=100, seed=0):

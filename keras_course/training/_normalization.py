@@ -15,6 +15,7 @@ scale and the shift that are learned, dy = dL/dy and so on. All kinds are one fo
 import dataclasses
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from keras_course._check import fraction, not_negative, one_of, whole_number
@@ -125,7 +126,7 @@ class RunningStatistics:
 
     Args:
         mean: mu `(C,)`, or a number.
-        variance: v `(C,)`, or a number.
+        variance: v `(C,)`, or a number, not negative.
         momentum: share of the past, in [0, 1). Keras has 0.99: hundreds of steps until the first values are
             forgotten. PyTorch's momentum 0.1 is 1 - 0.9; it also multiplies v_batch by n / (n - 1).
 
@@ -143,6 +144,8 @@ class RunningStatistics:
 
     def __post_init__(self):
         fraction(momentum=self.momentum)
+        if isinstance(self.variance, int | float | list | tuple | np.ndarray) and np.any(np.asarray(self.variance) < 0):
+            raise ValueError(f"variance={self.variance} must not be negative")
 
     def update(self, x):
         """Return the statistics after another batch x `(B, ..., C)`."""
@@ -157,6 +160,7 @@ class RunningStatistics:
 
     def normalize(self, x, gamma=1.0, beta=0.0, *, epsilon=1e-5):
         """Return gamma (x - mu) / sqrt(v + epsilon) + beta, as in inference."""
+        not_negative(epsilon=epsilon)
         x = _features(x)
         mean, variance, gamma, beta = _like(x, mean=self.mean, variance=self.variance, gamma=gamma, beta=beta)
         return gamma * (x - mean) / ops.sqrt(variance + epsilon) + beta

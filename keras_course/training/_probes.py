@@ -12,8 +12,8 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from keras_course._examples import check_examples
 from keras_course.ops import functional, grad
-from keras_course.training._examples import check_examples
 
 DEAD, EXPLODED = 1e-5, 1e4  # standard deviations below and above which training is hopeless in float32
 
@@ -174,10 +174,12 @@ def _watched(model, hook):
 
 
 def _leaves(model):
-    """Return the layers that are made of no others, each once."""
-    layers = model._flatten_layers(include_self=False)
-    alone = [layer for layer in layers if not any(True for _ in layer._flatten_layers(include_self=False))]
-    return [layer for layer in alone if not isinstance(layer, keras.layers.InputLayer)]
+    """Return the layers that are made of no others, each once; a recurrent one is whole, as its cell runs in a loop."""
+    layers = list(model._flatten_layers(include_self=False))
+    parts = {layer: list(layer._flatten_layers(include_self=False)) for layer in layers}
+    cells = {cell for layer, inside in parts.items() if isinstance(layer, keras.layers.RNN) for cell in inside}
+    alone = [layer for layer, inside in parts.items() if not inside or isinstance(layer, keras.layers.RNN)]
+    return [layer for layer in alone if layer not in cells and not isinstance(layer, keras.layers.InputLayer)]
 
 
 def _is_float(tensor):

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops, tree
 
 from keras_course._check import positive, whole_number
-from keras_course.training._examples import check_examples
+from keras_course._examples import check_examples
 
 
 class RangeTest(NamedTuple):

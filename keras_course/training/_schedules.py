@@ -214,12 +214,16 @@ class RestartSchedule(Schedule):
         if self.stretch == 1:
             i = ops.floor(turns)
             start, length = i, 1.0
-        else:  # the first i stretches take (stretch^i - 1) / (stretch - 1); 1e-5 is for rounding at their ends
+        else:
             i = ops.floor(ops.log(1 + turns * (self.stretch - 1)) / math.log(self.stretch) + 1e-5)
-            length = self.stretch**i
-            start = (length - 1) / (self.stretch - 1)
+            i = ops.where(self._start(i) > turns * (1 + 5e-7), i - 1, i)  # the logarithm is rounded, and so is a start
+            start, length = self._start(i), self.stretch**i
         done = ops.clip((turns - start) / length, 0.0, 1.0)
         return _half_cosine(self.learning_rate * self.shrink**i, self.final, done)
+
+    def _start(self, i):
+        """The length of the first i stretches, in units of the first: (stretch^i - 1) / (stretch - 1)."""
+        return (self.stretch**i - 1) / (self.stretch - 1)
 
 
 def _half_cosine(high, low, done):

@@ -108,6 +108,7 @@ def test_float32_stays():
     y = np.sum(np.maximum(2.0 * Var(x) ** 2 - 1, 0) / 3)
     assert y.dtype == np.float32
     assert grad(lambda x: np.sum(np.maximum(x, 0.5) ** 2 * np.arange(2.0)))(x).dtype == np.float32
+    assert np.mean(Var(x)).dtype == grad(np.mean)(x).dtype == np.float32
     assert grad(lambda x: x * x)(3).dtype == np.float64
 
 

@@ -96,6 +96,16 @@ def test_qda_is_bayes_rule_of_scipy_densities():
     assert np.mean(qda.predict(x) == y) > np.mean(lda.predict(x) == y)  # where the assumption of one shape is broken
 
 
+@pytest.mark.parametrize("kind", [LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis])
+def test_units_do_not_matter_to_discriminants(kind):
+    x, y = DATA["three"]
+    expected = kind().fit(x, y).predict_proba(x)
+    moved = x * [1.0, 1e-9] + [1e3, 0.0]
+    np.testing.assert_allclose(kind().fit(moved, y).predict_proba(moved), expected, atol=1e-6)
+    with pytest.raises(ValueError, match="cannot be inverted"):
+        kind().fit(np.column_stack([x, np.full(len(x), 0.1)]), y)  # a constant is no coordinate, whatever rounding says
+
+
 def test_discriminants_refuse():
     lda = LinearDiscriminantAnalysis()
     with pytest.raises(ValueError, match=r"has not seen data yet: call fit"):
@@ -131,6 +141,25 @@ def test_logistic_regression_equals_scikit_learn(name, C):
     assert (ours.predict(x) == peer.predict(x)).all()
     assert (np.diff(ours.losses) <= 1e-12).all()
     assert ours.losses[0] == pytest.approx(np.log(len(np.unique(y))))
+
+
+@pytest.mark.parametrize("units", [[1e6, 1.0], [1.0, 1e-6], [1e-10, 1e-10]])
+@pytest.mark.parametrize("name", ["identity", "three"])
+def test_units_do_not_matter_to_logistic_regression(name, units):
+    x, y = DATA[name]
+    plain, scaled = (fit_logistic_regression(points, y, C=np.inf) for points in (x, x * units))
+    np.testing.assert_allclose(scaled.weights * np.reshape(units, (2, 1)), plain.weights, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(scaled.bias, plain.bias, rtol=1e-6, atol=1e-8)
+
+
+def test_logistic_regression_takes_a_column_of_dates():
+    x, y = DATA["identity"]
+    seconds = x * [1.0, 1e5] + [0.0, 1.6e9]
+    fit, peer = (
+        fit_logistic_regression(seconds, y),
+        fit_logistic_regression(x * [1.0, 1e5], y),
+    )
+    np.testing.assert_allclose(fit.predict_proba(seconds), peer.predict_proba(x * [1.0, 1e5]), atol=1e-5)
 
 
 def test_losses_are_the_penalised_likelihood():
@@ -169,10 +198,15 @@ def test_fitted_weights_are_the_minimum_of_the_model(name):
 
 
 def test_separable_classes_have_no_maximum_without_a_penalty():
-    x, y = [[-2.0], [-1.0], [1.0], [2.0]], [0, 0, 1, 1]
-    with pytest.raises(ValueError, match=r"max_steps=8 Newton steps did not converge.*give a smaller C than inf"):
-        fit_logistic_regression(x, y, C=np.inf, max_steps=8)
-    assert fit_logistic_regression(x, y, C=1e3).predict(x).tolist() == y
+    for x, y in (([[-2.0], [-1.0], [1.0], [2.0]], [0, 0, 1, 1]), ([[0, 0], [3, 0], [0, 3], [4, 1]], [0, 1, 2, 1])):
+        with pytest.raises(ValueError, match=r"C=inf, no penalty, but a plane separates the classes"):
+            fit_logistic_regression(x, y, C=np.inf)
+        assert fit_logistic_regression(x, y, C=1e3).predict(x).tolist() == y
+
+
+def test_newton_gives_up_in_the_end():
+    with pytest.raises(ValueError, match=r"max_steps=2 Newton steps did not converge: .* not tolerance=1e-10"):
+        fit_logistic_regression(*DATA["three"], max_steps=2)
 
 
 @pytest.mark.parametrize(

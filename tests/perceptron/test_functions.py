@@ -132,6 +132,7 @@ def test_chain_equals_the_backend(depth):
 
 def test_first_gradient_stays_below_the_bound():
     assert vanishing_bound(-3.0, 2) == 3 / 16
+    assert vanishing_bound(1.0, 600) == 0  # below the smallest float64
     for depth in (1, 3, 10):
         for x in (-20.0, 0.5, 3.0):
             bound = vanishing_bound(x, depth)
@@ -214,6 +215,19 @@ def test_inputs_that_are_no_numbers_do_not_pass_for_dead_units():
             dead_units(model, bad)
         with pytest.raises(ValueError, match=r"x has shape .* it must hold numbers, all of them finite"):
             backpropagated_gradients(model, loss, bad, np.ones((len(bad), 1)))
+
+
+def test_targets_of_the_histogram_are_checked():
+    x = np.ones((3, 2), "float32")
+    for kind, y, message in (
+        ("multiclass", [0, 1, 7], "y has labels from 0 to 7; they must be 0 to 2"),
+        ("multiclass", [0, 1], "equally many"),
+        ("binary", [[0.0], [1.0], [5.0]], r"y has targets from 0.0 to 5.0; for a binary cross-entropy"),
+        ("regression", [[0.0], [1.0], [np.nan]], "y holds numbers that are not finite"),
+    ):
+        model = mlp((2,), 3 if kind == "multiclass" else 1, hidden_dims=(4,))
+        with pytest.raises(ValueError, match=message):
+            backpropagated_gradients(model, output_head(kind).loss, x, np.array(y))
 
 
 # Space stretching ----------------------------------------------------------------------------------------------------

@@ -162,6 +162,17 @@ def test_any_model_is_probed():
     assert "call" not in vars(model.shared)
 
 
+@pytest.mark.parametrize("kind", [keras.layers.SimpleRNN, keras.layers.GRU, keras.layers.LSTM])
+def test_a_recurrent_layer_is_seen_as_a_whole(kind):
+    both_ways = keras.layers.Bidirectional(kind(4, return_sequences=True))
+    model = keras.Sequential([keras.Input((5, 3)), both_ways, kind(6), keras.layers.Dense(2)])
+    x = X[:7, :15].reshape(7, 5, 3)
+    for probe in (probe_activations, probe_gradients):
+        shapes = [one.values.shape for one in probe(model, x)]
+        assert shapes == [(7, 5, 4), (7, 5, 4), (7, 6), (7, 2)]
+    np.testing.assert_allclose(probe_activations(model, x)[-1].values, k.convert_to_numpy(model(x)), atol=1e-6)
+
+
 def test_gradients_of_a_loss():
     model = portable_init(deep_mlp(4, 3, norm="batch"))
     x, y = X[:6, :4], np.array([0, 1, 2, 0, 1, 2])

@@ -114,6 +114,8 @@ def test_bad_normalizations():
         (lambda: RunningStatistics(mean=np.ones(5)).normalize(x), r"mean has shape \(5,\)"),
         (lambda: RunningStatistics().update(np.ones(3)), r"x has shape \(3,\)"),
         (lambda: RunningStatistics(momentum=1.0), r"momentum=1\.0 must be in"),
+        (lambda: RunningStatistics(variance=-1.0), "variance=-1.0 must not be negative"),
+        (lambda: RunningStatistics().normalize(x, epsilon=-2.0), "epsilon=-2.0"),
     ]
     for call, message in cases:
         with pytest.raises(ValueError, match=message):

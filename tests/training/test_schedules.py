@@ -1,5 +1,7 @@
 """Schedules equal Keras's, and go into its optimizers."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -56,6 +58,13 @@ def test_rates_are_exact():
     waves = RestartSchedule(1.0, 8)
     assert [float(waves(t)) for t in (0, 8, 24, 56)] == [1.0] * 4
     assert float(InverseTimeSchedule(1.0, 7)(7)) == 0.5
+    for first, start, length in ((100_000, 0, 100_000), (1000, 511_000, 512_000)):  # to the last step of a long stretch
+        long = RestartSchedule(1.0, first)
+        assert float(long(start)) == float(long(start + length)) == 1.0
+        assert [float(long(start + length - before)) for before in (1, 2, 5)] < [1e-4] * 3
+    for stretch in (1.1, 1.5, 3.0):  # never late: at the step after a stretch's end the next one has begun
+        waves, ends = RestartSchedule(1.0, 1000, stretch), 1000 * np.cumsum(stretch ** np.arange(12))
+        assert min(float(waves(math.ceil(end + 0.01))) for end in ends) > 0.99
 
 
 @pytest.mark.parametrize("name", AGREE)
