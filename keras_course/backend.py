@@ -31,9 +31,10 @@ def current() -> str:
         return name
     home = pathlib.Path(os.environ.get("KERAS_HOME", pathlib.Path.home() / ".keras"))
     try:
-        return json.loads((home / "keras.json").read_text(encoding="utf-8")).get("backend", "tensorflow")
+        settings = json.loads((home / "keras.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return "tensorflow"
+    return settings.get("backend", "tensorflow") if isinstance(settings, dict) else "tensorflow"
 
 
 def use(name: str) -> None:

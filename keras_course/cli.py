@@ -160,7 +160,9 @@ def _refuse_changes(options):
         raise ValueError(f"--record records a recipe as it stands in the table: leave out {', '.join(changed)}.")
     if options.resume is not None:
         earlier = _run.read_facts(options.resume)
-        recipe = recipes.RECIPES[earlier["recipe"]]
+        recipe = recipes.RECIPES.get(earlier["recipe"])
+        if recipe is None:
+            raise ValueError(f"--record: the run in {options.resume} is of {earlier['recipe']!r}, which is no recipe")
         now = {"data": recipe.data, "steps": recipe.steps, "commit": _machine.commit(), "uncommitted": []}
         if changed := [name for name in now if earlier.get(name) != now[name]]:
             raise ValueError(

@@ -180,12 +180,12 @@ def check_config(build):
 
 
 def check_bad_arguments(build):
-    """Every integer argument of a builder is a size: -1 and a fraction must be refused, by name."""
+    """Every integer argument of a builder is a size or a seed: -1 and a fraction must be refused, by name."""
     _refuses(lambda: build.from_preset("no such preset"), "preset")
     _refuses(lambda: build.from_preset("tiny", no_such_argument=1), "no_such_argument")
     tiny = {**_defaults(build), **build.presets["tiny"]}
     for argument, value in tiny.items():
-        if isinstance(value, int) and not isinstance(value, bool) and argument != "seed":
+        if isinstance(value, int) and not isinstance(value, bool):
             for bad in (-1, 1.5):
                 _refuses(lambda pair={argument: bad}: build.from_preset("tiny", **pair), argument)
 

@@ -109,6 +109,15 @@ def test_environment_names_an_unknown_backend():
     assert "KERAS_BACKEND='theano' is not a backend" in run_python(["-c", code], KERAS_BACKEND="theano")
 
 
+@pytest.mark.parametrize(
+    ("settings", "expected"), [("[]", "tensorflow"), ("{", "tensorflow"), ('{"backend": "torch"}', "torch")]
+)
+def test_settings_of_keras_are_read_and_may_be_broken(settings, expected, tmp_path):
+    (tmp_path / "keras.json").write_text(settings)
+    code = "from keras_course import backend; print(backend.current())"
+    assert run_python(["-c", code], KERAS_HOME=str(tmp_path), KERAS_BACKEND="").strip() == expected
+
+
 # Importing -----------------------------------------------------------------------------------------------------------
 
 

@@ -222,6 +222,8 @@ def test_record_of_a_resumed_run(short, monkeypatch, capsys):
     for name, value in {"data": "names", "steps": 3, "commit": "0", "uncommitted": ["M x.py"]}.items():
         _run.write_facts(short, right | {name: value})
         assert f"its {name} were not" in fails(capsys, "train", "--record", "--resume", short)
+    _run.write_facts(short, right | {"recipe": "mine"})
+    assert "is of 'mine', which is no recipe" in fails(capsys, "train", "--record", "--resume", short)
     _run.write_facts(short, right)
     assert "settings was None" in fails(capsys, "train", "--record", "--resume", short)  # past this check
 

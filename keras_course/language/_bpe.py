@@ -16,6 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from keras_course._check import whole_number
 from keras_course._files import atomic_write_all
 from keras_course.language import _bpe_training
 from keras_course.language._characters import check_ids
@@ -114,8 +115,7 @@ class BPETokenizer:
                     "characters without a space, and stand there once."
                 )
         least = 256 + len(special_tokens)
-        if vocab_size < least:
-            raise ValueError(f"vocab_size={vocab_size} must be at least {least}: 256 bytes and the special tokens.")
+        whole_number(least, vocab_size=vocab_size)  # 256 bytes and the special tokens
         parts = _special_pattern(special_tokens).split(text)[::2]  # every second one is a special token
         counts = Counter(piece for part in parts for piece in _bpe_training.split(part))
         learnt = _bpe_training.learn_merges(counts, list(BYTE_TO_CHAR), vocab_size - len(special_tokens))

@@ -80,7 +80,7 @@ def generate(
     plan = _check(size, length, temperature, top_k, top_p, beams, stop, cache, seed)
     filters = {
         "temperature": np.float32(temperature),
-        "top_k": np.int32(top_k or size),
+        "top_k": np.int32(min(top_k or size, size)),
         "top_p": np.float32(top_p or 1),
     }
     texts = _write(model, plan, prompts, length, filters, seed)

@@ -12,6 +12,8 @@ from keras_course.layers import CausalSelfAttention, Dense, PositionEmbedding, T
 from keras_course.layers._activations import get_activation
 from keras_course.layers._transformer import normalization
 
+_HIGHEST_SEED = 2_000_000_000  # each dropout adds a small number to it, and has a sign bit and 31 more
+
 _STAGE = {"vocab_size": 104, "activation": "relu", "qkv_bias": False, "head_bias": True}
 _NANOGPT = {"vocab_size": 65, "use_bias": False, "tie_embeddings": True}
 _GPT2 = {"vocab_size": 50_257, "context_length": 1024, "activation": "gelu_tanh", "tie_embeddings": True}
@@ -91,7 +93,7 @@ def gpt(
         tie_embeddings: whether the output layer is the transpose of the embedding.
         block: "transformer", or "head": one bare attention head a layer, without projection, MLP, norm and residual.
         dropout: rate in [0, 1) on the embedding, the attention weights and both branches of a block.
-        seed: integer seed of the dropouts.
+        seed: whole number, at most 2 billion, seed of the dropouts.
         name: name of the model.
 
     Returns:
@@ -100,7 +102,8 @@ def gpt(
 
     Raises:
         ValueError: a size below 1, a `hidden_dim` that `num_heads` does not divide, a `dropout` outside [0, 1), an
-            unknown `positions`, `norm` or `block`, a bias or layers where there is no room for them.
+            unknown `positions`, `norm` or `block`, a `seed` out of range, a bias or layers where there is no room for
+            them.
 
     Differences from the paper: biases, tying, activation and positions are arguments. The presets v1 to v6 are the
     stages of the lecture; they drop embeddings too, as GPT-2 does.
@@ -118,7 +121,7 @@ def gpt(
         >>> model(np.zeros((1, 8), "int32")).shape == (1, 8, 10)
         True
     """
-    _check(vocab_size, context_length, hidden_dim, num_layers, num_heads, mlp_dim, dropout)
+    _check(vocab_size, context_length, hidden_dim, num_layers, num_heads, mlp_dim, dropout, seed)
     get_activation(activation)
     _check_choices(hidden_dim, num_layers, num_heads, positions, norm, block, head_bias, tie_embeddings)
     small = keras.initializers.RandomNormal(stddev=0.02, seed=seed)
@@ -167,11 +170,13 @@ def gpt(
     return keras.Model(tokens, h, name=name)
 
 
-def _check(vocab_size, context_length, hidden_dim, num_layers, num_heads, mlp_dim, dropout):
+def _check(vocab_size, context_length, hidden_dim, num_layers, num_heads, mlp_dim, dropout, seed):
     optional = {"hidden_dim": hidden_dim, "mlp_dim": mlp_dim}
     given = {name: value for name, value in optional.items() if value is not None}
     whole_number(1, vocab_size=vocab_size, context_length=context_length, num_heads=num_heads, **given)
-    whole_number(0, num_layers=num_layers)
+    whole_number(0, num_layers=num_layers, seed=seed)
+    if seed > _HIGHEST_SEED:
+        raise ValueError(f"seed={seed} must be at most {_HIGHEST_SEED}: a backend keeps it in 32 bits")
     if num_layers and hidden_dim and hidden_dim % num_heads:
         raise ValueError(f"hidden_dim={hidden_dim} is not divisible by num_heads={num_heads}")
     if not 0 <= dropout < 1:

@@ -60,8 +60,13 @@ def read_safetensors(path):
         header = _parse(file.read(length), path)
     data = np.memmap(path, dtype="uint8", mode="r")[8 + length :]
     tensors = {name: _tensor(name, entry, data, path) for name, entry in header.items() if name != "__metadata__"}
-    if sum(tensor.raw.size for tensor in tensors.values()) != data.size:
-        raise ValueError(f"{path} is malformed: its tensors do not fill its {data.size} bytes of data exactly")
+    end = 0
+    for begin, next_end in sorted(header[name]["data_offsets"] for name in tensors):
+        if begin != end:
+            raise ValueError(f"{path} is malformed: a tensor begins at byte {begin} and the one before ends at {end}")
+        end = next_end
+    if end != data.size:
+        raise ValueError(f"{path} is malformed: its tensors end at byte {end} of {data.size}")
     return tensors
 
 

@@ -11,6 +11,7 @@ import dataclasses
 import keras
 import numpy as np
 
+from keras_course._check import positive, whole_number
 from keras_course._tokens import check_tokens
 from keras_course.language._gpt import gpt
 from keras_course.metrics import text_loss
@@ -126,9 +127,8 @@ def scaling_sweep(
         >>> parameters.tolist(), losses.shape
         ([496, 1760], (2,))
     """
-    for argument, value in {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate}.items():
-        if not value > 0:
-            raise ValueError(f"{argument}={value} must be positive")
+    whole_number(1, steps=steps, batch_size=batch_size)
+    positive(learning_rate=learning_rate)
     train = check_tokens("train", train, vocab_size)
     validation = check_tokens("validation", validation, vocab_size)
     if len(train) <= context_length or len(validation) < 2:
@@ -138,6 +138,8 @@ def scaling_sweep(
         )
     if len(widths) == 0:
         raise ValueError(f"widths={widths} must name at least one width")
+    for width in widths:
+        whole_number(1, width=width)
     models = [
         gpt(
             vocab_size,
@@ -154,7 +156,9 @@ def scaling_sweep(
     losses = []
     for model in models:
         portable_init(model, seed).compile(
-            keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(learning_rate, steps), global_clipnorm=1.0),
+            keras.optimizers.AdamW(
+                keras.optimizers.schedules.CosineDecay(learning_rate, steps), weight_decay=0.004, global_clipnorm=1.0
+            ),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         )
         model.fit(batches[:, :-1], batches[:, 1:], batch_size=batch_size, shuffle=False, verbose=0)

@@ -72,9 +72,15 @@ def tool(function: Callable) -> Callable:
     """
     if not inspect.isfunction(function):
         raise ValueError(f"tool={function!r} must be a Python function.")
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        raise ValueError(f"tool {function.__name__!r} must return its result: it is a coroutine or a generator.")
     if not inspect.getdoc(function):
         raise ValueError(f"tool {function.__name__!r} has no docstring, which tells the model what it does.")
-    for parameter in _parameters(function).values():
+    try:
+        parameters = _parameters(function)
+    except Exception as error:  # an annotation is any expression
+        raise ValueError(f"tool {function.__name__!r}: an annotation cannot be read ({error}).") from error
+    for parameter in parameters.values():
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             raise ValueError(f"tool {function.__name__!r}: parameter {str(parameter)!r} must be a named one.")
         if not _is_simple(parameter.annotation):

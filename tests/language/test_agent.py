@@ -113,6 +113,21 @@ def variadic(*texts: str):
     """Take any number."""
 
 
+async def later(text: str) -> str:
+    """Repeat the text, later."""
+    return text
+
+
+def bit_by_bit(text: str):
+    """Repeat the text, letter by letter."""
+    yield from text
+
+
+def unreadable(text: "Nowhere") -> str:  # noqa: F821
+    """Repeat the text."""
+    return text
+
+
 def nested(rows: list[list]):
     """Take rows."""
 
@@ -136,6 +151,9 @@ def nested(rows: list[list]):
         ({"tools": [silent]}, "'silent' has no docstring"),
         ({"tools": [variadic]}, r"'variadic': parameter '\*texts: str' must be a named one"),
         ({"tools": [nested]}, "'nested': parameter 'rows' must be annotated"),
+        ({"tools": [later]}, "'later' must return its result: it is a coroutine or a generator"),
+        ({"tools": [bit_by_bit]}, "'bit_by_bit' must return its result"),
+        ({"tools": [unreadable]}, "'unreadable': an annotation cannot be read .*Nowhere"),
     ],
 )
 def test_bad_arguments(change, message):

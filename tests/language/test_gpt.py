@@ -54,7 +54,9 @@ def test_generate_wants_whole_numbers(model, bad):
         generate(model, [1], **{"length": 2, **bad})
 
 
-@pytest.mark.parametrize("bad", [{"hidden_dim": 0}, {"mlp_dim": 0}, {"activation": "nonsense"}, {"num_layers": 1.5}])
+@pytest.mark.parametrize(
+    "bad", [{"hidden_dim": 0}, {"mlp_dim": 0}, {"activation": "nonsense"}, {"num_layers": 1.5}, {"seed": 2**40}]
+)
 def test_gpt_names_the_bad_argument(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         gpt(10, 8, **bad)
@@ -174,6 +176,8 @@ def test_seed_and_limits_of_sampling(model):
     greedy = generate(model, prompt, 30, temperature=0).tolist()
     assert generate(model, prompt, 30, top_k=1, seed=5).tolist() == greedy
     assert generate(model, prompt, 30, top_p=1e-6, seed=5).tolist() == greedy
+    everything = [generate(model, prompt, 30, top_k=k, seed=3).tolist() for k in (20, 10**12)]
+    assert everything[0] == everything[1]
     assert generate(model, prompt, 30, temperature=1e-4, seed=5).tolist() == greedy
     assert generate(model, prompt, 30, seed=3, cache=False).tolist() == same
 

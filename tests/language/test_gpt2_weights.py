@@ -217,7 +217,16 @@ def test_configuration_that_is_no_table(folder, text):
         (b'{"x": {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}}', "has 8 bytes; its shape needs 12"),
         (b'{"x": {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]}}', "the header says"),
         (b'{"x": {"dtype": "F4", "shape": [2], "data_offsets": [0, 8]}}', "the header says"),
-        (b'{"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}', "do not fill"),
+        (b'{"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}', "end at byte 4 of 8"),
+        (
+            b'{"x": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}}',
+            "at byte 4 and the one before ends at 0",
+        ),
+        (
+            b'{"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},'
+            b' "y": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}',
+            "begins at byte 0 and the one before ends at 4",
+        ),
     ],
 )
 def test_malformed_safetensors(tmp_path, header, message):

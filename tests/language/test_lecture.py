@@ -312,7 +312,10 @@ def test_sweep_trains_each_width():
     [
         ({"steps": 0}, "steps=0"),
         ({"widths": []}, "widths"),
+        ({"steps": 1.5}, "steps=1.5"),
+        ({"learning_rate": 0.0}, "learning_rate=0.0"),
         ({"widths": [8, 6]}, "hidden_dim=6"),
+        ({"widths": [4.7]}, "width=4.7"),
         ({"train": TEXT[:8]}, "8 and 500 tokens"),
         ({"train": np.array([], "int32")}, "train"),
         ({"vocab_size": 5}, "train holds token"),
