@@ -144,13 +144,31 @@ def compare(rounds):
     }
 
 
-def print_costs(rounds):
-    """Print the cost of value and gradient for each number of inputs."""
+def costs(rounds):
+    """Print what value and gradient cost for each number of inputs, and return the rows of results.
+
+    Their peer is the function alone, so `ratio` is the inverse of the cost: 5 times the function is a ratio of 0.2.
+    """
+    rows = []
     print(f"\nvalue and gradient of a scalar function of n numbers, {rounds} rounds")
     print(f"  {'n':>8}  {'function, ms':>12}  {'times the function':>18}")
     for n in INPUTS:
         seconds, ratio = gradient_cost(n, rounds)
         print(f"  {n:>8,}  {1e3 * seconds:>12.2f}  {ratio:>18.2f}", flush=True)
+        rows.append(
+            {
+                "kind": "speed",
+                "benchmark": f"tape_gradient_of_{n}_inputs",
+                "backend": "numpy",
+                "value": round(1 / (seconds * ratio), 1),
+                "unit": "values and gradients/s",
+                "peer": "the function alone",
+                "peer_value": round(1 / seconds, 1),
+                "ratio": round(1 / ratio, 2),
+                "rounds": rounds,
+            }
+        )
+    return rows
 
 
 def main(arguments=None):
@@ -163,7 +181,7 @@ def main(arguments=None):
     if importlib.util.find_spec("autograd") is None:
         sys.exit("This comparison needs autograd. Install with: pip install 'keras_course[bench]'")
     path = _results.results_file() if options.record else None  # no minute is spent on what cannot be recorded
-    row = compare(options.rounds)
+    rows = [compare(options.rounds), *costs(options.rounds)]
     if path is not None:
         origin = {
             "machine": _machine.machine(),
@@ -171,8 +189,8 @@ def main(arguments=None):
             "commit": _machine.commit(),
             "date": _machine.today(),
         }
-        _results.record_result({**row, **origin}, path)
-    print_costs(options.rounds)
+        for row in rows:
+            _results.record_result({**row, **origin}, path)
 
 
 if __name__ == "__main__":

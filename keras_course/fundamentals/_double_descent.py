@@ -6,11 +6,14 @@ H the width. A model has about as many parameters as there are equations f(x_i) 
 """
 
 import dataclasses
+import math
 
-import keras
 import numpy as np
+from keras import ops as k
+from scipy import optimize
 
-from keras_course._check import as_floats, as_points, not_negative, positive, whole_number
+from keras_course import ops
+from keras_course._check import as_floats, as_points, not_negative, whole_number
 from keras_course.fundamentals._data import as_pair, as_sizes
 from keras_course.fundamentals._regression import least_squares
 from keras_course.perceptron import mlp
@@ -126,19 +129,17 @@ def random_features_sweep(train, test, widths, *, num_classes=None, penalty=0.0,
     return _sweep(predictions, y, test_y, widths, [width * y.shape[1] for width in widths], num_classes)
 
 
-def mlp_sweep(train, test, widths, *, num_classes=None, num_epochs=1000, batch_size=64, learning_rate=3e-3, seed=0):
+def mlp_sweep(train, test, widths, *, num_classes=None, num_steps=3000, seed=0):
     """Train perceptrons of one hidden layer of growing width with the squared loss: double descent of a real network.
 
-    A network has (D + 1) H + (H + 1) K parameters, all trained, by Adam with a rate that falls to 0 along half a
-    cosine. The peak is expected near (D + 1) H + (H + 1) K = n K, less sharp than with a closed form, as training
-    ends before the minimum.
+    A network has (D + 1) H + (H + 1) K parameters, all trained, and to the end: by L-BFGS, which follows the curvature.
+    The peak is where the training risk first reaches zero, at or somewhat before (D + 1) H + (H + 1) K = n K. Steps of
+    Adam that stop before the minimum hardly show it: to stop early regularizes.
 
     Args:
         train, test, widths, num_classes: as in `random_features_sweep`.
-        num_epochs: passes over the training points.
-        batch_size: points in a step.
-        learning_rate: the highest one.
-        seed: of first weights and order.
+        num_steps: the most steps of L-BFGS; each evaluates risk and gradient about once.
+        seed: of the first weights.
 
     Returns:
         A `DoubleDescent`.
@@ -149,33 +150,55 @@ def mlp_sweep(train, test, widths, *, num_classes=None, num_epochs=1000, batch_s
 
     References:
         Reconciling modern machine-learning practice and the classical bias-variance trade-off, Belkin, Hsu, Ma and
-        Mandal, 2019, https://arxiv.org/abs/1812.11118
+        Mandal, 2019, https://arxiv.org/abs/1812.11118;
+        On the limited memory BFGS method for large scale optimization, Liu and Nocedal, 1989,
+        https://doi.org/10.1007/BF01589116
 
     Example:
         >>> from keras_course import datasets
         >>> from keras_course.fundamentals import mlp_sweep
         >>> data = [datasets.two_moons(size, noise=0.3, seed=size) for size in (40, 500)]
-        >>> sweep = mlp_sweep(*data, widths=[2, 16], num_classes=2, num_epochs=2)
+        >>> sweep = mlp_sweep(*data, widths=[2, 16], num_classes=2, num_steps=2)
         >>> sweep.parameters.tolist(), sweep.threshold
         ([12, 82], 80)
     """
-    whole_number(1, num_epochs=num_epochs, batch_size=batch_size)
+    whole_number(1, num_steps=num_steps)
     whole_number(0, seed=seed)
-    positive(learning_rate=learning_rate)
     widths = as_sizes("widths", widths)
     (x, y), (test_x, test_y) = _checked(train, test, num_classes)
-    steps = num_epochs * -(-len(x) // batch_size)
-    order = np.random.default_rng(seed).permutation(len(x))  # one order for all epochs: the same on every backend
-    batches = x[order].astype("float32"), y[order].astype("float32")
 
     def predictions(width):
         model = portable_init(mlp(x.shape[1:], y.shape[1], hidden_dims=(width,)), seed)
-        model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps)), "mse")
-        model.fit(*batches, batch_size=batch_size, epochs=num_epochs, shuffle=False, verbose=0)
-        return tuple(keras.ops.convert_to_numpy(model(part.astype("float32"))) for part in (x, test_x))
+        _train_to_the_end(model, x.astype("float32"), y.astype("float32"), num_steps)
+        return tuple(k.convert_to_numpy(model(part.astype("float32"))) for part in (x, test_x))
 
     parameters = [(x.shape[1] + 1) * width + (width + 1) * y.shape[1] for width in widths]
     return _sweep(predictions, y, test_y, widths, parameters, num_classes)
+
+
+def _train_to_the_end(model, x, y, num_steps):
+    """Minimise the mean squared error of a model by scipy's L-BFGS; the backend gives value and gradient."""
+    variables = model.trainable_variables
+    risk = ops.value_and_grad(lambda x, y: k.mean((model(x) - y) ** 2), variables=variables)
+    risk = ops.jit(risk, variables=variables)
+    ends = np.cumsum([math.prod(variable.shape) for variable in variables])[:-1]
+
+    def place(theta):
+        for variable, part in zip(variables, np.split(theta, ends), strict=True):
+            variable.assign(part.reshape(variable.shape))
+
+    def objective(theta):
+        place(theta)
+        value, gradients = risk(x, y)
+        return float(value), np.concatenate([np.ravel(k.convert_to_numpy(g)) for g in gradients]).astype("float64")
+
+    start = np.concatenate([np.ravel(k.convert_to_numpy(variable)) for variable in variables]).astype("float64")
+    if not math.isfinite(risk_at_start := objective(start)[0]):
+        raise FloatingPointError(
+            f"the risk is {risk_at_start} at the first weights: the data are too large for float32"
+        )
+    limits = {"maxiter": num_steps, "maxfun": 2 * num_steps, "ftol": 0, "gtol": 0}
+    place(optimize.minimize(objective, start, jac=True, method="L-BFGS-B", options=limits).x)
 
 
 def _sweep(predictions, y, test_y, widths, parameters, num_classes):
@@ -184,7 +207,7 @@ def _sweep(predictions, y, test_y, widths, parameters, num_classes):
         pairs = list(zip(predictions(width), (y, test_y), strict=True))
         risks = [np.mean((f - target) ** 2) for f, target in pairs]
         if not np.isfinite(risks).all():
-            raise FloatingPointError(f"the risks are {risks} at width {width}: training has diverged; lower its rate")
+            raise FloatingPointError(f"the risks are {risks} at width {width}: the data are too large")
         errors = [np.mean(f.argmax(axis=1) != target.argmax(axis=1)) for f, target in pairs]
         rows.append(risks + (errors if num_classes else [np.nan, np.nan]))
     return DoubleDescent(np.array(widths), np.array(parameters), y.size, *np.array(rows).T)

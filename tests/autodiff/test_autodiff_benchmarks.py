@@ -77,8 +77,14 @@ def test_ratio_is_ours_over_the_peer_and_is_recorded(monkeypatch, tmp_path, caps
     monkeypatch.setattr(peers._results, "results_file", lambda: path)
     monkeypatch.setattr(peers._machine, "commit", lambda: "0" * 40)
     peers.main(["--rounds", "3", "--record"])
-    (row,) = read_results(path)
+    row, cost = read_results(path)
     assert (row["backend"], row["value"], row["peer_value"], row["ratio"]) == ("numpy", 50, 25, 2.0)
+    assert (cost["benchmark"], cost["value"], cost["peer_value"], cost["ratio"]) == (
+        "tape_gradient_of_1_inputs",
+        400,
+        1000,
+        0.4,
+    )
     assert "2.50" in capsys.readouterr().out
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from keras_course import datasets
 from keras_course.fundamentals import DoubleDescent, mlp_sweep, random_features, random_features_sweep, wide_mlp
+from keras_course.fundamentals._double_descent import _train_to_the_end
 from keras_course.perceptron import mlp
 from keras_course.portable import portable_init
 
@@ -82,35 +83,42 @@ def test_classes_share_the_features():
 
 def test_network_risks_are_those_of_its_training():
     x, y = datasets.two_moons(80, noise=0.2, seed=0)
-    sweep = mlp_sweep((x[:40], y[:40]), (x[40:], y[40:]), [3, 40], num_classes=2, num_epochs=150, learning_rate=0.03)
+    sweep = mlp_sweep((x[:40], y[:40]), (x[40:], y[40:]), [3, 40], num_classes=2, num_steps=100)
     assert sweep.parameters.tolist() == [3 * 3 + 4 * 2, 3 * 40 + 41 * 2]
     assert sweep.threshold == 80
     assert sweep.train_risk[1] < sweep.train_risk[0] < 0.25  # 0.25 is the risk of always saying 1/2
-    again = mlp_sweep((x[:40], y[:40]), (x[40:], y[40:]), [3], num_classes=2, num_epochs=150, learning_rate=0.03)
-    assert again.test_risk[0] == sweep.test_risk[0]
 
 
-def test_two_steps_of_a_network_by_hand():
-    """Adam, with the whole rate in the first of two steps and, half a cosine, with half of it in the second."""
-    (x, y), (test_x, test_y) = noisy_line(6, 0), noisy_line(9, 1)
-    weights = portable_init(mlp((10,), 1, hidden_dims=(4,)), 7).get_weights()
+def test_the_network_is_trained_to_a_minimum_from_its_first_weights():
+    """By hand: risk and gradient of a perceptron of four rectifiers, before and after."""
+    x, y = noisy_line(30, 0)
+    model = portable_init(mlp((10,), 1, hidden_dims=(4,)), 7)
 
-    def forward(x, w1, b1, w2, b2):
+    def risk_and_gradient():
+        w1, b1, w2, b2 = model.get_weights()
         h = np.maximum(0, x @ w1 + b1)
-        return h, (h @ w2 + b2)[:, 0]
-
-    first, second = ([np.zeros_like(w) for w in weights] for _ in range(2))
-    for step, rate in ((1, 0.1), (2, 0.05)):
-        h, f = forward(x, *weights)
+        f = (h @ w2 + b2)[:, 0]
         outer = 2 * (f - y)[:, None] / len(y)
-        inner = outer @ weights[2].T * (h > 0)
-        for i, g in enumerate((x.T @ inner, inner.sum(axis=0), h.T @ outer, outer.sum(axis=0))):
-            first[i], second[i] = 0.9 * first[i] + 0.1 * g, 0.999 * second[i] + 0.001 * g**2
-            size = np.sqrt(second[i] / (1 - 0.999**step)) + 1e-7
-            weights[i] = weights[i] - rate * first[i] / (1 - 0.9**step) / size
-    sweep = mlp_sweep((x, y), (test_x, test_y), [4], num_epochs=2, learning_rate=0.1, seed=7)
-    assert sweep.train_risk[0] == pytest.approx(np.mean((forward(x, *weights)[1] - y) ** 2), rel=1e-4)
-    assert sweep.test_risk[0] == pytest.approx(np.mean((forward(test_x, *weights)[1] - test_y) ** 2), rel=1e-4)
+        inner = outer @ w2.T * (h > 0)
+        parts = (x.T @ inner, inner.sum(axis=0), h.T @ outer, outer.sum(axis=0))
+        return np.mean((f - y) ** 2), np.sqrt(sum(np.sum(g**2) for g in parts))
+
+    first, first_gradient = risk_and_gradient()
+    _train_to_the_end(model, x.astype("float32"), y[:, None].astype("float32"), 300)
+    last, last_gradient = risk_and_gradient()
+    assert last < 0.1 * first
+    assert last_gradient < 0.01 * first_gradient
+    sweep = mlp_sweep((x, y), (x, y), [4], num_steps=300, seed=7)
+    assert sweep.test_risk[0] == pytest.approx(last, rel=1e-3)
+
+
+def test_the_test_risk_of_a_network_rises_and_falls_again():
+    """Sixty noisy values of a line in ten dimensions: 1, 5 and 200 units have 13, 61 and 2,401 parameters."""
+    sweep = mlp_sweep(noisy_line(60, 0), noisy_line(1000, 9), [1, 5, 200], num_steps=200)
+    assert (sweep.parameters.tolist(), sweep.threshold) == ([13, 61, 2401], 60)
+    stiff, peak, wide = sweep.test_risk
+    assert peak > 1.2 * max(stiff, wide)
+    assert sweep.train_risk[2] < 1e-3
 
 
 @pytest.mark.parametrize("sweep", [random_features_sweep, mlp_sweep])
@@ -144,12 +152,15 @@ def test_sweeps_refuse_their_own_arguments():
     good = noisy_line(6, 0)
     with pytest.raises(ValueError, match="penalty=-1"):
         random_features_sweep(good, good, [1], penalty=-1)
-    with pytest.raises(ValueError, match="learning_rate=0"):
-        mlp_sweep(good, good, [1], learning_rate=0)
-    with pytest.raises(ValueError, match="num_epochs=0"):
-        mlp_sweep(good, good, [1], num_epochs=0)
-    with pytest.raises(FloatingPointError, match="at width 2: training has diverged"):
-        mlp_sweep(good, good, [2], num_epochs=20, learning_rate=1e30)
+    with pytest.raises(ValueError, match=r"num_steps=1\.5"):
+        mlp_sweep(good, good, [1], num_steps=1.5)
+    with pytest.raises(ValueError, match="num_steps=0"):
+        mlp_sweep(good, good, [1], num_steps=0)
+    huge = good[0], good[1] * 1e30
+    with pytest.raises(
+        FloatingPointError, match="the risk is inf at the first weights: the data are too large for float32"
+    ):
+        mlp_sweep(huge, huge, [2], num_steps=2)
     with pytest.raises(ValueError, match="seed=-1"):
         random_features(good[0], 3, seed=-1)
 

@@ -280,6 +280,16 @@ def test_parts_add_up_to_the_risk():
     np.testing.assert_allclose(found.risk, found.noise + found.squared_bias + found.variance, rtol=1e-10)
 
 
+def test_parts_add_up_to_the_mean_test_risk_of_the_same_fits():
+    """With fresh noisy answers for each of the fits, not by the formula."""
+    found = bias_variance_decomposition(PolynomialRegressor(2), PROBLEM, num_sets=2000)
+    rng = np.random.default_rng(7)
+    errors = found.target + PROBLEM.noise * rng.standard_normal(found.predictions.shape) - found.predictions
+    by_set = np.mean(errors**2, axis=1)  # of each training set, over the points
+    standard_error = by_set.std() / len(by_set) ** 0.5
+    assert abs(by_set.mean() - found.risk.mean()) < 4 * standard_error < 0.2 * found.risk.mean()
+
+
 def test_parts_are_those_of_a_known_estimator():
     """The mean of N targets: f = mean(y), so bias^2 = (E g - g)^2 and variance = Var(y) / N."""
     line = RegressionProblem(lambda x: x, low=0.0, high=3.0, noise=2.0)
