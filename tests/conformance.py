@@ -90,8 +90,8 @@ def _close(a, b, what, tolerance=1e-5):
 def check_built_at_birth(build):
     model = build.from_preset("tiny")
     assert isinstance(model, keras.Model), "a builder returns a keras.Model"
-    assert model.built, "the model has no weights yet"
-    assert model.weights, "the model has no weights yet"
+    assert model.built, "the model is not built yet"
+    assert model.weights, "the model has no weights"
     assert not model.compiled, "the model is compiled: that is the user's choice"
 
 

@@ -1,7 +1,14 @@
-"""First weights drawn by NumPy: JAX compiles its own draw for each shape, half a second for each of hundreds."""
+"""Draws by NumPy.
+
+First weights, because JAX compiles its own draw for each shape, half a second for each of hundreds; noise, because each
+backend draws its own.
+"""
+
+from unittest import mock
 
 import keras
 import numpy as np
+from keras.src.backend import random
 
 
 def by_numpy(seed=0):
@@ -13,3 +20,25 @@ def by_numpy(seed=0):
         return keras.ops.convert_to_tensor(rng.normal(0, (law.scale / fan_in) ** 0.5, shape), dtype or "float32")
 
     return draw
+
+
+def noise_by_numpy():
+    """Return a context in which `keras.random` and Keras's layers draw the same on every backend and at every call."""
+    return mock.patch.multiple(random, normal=_normal, uniform=_uniform, dropout=_dropout)
+
+
+def _normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
+    return _tensor(mean + stddev * np.random.default_rng(0).standard_normal(shape), dtype)
+
+
+def _uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
+    return _tensor(np.random.default_rng(0).uniform(minval, maxval, shape), dtype)
+
+
+def _dropout(inputs, rate, noise_shape=None, seed=None):
+    kept = np.random.default_rng(0).random(noise_shape or inputs.shape) >= rate
+    return inputs * _tensor(kept / (1 - rate), inputs.dtype)
+
+
+def _tensor(array, dtype):
+    return keras.ops.convert_to_tensor(array, dtype or keras.config.floatx())

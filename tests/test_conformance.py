@@ -1,6 +1,7 @@
 """Every builder passes every check; every check fails on a fault planted for it."""
 
 import contextlib
+import itertools
 import math
 
 import conformance
@@ -10,6 +11,7 @@ import pytest
 import toys
 import variants
 from keras import ops
+from toys import with_layer
 
 import keras_course
 
@@ -40,9 +42,9 @@ def test_published_parameter_counts(name, preset):
     assert count == BUILDERS[name].presets[preset]["parameters"]
 
 
-@pytest.mark.parametrize("toy", [toys.toy_network, toys.toy_own_loss])
-def test_toys_pass(toy):
-    conformance.check_builder(toys.register(toy))
+@pytest.mark.parametrize("name", toys.BUILDERS)
+def test_toys_pass(name):
+    conformance.check_builder(toys.BUILDERS[name])
 
 
 def test_toy_sampler_passes():
@@ -50,6 +52,19 @@ def test_toy_sampler_passes():
 
 
 # Planted faults: each check must find its own ------------------------------------------------------------------------
+
+
+def fault_no_model(num_features):
+    return keras.layers.Dense(num_features)
+
+
+def fault_not_built(num_features):
+    return keras.Sequential([keras.layers.Dense(num_features)])
+
+
+def fault_no_weights(num_features):
+    x = keras.Input((num_features,))
+    return keras.Model(x, keras.layers.Rescaling(2.0)(x))
 
 
 def fault_born_compiled(num_features, *, hidden_dim=4):
@@ -62,6 +77,18 @@ def fault_born_compiled(num_features, *, hidden_dim=4):
 class BatchMean(keras.layers.Layer):
     def call(self, x):
         return x - ops.mean(x, axis=0)
+
+
+@keras.saving.register_keras_serializable("keras_course_tests")
+class Logarithm(keras.layers.Layer):
+    def call(self, x):
+        return ops.log(x * 0.0)
+
+
+@keras.saving.register_keras_serializable("keras_course_tests")
+class Gram(keras.layers.Layer):
+    def call(self, x):
+        return ops.matmul(x, ops.transpose(x))
 
 
 @keras.saving.register_keras_serializable("keras_course_tests")
@@ -114,24 +141,23 @@ class Unregistered(keras.layers.Layer):
         return 2.0 * x
 
 
-def with_layer(make):
-    def fault(num_features, *, hidden_dim=4):
-        base = toys.toy_network(num_features, hidden_dim=hidden_dim)
-        return keras.Model(base.input, make()(base.output))
-
-    return fault
-
-
 def fault_twins(num_features, *, hidden_dim=4):
     normal = keras.initializers.RandomNormal(seed=0)
     layers = [keras.layers.Dense(hidden_dim, kernel_initializer=normal) for _ in range(3)]
     return keras.Sequential([keras.Input((num_features,)), *layers])
 
 
+def fault_names_no_argument(num_features, *, hidden_dim=4):
+    if min(num_features, hidden_dim) < 1:
+        raise ValueError("a size must be at least 1")
+    return toys.toy_network(num_features, hidden_dim=hidden_dim)
+
+
 def fault_accepts_anything(num_features, *, hidden_dim=4):
     return toys.toy_network(max(1, num_features), hidden_dim=max(1, hidden_dim))
 
 
+@keras.saving.register_keras_serializable("keras_course_tests")
 class LosesItsLoss(toys.ToyOwnLoss):
     """A clone keeps graph and weights, but not the class that holds the loss."""
 
@@ -141,15 +167,41 @@ class LosesItsLoss(toys.ToyOwnLoss):
         return keras.Model(model.input, model.output)
 
 
+@keras.saving.register_keras_serializable("keras_course_tests")
+class OverflowsInBfloat16(toys.ToyOwnLoss):
+    def compute_loss(self, *args, **kwargs):
+        return super().compute_loss(*args, **kwargs) * (np.inf if self.compute_dtype == "bfloat16" else 1.0)
+
+
+def fault_bfloat16_loss(num_features, *, hidden_dim=2):
+    return OverflowsInBfloat16(num_features, hidden_dim=hidden_dim)
+
+
+@keras.saving.register_keras_serializable("keras_course_tests")
+class InfiniteLoss(toys.ToyOwnLoss):
+    def compute_loss(self, *args, **kwargs):
+        return super().compute_loss(*args, **kwargs) * np.inf
+
+
+def fault_infinite_loss(num_features, *, hidden_dim=2):
+    return InfiniteLoss(num_features, hidden_dim=hidden_dim)
+
+
 def fault_loses_its_loss(num_features, *, hidden_dim=2):
     return LosesItsLoss(num_features, hidden_dim=hidden_dim)
 
 
 FAULTS = {  # the fault, the check that must find it, and what it must say
+    "no model": (fault_no_model, conformance.check_built_at_birth, "returns a keras.Model"),
+    "not built": (fault_not_built, conformance.check_built_at_birth, "is not built"),
+    "no weights": (fault_no_weights, conformance.check_built_at_birth, "has no weights"),
     "compiled at birth": (fault_born_compiled, conformance.check_built_at_birth, "is compiled"),
     "twins": (fault_twins, conformance.check_no_twins, "of another weight"),
+    "infinite outputs": (with_layer(Logarithm), conformance.check_batches, "outputs are not finite"),
+    "a shape of the batch": (with_layer(Gram), conformance.check_batches, "shapes depend on the batch"),
     "mixes the batch": (with_layer(BatchMean), conformance.check_batches, "depends on the others"),
-    "infinite gradient": (with_layer(Root), conformance.check_fit_moves_every_weight, "is not finite"),
+    "infinite loss": (fault_infinite_loss, conformance.check_fit_moves_every_weight, "the loss is not finite"),
+    "infinite gradient": (with_layer(Root), conformance.check_fit_moves_every_weight, "gradient of .* is not finite"),
     "a dead weight": (
         with_layer(Dead),
         conformance.check_fit_moves_every_weight,
@@ -157,11 +209,14 @@ FAULTS = {  # the fault, the check that must find it, and what it must say
     ),
     "depends on how often it ran": (with_layer(Counting), conformance.check_compiled_equals_eager, "outputs differ"),
     "always float32": (with_layer(Float32), conformance.check_policies, "gives .*float32"),
+    "infinite loss in bfloat16": (fault_bfloat16_loss, conformance.check_policies, "bfloat16: the loss is not finite"),
     "cannot be loaded": (with_layer(Unregistered), conformance.check_saving, "Unregistered"),
+    "loses its type": (fault_loses_its_loss, conformance.check_saving, "LosesItsLoss was loaded as a Functional"),
     "forgets an argument when saved": (with_layer(lambda: Forgetful(1.0)), conformance.check_saving, "loaded model"),
     "forgets an argument": (with_layer(lambda: Forgetful(1.0)), conformance.check_config, "from the config differs"),
     "loses its loss": (fault_loses_its_loss, conformance.check_config, "lost its loss"),
     "accepts any argument": (fault_accepts_anything, conformance.check_bad_arguments, "is accepted"),
+    "names no argument": (fault_names_no_argument, conformance.check_bad_arguments, "does not name num_features"),
 }
 
 
@@ -177,3 +232,9 @@ def test_a_sampler_with_hidden_state_is_found():
     rng = np.random.default_rng(0)
     with pytest.raises(AssertionError, match="two calls differ"):
         conformance.check_function(lambda x: x + rng.normal(), np.zeros(3, "float32"))
+
+
+def test_a_sampler_that_compiles_to_something_else_is_found():
+    calls = itertools.count()
+    with pytest.raises(AssertionError, match="compiled and eager calls differ"):
+        conformance.check_function(lambda x: x + next(calls) // 2, np.zeros(3, "float32"))

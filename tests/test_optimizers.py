@@ -2,11 +2,12 @@
 
 import keras
 import numpy as np
+import pytest
 from tiny_recipe import recipe
 
 from keras_course._tasks import LanguageTask
 from keras_course._training import build_model
-from keras_course.recipes import AdamW, Muon
+from keras_course.recipes import RECIPES, SGD, AdamW, Muon
 
 
 def built(text, optimizer, steps=100):
@@ -22,6 +23,43 @@ def moved(model, gradients):
     return {v.path: pair for v, *pair in zip(model.trainable_variables, before, after, strict=True)}
 
 
+SETTINGS = {  # of recipes
+    "nanogpt_shakespeare_cpu": {"beta_1": 0.9, "beta_2": 0.99, "weight_decay": 0.1, "global_clipnorm": 1.0},
+    "cifar10_12k_ablation_resnet": {"beta_1": 0.9, "beta_2": 0.999, "weight_decay": 0.05, "global_clipnorm": 1.0},
+    "cifar10_12k_resnet_20": {"momentum": 0.9, "weight_decay": 5e-3, "nesterov": False, "global_clipnorm": None},
+    "shakespeare_cpu": {
+        "momentum": 0.95,
+        "weight_decay": 0.0,
+        "adam_lr_ratio": 0.3,
+        "adam_beta_1": 0.9,
+        "adam_beta_2": 0.99,
+        "adam_weight_decay": 0.0,
+        "rms_rate": None,
+    },
+}
+UNUSUAL = [  # values that are no default of Keras
+    (
+        AdamW(0.1, 0.1, 0, betas=(0.8, 0.7), weight_decay=0.3, clip=0.5),
+        {"beta_1": 0.8, "beta_2": 0.7, "weight_decay": 0.3, "global_clipnorm": 0.5},
+    ),
+    (
+        Muon(0.1, 0.1, 0.02, 0, betas=(0.8, 0.7), momentum=0.6),
+        {"momentum": 0.6, "adam_lr_ratio": 0.2, "adam_beta_1": 0.8, "adam_beta_2": 0.7},
+    ),
+    (SGD(0.1, 0.1, 0, momentum=0.6, weight_decay=0.3), {"momentum": 0.6, "weight_decay": 0.3}),
+]
+
+
+@pytest.mark.parametrize(
+    ("ours", "settings"), [*((RECIPES[name].optimizer, row) for name, row in SETTINGS.items()), *UNUSUAL]
+)
+def test_settings_reach_the_optimizer(ours, settings):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    optimizer = ours.build(model, lambda peak, final: peak)
+    assert {key: getattr(optimizer, key) for key in settings} == pytest.approx(settings)
+    assert float(optimizer.learning_rate) == pytest.approx(ours.peak_rate)
+
+
 def test_schedule(text):
     rate = built(text, AdamW(peak_rate=1e-3, final_rate=1e-4, warmup=10)).optimizer._learning_rate
     rates = np.array([float(rate(step)) for step in range(101)])
@@ -30,8 +68,9 @@ def test_schedule(text):
     np.testing.assert_allclose(rates[10:], cosine, rtol=1e-4)
 
 
-def test_only_matrices_decay(text):
-    model = built(text, AdamW(peak_rate=0.1, final_rate=0.1, warmup=0, weight_decay=0.5))
+@pytest.mark.parametrize("kind", [AdamW, SGD])
+def test_only_matrices_decay(text, kind):
+    model = built(text, kind(peak_rate=0.1, final_rate=0.1, warmup=0, weight_decay=0.5))
     zeros = [keras.ops.zeros(v.shape) for v in model.trainable_variables]
     pairs = moved(model, zeros)
     assert any(before.ndim == 1 for before, _ in pairs.values())

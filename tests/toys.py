@@ -1,4 +1,4 @@
-"""Tiny models, one of each kind that a builder may return, on which the conformance checks are tried out."""
+"""Tiny models, one of each kind that a builder may return, on which the general checks are tried out."""
 
 import dataclasses
 
@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_course import _registry
 from keras_course._check import whole_number
-from keras_course._registry import builder
 
 
 def toy_network(num_features, *, hidden_dim=4, seed=0, name="toy_network"):
@@ -84,9 +84,20 @@ class ToySampler:
 
 def register(function):
     """Make a builder of a toy without leaving it in the register of real ones."""
-    from keras_course import _registry
-
     tiny = {"tiny": {"num_features": 3}}
-    built = builder(reference="a toy of the tests", presets=tiny)(function)
+    built = _registry.builder(reference="a toy of the tests", presets=tiny)(function)
     del _registry._BUILDERS[function.__name__]
     return built
+
+
+def with_layer(make):
+    """Return a builder of the toy network with one more layer, `make()`, at its end."""
+
+    def build(num_features, *, hidden_dim=4):
+        base = toy_network(num_features, hidden_dim=hidden_dim)
+        return keras.Model(base.input, make()(base.output))
+
+    return build
+
+
+BUILDERS = {function.__name__: register(function) for function in (toy_network, toy_own_loss)}

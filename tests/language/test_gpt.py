@@ -105,6 +105,47 @@ def test_causal_while_training_with_dropout():
     np.testing.assert_array_equal(outputs[0][:, :5], outputs[1][:, :5])
 
 
+@pytest.mark.parametrize(
+    ("ones", "kept"),
+    [
+        (["qkv/bias", "projection/kernel"], 0.75**2),  # weights of attention, and then its projection
+        (["projection/bias"], 0.75),
+        (["mlp_out/bias"], 0.75),
+    ],
+)
+def test_dropout_stands_on_attention_weights_and_on_both_branches(ones, kept):
+    """One token of width 1, and ones in the weights of one branch only: of 4,000 copies a share is left, scaled up."""
+    block = gpt(2, 1, hidden_dim=1, num_layers=1, num_heads=1, dropout=0.25).get_layer("block_0")
+    for weight in block.weights:
+        weight.assign(keras.ops.full(weight.shape, float(weight.path.endswith(tuple(ones))), dtype=weight.dtype))
+    x = np.zeros((4000, 1, 1), "float32")
+    whole, y = (keras.ops.convert_to_numpy(block(x, training=training)) for training in (False, True))
+    np.testing.assert_allclose(whole, 1.0 + x, rtol=1e-6)
+    np.testing.assert_allclose(np.unique(y), [0, 1 / kept], rtol=1e-6)
+    assert (y > 0).mean() == pytest.approx(kept, abs=5 * (kept * (1 - kept) / 4000) ** 0.5)
+
+
+def test_dropout_stands_on_the_embedding():
+    model = gpt(2, 1000, hidden_dim=4, num_layers=0, dropout=0.25)
+    before = model.get_layer("position_embedding").output
+    dropped = keras.Model(model.input, [before, model.get_layer("dropout").output])
+    h, y = (keras.ops.convert_to_numpy(t) for t in dropped(np.zeros((1, 1000), "int32"), training=True))
+    np.testing.assert_allclose(y[y != 0], h[y != 0] / 0.75, rtol=1e-6)
+    assert (y != 0).mean() == pytest.approx(0.75, abs=5 * (0.75 * 0.25 / 4000) ** 0.5)
+
+
+@pytest.mark.parametrize("start", [lambda model: model, portable_init], ids=["keras", "portable_init"])
+def test_what_writes_into_the_residual_stream_starts_smaller(start):
+    """The standard deviation of n normal numbers is known up to a share 1 / sqrt(2 n): all within five of these."""
+    model = start(gpt(100, 50, hidden_dim=32, num_layers=3))
+    kernels = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights if len(weight.shape) == 2}
+    writing = [path for path in kernels if path.endswith(("projection/kernel", "mlp_out/kernel"))]
+    assert len(writing) == 2 * 3
+    for path, kernel in kernels.items():
+        expected = 0.02 / (2 * 3) ** 0.5 if path in writing else 0.02
+        assert kernel.std() == pytest.approx(expected, rel=5 / (2 * kernel.size) ** 0.5), path
+
+
 def test_a_fresh_model_knows_nothing():
     """Its loss is ln V, that of a uniform guess."""
     model = portable_init(gpt.from_preset("v4"))
