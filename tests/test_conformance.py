@@ -207,7 +207,7 @@ FAULTS = {  # the fault, the check that must find it, and what it must say
         conformance.check_fit_moves_every_weight,
         "does not move|Gradients do not exist",
     ),
-    "depends on how often it ran": (with_layer(Counting), conformance.check_compiled_equals_eager, "outputs differ"),
+    "depends on how often it ran": (with_layer(Counting), conformance.check_compiled_equals_eager, "predict and eager"),
     "always float32": (with_layer(Float32), conformance.check_policies, "gives .*float32"),
     "infinite loss in bfloat16": (fault_bfloat16_loss, conformance.check_policies, "bfloat16: the loss is not finite"),
     "cannot be loaded": (with_layer(Unregistered), conformance.check_saving, "Unregistered"),
@@ -232,6 +232,12 @@ def test_a_sampler_with_hidden_state_is_found():
     rng = np.random.default_rng(0)
     with pytest.raises(AssertionError, match="two calls differ"):
         conformance.check_function(lambda x: x + rng.normal(), np.zeros(3, "float32"))
+
+
+def test_a_sampler_whose_shape_changes_is_found():
+    calls = itertools.count(1)
+    with pytest.raises(AssertionError, match=r"shapes \(1,\) and \(2,\) differ"):
+        conformance.check_function(lambda x: x[: next(calls)], np.zeros(3, "float32"))
 
 
 def test_a_sampler_that_compiles_to_something_else_is_found():
