@@ -13,6 +13,7 @@ from keras_course._check import whole_number
 def toy_network(num_features, *, hidden_dim=4, seed=0, name="toy_network"):
     """A network whose loss is a function of target and output (kind a)."""
     whole_number(1, num_features=num_features, hidden_dim=hidden_dim)
+    whole_number(0, seed=seed)
     x = keras.Input((num_features,))
     h = keras.layers.Dense(hidden_dim, activation="tanh", name="hidden")(x)
     h = keras.layers.Dropout(0.1, seed=seed)(h)
@@ -41,6 +42,7 @@ class ToyOwnLoss(keras.Model):
 
     def __init__(self, num_features, *, hidden_dim=2, seed=0, name="toy_own_loss"):
         whole_number(1, num_features=num_features, hidden_dim=hidden_dim)
+        whole_number(0, seed=seed)
         x = keras.Input((num_features,))
         z = Noise(seed)(keras.layers.Dense(hidden_dim, name="encode")(x))
         y = keras.layers.Dense(num_features, name="decode")(z)
