@@ -36,9 +36,10 @@ def _check_labels(model, targets, loss):
     """Raise a ValueError for targets that are no probabilities, or class numbers that a model has no output for."""
     shape = getattr(model, "output_shape", None)
     name = loss if isinstance(loss, str) else getattr(loss, "name", None)
-    if name == "binary_crossentropy" and any(part.min() < 0 or part.max() > 1 for part in targets):
+    if name == "binary_crossentropy":
         low, high = min(part.min() for part in targets), max(part.max() for part in targets)
-        raise ValueError(f"y has targets from {low} to {high}; for a binary cross-entropy they must lie in 0 to 1")
+        if low < 0 or high > 1:
+            raise ValueError(f"y has targets from {low} to {high}; for a binary cross-entropy they must lie in 0 to 1")
     if name != "sparse_categorical_crossentropy" or len(targets) != 1 or not isinstance(shape, tuple):
         return
     labels = targets[0][targets[0] != getattr(loss, "ignore_class", None)]

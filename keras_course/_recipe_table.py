@@ -239,6 +239,7 @@ _TABLE = (
         unit="%",
         expected=1.2,
         tolerance=1.2,
+        note=_BUSY,
         minutes=0.2,
     ),
     Recipe(

@@ -133,8 +133,8 @@ def mlp_sweep(train, test, widths, *, num_classes=None, num_steps=3000, seed=0):
     """Train perceptrons of one hidden layer of growing width with the squared loss: double descent of a real network.
 
     A network has (D + 1) H + (H + 1) K parameters, all trained, and to the end: by L-BFGS, which follows the curvature.
-    The peak is where the training risk first reaches zero, at or somewhat before (D + 1) H + (H + 1) K = n K. Steps of
-    Adam that stop before the minimum hardly show it: to stop early regularizes.
+    The peak is about where the training risk reaches zero, at or somewhat before (D + 1) H + (H + 1) K = n K. Training
+    that stops before the minimum hardly shows it.
 
     Args:
         train, test, widths, num_classes: as in `random_features_sweep`.

@@ -106,7 +106,7 @@ def backpropagated_gradients(model, loss, x, y):
     """
     hidden = _hidden_layers(model)
     check_examples(model, _finite(x), y, loss)
-    x, y = keras.ops.convert_to_tensor(_finite(x)), keras.ops.convert_to_tensor(y)
+    x, y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
 
     def value(shifts):
         """The loss when every h_l is shifted: its gradient with respect to a shift is the one to h_l."""
