@@ -97,7 +97,8 @@ def test_note_on_the_python_docs_is_true():
 
 
 def test_page_has_speeds_beside_their_peers():
-    rows = [speed_row(ratio=9.0), speed_row(), speed_row(peer="transformers", ratio=0.5)]
+    rows = [speed_row(peer="a peer of an earlier run", commit="fedcba9876543210"), speed_row(ratio=9.0)]
+    rows += [speed_row(), speed_row(peer="transformers", ratio=0.5)]
     _, _, *cells = table(results_page(rows))
     assert [row[:7] for row in cells] == [
         ["step", "jax", "30.0 ms", "plain torch", "24.0", "1.25", "3"],
