@@ -15,6 +15,8 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("MPLBACKEND", "Agg")
+    if data := os.environ.get("KERAS_COURSE_DATA"):
+        os.environ["KERAS_COURSE_DATA"] = os.path.abspath(data)  # tutorials run in their own folder
     if config.getoption("--full"):
         os.environ["KERAS_COURSE_FULL"] = "1"
 

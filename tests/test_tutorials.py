@@ -1,7 +1,7 @@
 """All Python in the tutorials, in the README and in docstrings runs, and what it asserts holds.
 
-A page is one program: its fences share a namespace and run in order, from the root of the repository. The short run
-caps every training at two epochs of two steps. With `--full` training goes to the end, the pages check what only a
+A page is one program: its fences share a namespace and run in order, in the folder of the page. The short run caps
+every training at two epochs of two steps. With `--full` training goes to the end, the pages check what only a
 trained model does, and they write their figures.
 """
 
@@ -47,7 +47,7 @@ def check_page(path):
 @pytest.mark.usefixtures("capped")
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_page_runs(path, monkeypatch):
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(path.parent)
     fences = check_page(path)
     plt.close("all")
     assert fences == path.read_text(encoding="utf-8").count("\n```python\n") > 0

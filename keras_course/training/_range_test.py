@@ -25,13 +25,18 @@ class RangeTest(NamedTuple):
     losses: np.ndarray
 
     @property
-    def suggestion(self):
-        """A tenth of the rate at which the smoothed loss is lowest: the rule of thumb for the highest rate."""
+    def smoothed(self):
+        """The moving average of the losses, each batch with 0.9 of the weight of the next one."""
         kept, smooth = 0.0, []
         for n, loss in enumerate(self.losses, 1):
             kept = 0.9 * kept + 0.1 * loss
             smooth.append(kept / (1 - 0.9**n))
-        return float(self.rates[np.argmin(smooth)] / 10)
+        return np.array(smooth)
+
+    @property
+    def suggestion(self):
+        """A tenth of the rate at which the smoothed loss is lowest: the rule of thumb for the highest rate."""
+        return float(self.rates[np.argmin(self.smoothed)] / 10)
 
 
 def learning_rate_range_test(

@@ -192,6 +192,9 @@ def test_losses_of_a_range_test_are_those_of_the_batches():
     squares, rng = (model.predict(x, verbose=0) - y) ** 2, np.random.default_rng(0)
     expected = [squares[rng.integers(256, size=8)].mean() for _ in range(6)]
     np.testing.assert_allclose(found.losses, expected, rtol=1e-4)
+    for n in range(1, 7):  # each batch has 0.9 of the weight of the next one
+        mean = np.average(found.losses[:n], weights=0.9 ** np.arange(n)[::-1])
+        np.testing.assert_allclose(found.smoothed[n - 1], mean)
 
 
 def test_bad_range_tests():
