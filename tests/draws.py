@@ -12,10 +12,15 @@ from keras.src.backend import random
 
 
 def by_numpy(seed=0):
-    """Return what can stand in for `VarianceScaling.__call__`: draws of the same scale, whose law is another."""
-    rng = np.random.default_rng(seed)
+    """Return what can stand in for `VarianceScaling.__call__`: draws of the same scale, whose law is another.
+
+    As in Keras, an initializer draws the same twice, and so do two with the same seed.
+    """
+    turns = {}
 
     def draw(law, shape, dtype=None):
+        key = law.seed if isinstance(law.seed, int) else object()  # a SeedGenerator draws anew each time
+        rng = np.random.default_rng((seed, turns.setdefault(key, len(turns))))
         fan_in = max(1, int(np.prod(shape[:-1])))
         return keras.ops.convert_to_tensor(rng.normal(0, (law.scale / fan_in) ** 0.5, shape), dtype or "float32")
 

@@ -34,6 +34,7 @@ def published():
                 yield row.name, preset
 
 
+@pytest.mark.usefixtures("drawn_by_numpy")
 @pytest.mark.parametrize(("name", "preset"), list(published()))
 def test_published_parameter_counts(name, preset):
     with keras.device("meta") if META else contextlib.nullcontext():
@@ -142,7 +143,7 @@ class Unregistered(keras.layers.Layer):
 
 
 def fault_twins(num_features, *, hidden_dim=4):
-    normal = keras.initializers.RandomNormal(seed=0)
+    normal = keras.initializers.GlorotNormal(seed=0)
     layers = [keras.layers.Dense(hidden_dim, kernel_initializer=normal) for _ in range(3)]
     return keras.Sequential([keras.Input((num_features,)), *layers])
 
@@ -226,6 +227,11 @@ def test_planted_fault_is_found(fault):
     function.__name__ = "fault"
     with pytest.raises((AssertionError, TypeError, UserWarning), match=message):
         check(toys.register(function))
+
+
+@pytest.mark.usefixtures("drawn_by_numpy")
+def test_twins_are_found_among_draws_by_numpy():
+    test_planted_fault_is_found("twins")
 
 
 def test_a_sampler_with_hidden_state_is_found():
