@@ -44,15 +44,16 @@ napoleon_custom_sections = ["Differences from the paper"]
 
 
 def write_tutorials():
-    """Copy the tutorials and their figures into the tree that Sphinx reads."""
+    """Copy the tutorials and their figures into the tree that Sphinx reads; their README becomes the index."""
     source, target = ROOT / "tutorials", HERE / "tutorials"
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source, target, ignore=lambda _, names: [name for name in names if name == "README.md"])
+    shutil.copytree(source, target)
     for page in target.glob("*.md"):
-        page.write_text(relink(page.read_text(encoding="utf-8"), source, target), encoding="utf-8")
-    titles = "\n".join(sorted(page.stem for page in target.glob("*.md")))
-    index = f"# Tutorials\n\nOne page for each lecture; all of its code is run by the tests.\n\n{toctree(titles)}"
-    (target / "index.md").write_text(index, encoding="utf-8")
+        text = relink(page.read_text(encoding="utf-8"), source, target).replace("](README.md)", "](index.md)")
+        page.write_text(text, encoding="utf-8")
+    index = (target / "README.md").rename(target / "index.md")
+    titles = "\n".join(sorted(page.stem for page in target.glob("[0-9]*.md")))
+    index.write_text(f"{index.read_text(encoding='utf-8')}\n{toctree(titles)}", encoding="utf-8")
 
 
 def relink(text, source, target):

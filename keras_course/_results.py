@@ -157,6 +157,7 @@ def _recipe_section(name, rows):
 
 
 def _speed_section(rows):
+    # Only the rows of the last commit: an earlier run may have had another peer as the fastest.
     last = {(_gpu(row), row["benchmark"], row["backend"]): row["commit"] for row in rows}
     rows = [row for row in rows if row["commit"] == last[_gpu(row), row["benchmark"], row["backend"]]]
     rows = sorted(_latest(rows, "benchmark", "backend", "peer"), key=lambda row: (row["benchmark"], row["peer"]))

@@ -4,6 +4,8 @@ Matplotlib is imported when a figure is drawn, and its global state (`pyplot`) i
 drawing works on a machine without a screen.
 """
 
+import functools
+import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,13 +15,25 @@ _PER_ROW = 4  # panels beside each other
 
 def _figure(width, height, rows=1, columns=1):
     """Return (figure, array of its axes, one for each panel)."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = _shown_by_notebooks()(figsize=(width, height), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+@functools.cache
+def _shown_by_notebooks():
+    """Return the class of our figures: a notebook shows them, though pyplot does not know them."""
+    from matplotlib.figure import Figure
+
+    class Picture(Figure):
+        def _repr_png_(self):
+            file = io.BytesIO()
+            self.savefig(file, format="png")
+            return file.getvalue()
+
+    return Picture
 
 
 def loss_curves(histories: Mapping[str, Mapping[str, Sequence[float]]], *, unit: str = "nats/token", title: str = ""):

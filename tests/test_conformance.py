@@ -34,7 +34,7 @@ def published():
                 yield row.name, preset
 
 
-@pytest.mark.usefixtures("drawn_by_numpy")
+@pytest.mark.usefixtures(*[] if META else ["drawn_by_numpy"])
 @pytest.mark.parametrize(("name", "preset"), list(published()))
 def test_published_parameter_counts(name, preset):
     with keras.device("meta") if META else contextlib.nullcontext():

@@ -106,6 +106,14 @@ def test_page_has_speeds_beside_their_peers():
     ]
 
 
+def test_page_keeps_speeds_that_only_an_earlier_commit_has():
+    gpu = {**COMMON["machine"], "gpu": "Loom 9"}
+    others = ({"backend": "torch"}, {"machine": gpu}, {"benchmark": "another"})
+    rows = [*(speed_row(commit="fedcba9876543210", **other) for other in others), speed_row()]
+    _, _, *cells = table(results_page(rows))
+    assert sorted(row[-2] for row in cells) == ["`01234567`", *["`fedcba98`"] * 3]
+
+
 def test_page_in_the_docs_is_generated():
     rows = _results.read_results(DOCS / "results.json")
     assert (DOCS / "results.md").read_text(encoding="utf-8") == results_page(rows)
