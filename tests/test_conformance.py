@@ -34,9 +34,10 @@ def published():
                 yield row.name, preset
 
 
-@pytest.mark.usefixtures(*[] if META else ["drawn_by_numpy"])
 @pytest.mark.parametrize(("name", "preset"), list(published()))
-def test_published_parameter_counts(name, preset):
+def test_published_parameter_counts(name, preset, request):
+    if not META:
+        request.getfixturevalue("drawn_by_numpy")
     with keras.device("meta") if META else contextlib.nullcontext():
         model = BUILDERS[name].from_preset(preset)
     count = sum(math.prod(weight.shape) for weight in model.trainable_weights)  # papers do not count moving averages
