@@ -17,7 +17,6 @@ import numpy as np
 from keras_course._files import atomic_write_all
 from keras_course._tokens import context_length, vocab_size
 from keras_course.language._gpt import gpt
-from keras_course.language._safetensors import pack_safetensors, read_safetensors
 from keras_course.layers import TransformerBlock, gelu_tanh
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
@@ -33,6 +32,7 @@ _SWITCHES = {  # the values that the model built here stands for; those first in
     "add_cross_attention": (False,),
     "tie_word_embeddings": (True,),
 }
+_FLOATS = ("F64", "F32", "F16", "BF16")
 _OUTSIDE = {  # name there: layer and attribute here, shape
     "wte.weight": ("token_embedding", "embeddings", ("V", "C")),
     "wpe.weight": ("position_embedding", "embeddings", ("N", "C")),
@@ -60,7 +60,7 @@ def load_gpt2(path):
     """Build a GPT-2 from a Hugging Face folder, with its weights.
 
     The model takes `(B, T)` tokens and gives logits `(B, T, V)`, those of `transformers.GPT2LMHeadModel`. PyTorch and
-    `transformers` are not needed, and nothing from the folder is executed.
+    `transformers` are not needed, the package `safetensors` is. Nothing from the folder is executed.
 
     Args:
         path: folder with `config.json` and `model.safetensors` (float32, float16 or bfloat16), as
@@ -73,6 +73,7 @@ def load_gpt2(path):
         FileNotFoundError: one of the two files is missing.
         ValueError: a file is truncated or malformed; the configuration asks for what `gpt` does not have; a tensor is
             missing, has another shape than the configuration says, or is not known. No model is made then.
+        ImportError: `safetensors` is not installed.
 
     References:
         Language Models are Unsupervised Multitask Learners, Radford et al., 2019,
@@ -124,6 +125,7 @@ def save_gpt2(model, path):
     Raises:
         ValueError: the model has another shape; the message names what differs. Nothing is written then.
         OSError: the files could not be written (disk full); earlier ones are untouched.
+        ImportError: `safetensors` is not installed.
 
     References: as for `load_gpt2`.
 
@@ -137,7 +139,7 @@ def save_gpt2(model, path):
     """
     sizes, dropout = _describe(model)
     arrays = {
-        f"transformer.{name}": np.asarray(keras.ops.convert_to_numpy(_weight(model, place)), dtype="float32")
+        f"transformer.{name}": np.ascontiguousarray(keras.ops.convert_to_numpy(_weight(model, place)), dtype="float32")
         for name, _, place in _tensors(sizes)
     }
     config = {
@@ -149,11 +151,10 @@ def save_gpt2(model, path):
         "bos_token_id": None,  # the default is the last token of GPT-2's own vocabulary
         "eos_token_id": None,
     }
+    packed = _safetensors().numpy.save(arrays, metadata={"format": "pt"})  # transformers insists on this entry
     folder = pathlib.Path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    atomic_write_all(
-        {folder / CONFIG_FILE: json.dumps(config, indent=2) + "\n", folder / WEIGHTS_FILE: pack_safetensors(arrays)}
-    )
+    atomic_write_all({folder / CONFIG_FILE: json.dumps(config, indent=2) + "\n", folder / WEIGHTS_FILE: packed})
 
 
 def _tensors(sizes):
@@ -201,24 +202,40 @@ def _read_config(path):
 
 def _read_weights(path, sizes):
     """Return `{name: float32 array}` for all tensors that a model of these sizes has, checked."""
-    stored = {name.removeprefix("transformer."): tensor for name, tensor in read_safetensors(path).items()}
+    safetensors = _safetensors()
+    try:
+        with safetensors.safe_open(path, framework="np") as file:
+            stored = {name.removeprefix("transformer."): file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            expected = _expected(stored, path, sizes)
+            return {name: expected[name][:].astype("float32") for name in expected}
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"{path} is truncated, or no safetensors file: {error}") from None
+
+
+def _expected(stored, path, sizes):
+    """Return those of the stored tensors, by name, that a model of these sizes has, after a check of all."""
     expected = {}
     for name, shape, _ in _tensors(sizes):
         if name not in stored:
             raise ValueError(f"{path} has no tensor {name!r}, which {CONFIG_FILE} asks for")
-        if stored[name].shape != shape:
-            raise ValueError(f"{path}: the tensor {name!r} has the shape {stored[name].shape}; it must be {shape}")
+        if (found := tuple(stored[name].get_shape())) != shape:
+            raise ValueError(f"{path}: the tensor {name!r} has the shape {found}; it must be {shape}")
+        if (kind := stored[name].get_dtype()) not in _FLOATS:
+            raise ValueError(f"{path}: the tensor {name!r} is of type {kind}; it must be one of {', '.join(_FLOATS)}")
         expected[name] = stored[name]
     for name in stored:
         if name not in expected and not name.endswith(_IGNORED):
             raise ValueError(f"{path} has the tensor {name!r}, which no model of {CONFIG_FILE} has")
-    values = {}
-    for name, tensor in expected.items():
-        try:
-            values[name] = tensor.floats()
-        except ValueError as error:
-            raise ValueError(f"{path}: the tensor {name!r} cannot be read: {error}") from None
-    return values
+    return expected
+
+
+def _safetensors():
+    """Return the package that reads and writes the file of weights."""
+    try:
+        import safetensors.numpy
+    except ImportError as error:
+        raise ImportError('the package safetensors is missing: pip install "keras_course[hf]"') from error
+    return safetensors
 
 
 # Describing a model ------------------------------------------------------------------------------------------------
