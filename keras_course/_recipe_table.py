@@ -85,7 +85,7 @@ _TABLE = (
         expected=1.3,
         tolerance=0.05,  # the text differs a little between versions of Python
         note="This documentation repeats itself: about 15 % of the 40-character pieces of its validation part stand in "
-        f"its training part too, so a text that is really new would give a higher loss. {_BUSY}",
+        "its training part too, so a text that is really new would give a higher loss.",
         prompt="The ",
         minutes=3,
     ),
