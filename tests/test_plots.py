@@ -20,6 +20,11 @@ def size(figure):
     return len(buffer.getvalue())
 
 
+def test_a_notebook_shows_a_figure():
+    picture = plots.lines([0, 1], {"one": [1, 2]}, xlabel="x", ylabel="y")._repr_png_()
+    assert picture.startswith(b"\x89PNG")
+
+
 def test_loss_curves():
     figure = plots.loss_curves({"one": HISTORY, "two": {"step": [10], "val_loss": [1.0]}}, unit="nats/character")
     (ax,) = figure.axes

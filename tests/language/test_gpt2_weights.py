@@ -211,8 +211,12 @@ def test_configuration_that_is_no_table(folder, text):
     "header",
     [
         b"not json",
+        b"[" * 100_000,
         b"[]",
         b'{"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 12]}}',  # outside of the 8 bytes
+        b'{"x": {"dtype": "F32", "shape": [1], "data_offsets": [-4, 0]}}',
+        b'{"x": {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]}}',
+        b'{"x": {"dtype": "F2", "shape": [2], "data_offsets": [0, 8]}}',
         b'{"x": {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}}',
         b'{"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}',  # the other 4 belong to nobody
         b'{"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},'
