@@ -189,7 +189,8 @@ class TensorFlowKit(Kit):
         return self.tf.nn.avg_pool2d(x, 2, 2, "VALID")
 
     def max_pool(self, x):
-        return self.tf.nn.max_pool2d(x, 3, 2, [[0, 0], [1, 1], [1, 1], [0, 0]])
+        x = self.tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], constant_values=x.dtype.min)  # XLA pads by itself only so
+        return self.tf.nn.max_pool2d(x, 3, 2, "VALID")
 
     def subsample_and_pad(self, x):
         half = x.shape[3] // 2

@@ -31,10 +31,16 @@ class Conv2D(_ChannelsLast, keras.layers.Conv2D):
         True
     """
 
-    def convolution_op(self, x, kernel):
-        return course_ops.conv2d(
-            x, ops.convert_to_tensor(kernel), strides=self.strides, padding=self.padding, dilation=self.dilation_rate
+    def call(self, x):
+        y = course_ops.conv2d(
+            x,
+            ops.convert_to_tensor(self.kernel),
+            ops.convert_to_tensor(self.bias) if self.use_bias else None,
+            strides=self.strides,
+            padding=self.padding,
+            dilation=self.dilation_rate,
         )
+        return self.activation(y) if self.activation is not None else y
 
 
 @keras.saving.register_keras_serializable("keras_course")
@@ -63,11 +69,11 @@ class DepthwiseConv2D(_ChannelsLast, keras.layers.DepthwiseConv2D):
         y = course_ops.depthwise_conv2d(
             x,
             ops.convert_to_tensor(self.kernel),
+            ops.convert_to_tensor(self.bias) if self.use_bias else None,
             strides=self.strides,
             padding=self.padding,
             dilation=self.dilation_rate,
         )
-        y = ops.add(y, self.bias) if self.use_bias else y
         return self.activation(y) if self.activation is not None else y
 
 

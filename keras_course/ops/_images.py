@@ -13,30 +13,32 @@ if _BACKEND == "torch":
     import torch
 
 
-def conv2d(x, kernel, *, strides=(1, 1), padding="valid", dilation=(1, 1)):
-    """Cross-correlate pictures with a kernel: `keras.ops.conv`, without its copies on PyTorch.
+def conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", dilation=(1, 1)):
+    """Cross-correlate pictures with a kernel and add a bias: `keras.ops.conv`, without its copies on PyTorch.
 
-    Takes x `(B, H, W, C)` and a kernel `(k_h, k_w, C / groups, K)`; gives `(B, H', W', K)`.
+    Takes x `(B, H, W, C)`, a kernel `(k_h, k_w, C / groups, K)` and a bias `(K,)` or None; gives `(B, H', W', K)`.
     """
     if _BACKEND != "torch":
-        return keras.ops.conv(
+        y = keras.ops.conv(
             x, kernel, strides=strides, padding=padding, dilation_rate=dilation, data_format="channels_last"
         )
+        return y if bias is None else keras.ops.add(y, bias)
     x, kernel = _first(x), kernel.permute(3, 2, 0, 1)
     sides = tuple(d * (k - 1) for d, k in zip(dilation, kernel.shape[2:], strict=True))
     x, sides = _padded(x, sides, strides, padding, fill=0.0)
     groups = x.shape[1] // kernel.shape[1]
-    return _last(torch.nn.functional.conv2d(x, kernel, None, strides, sides, dilation, groups))
+    return _last(torch.nn.functional.conv2d(x, kernel, bias, strides, sides, dilation, groups))
 
 
-def depthwise_conv2d(x, kernel, *, strides=(1, 1), padding="valid", dilation=(1, 1)):
+def depthwise_conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", dilation=(1, 1)):
     """Cross-correlate each channel with kernels of its own: x `(B, H, W, C)`, kernel `(k_h, k_w, C, M)`, M each."""
     if _BACKEND != "torch":
-        return keras.ops.depthwise_conv(
+        y = keras.ops.depthwise_conv(
             x, kernel, strides=strides, padding=padding, dilation_rate=dilation, data_format="channels_last"
         )
+        return y if bias is None else keras.ops.add(y, bias)
     kernel = kernel.reshape(*kernel.shape[:2], 1, -1)
-    return conv2d(x, kernel, strides=strides, padding=padding, dilation=dilation)
+    return conv2d(x, kernel, bias, strides=strides, padding=padding, dilation=dilation)
 
 
 def max_pool2d(x, pool_size, *, strides, padding="valid"):

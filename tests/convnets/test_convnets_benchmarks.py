@@ -76,6 +76,23 @@ def test_peers_are_the_same_networks(kit, name):
     np.testing.assert_allclose(np.asarray(kits.NETWORKS[name](kit, x)), expected, atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("kit", [kit for name, kit in KITS.items() if name in backend.available()])
+def test_peers_pool_as_ours_do(kit):
+    import keras
+
+    kit = kit()
+    pictures = np.random.default_rng(0).normal(-5, 1, (2, 7, 7, 3)).astype("float32")  # zeros would win
+    if isinstance(kit, kits.TorchKit):
+        found = kit.max_pool(kit.torch.from_numpy(pictures).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    elif isinstance(kit, kits.TensorFlowKit):
+        found = kit.tf.function(kit.max_pool, jit_compile=True)(kit.tf.constant(pictures))
+    else:
+        found = kit.jax.jit(kit.max_pool)(pictures)
+    padded = np.pad(pictures, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=-np.inf)
+    expected = keras.ops.convert_to_numpy(keras.ops.max_pool(padded, 3, 2, data_format="channels_last"))
+    np.testing.assert_array_equal(np.asarray(found), expected)
+
+
 def test_our_side_of_the_comparison(monkeypatch):
     monkeypatch.setitem(peers.WORKS, "lenet5", dataclasses.replace(peers.WORKS["lenet5"], batch_size=2, steps=1))
     peers.keras_training("lenet5", backend.current())()
