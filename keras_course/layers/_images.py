@@ -31,6 +31,10 @@ class Conv2D(_ChannelsLast, keras.layers.Conv2D):
         True
     """
 
+    def build(self, input_shape):
+        super().build(input_shape)
+        course_ops.lay_out_kernel(self._kernel)
+
     def call(self, x):
         y = course_ops.conv2d(
             x,

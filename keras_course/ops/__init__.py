@@ -5,7 +5,14 @@ Together with `backend.py` this is the only place that asks which backend runs.
 
 from keras_course.ops._compilation import jit, jit_while
 from keras_course.ops._gradients import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from keras_course.ops._images import average_pool2d, batch_normalize, conv2d, depthwise_conv2d, max_pool2d
+from keras_course.ops._images import (
+    average_pool2d,
+    batch_normalize,
+    conv2d,
+    depthwise_conv2d,
+    lay_out_kernel,
+    max_pool2d,
+)
 from keras_course.ops._pieces import attention, attention_weights, gelu, keep_working_memory, write_at
 from keras_course.ops._variables import functional
 
@@ -26,6 +33,7 @@ __all__ = [
     "jit_while",
     "jvp",
     "keep_working_memory",
+    "lay_out_kernel",
     "max_pool2d",
     "value_and_grad",
     "vjp",

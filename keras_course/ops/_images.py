@@ -70,6 +70,17 @@ def batch_normalize(x, gain, offset, epsilon):
     return torch.movedim(y, 1, -1), mean, inverse.detach() ** -2 - epsilon
 
 
+def lay_out_kernel(kernel):
+    """Keep a new kernel `(k_h, k_w, C, K)` in the order in which PyTorch's convolution reads it, K first, C last.
+
+    Nobody sees a difference: shape and values are what they were. Without it every step writes all kernels, and their
+    gradients, out anew.
+    """
+    if _BACKEND == "torch":
+        weights = kernel.value
+        weights.data = weights.data.permute(3, 0, 1, 2).contiguous().permute(1, 2, 3, 0)
+
+
 def _first(x):
     return x.permute(0, 3, 1, 2)
 
