@@ -205,8 +205,8 @@ def compare(benchmark, work, unit, peers, ours, rounds, native=None):
     print(f"\n{benchmark}, {rounds} rounds of {work} {unit}")
     print(f"  {'':34}{unit + '/s':>12}  {'range over rounds':>19}  {'ratio':>6}")
     for name, seconds in times.items():
-        span = f"{work / max(seconds):,.0f} - {work / min(seconds):,.0f}"
-        print(f"  {name:34}{speed[name]:>12,.0f}  {span:>19}  {ratio(name, fastest):>6.2f}", flush=True)
+        span = f"{_rounded(work / max(seconds)):,} - {_rounded(work / min(seconds)):,}"
+        print(f"  {name:34}{_rounded(speed[name]):>12,}  {span:>19}  {ratio(name, fastest):>6.2f}", flush=True)
     rows = []
     for each in ours:
         name = f"keras_course, {each}"
@@ -219,15 +219,19 @@ def compare(benchmark, work, unit, peers, ours, rounds, native=None):
                     "kind": "speed",
                     "benchmark": benchmark,
                     "backend": each,
-                    "value": round(speed[name]),
+                    "value": _rounded(speed[name]),
                     "unit": f"{unit}/s",
                     "peer": peer,
-                    "peer_value": round(speed[peer]),
+                    "peer_value": _rounded(speed[peer]),
                     "ratio": round(ratio(name, peer), 2),
                     "rounds": rounds,
                 }
             )
     return rows
+
+
+def _rounded(speed):
+    return round(speed) if speed >= 100 else round(speed, 2)
 
 
 def _start(function, arguments):
