@@ -45,13 +45,14 @@ def test_convolution_and_pooling(size, strides, padding):
 def test_kernel_lies_as_pytorch_reads_it():
     layer = layers.Conv2D(6, 3)
     layer.build((None, 8, 8, 4))
-    if keras.config.backend() == "torch":
-        assert layer.kernel.value.permute(3, 0, 1, 2).is_contiguous()
     copy = layers.Conv2D.from_config(layer.get_config())
     copy.build((None, 8, 8, 4))
     copy.set_weights(layer.get_weights())
     for one, other in zip(copy.get_weights(), layer.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+    if keras.config.backend() == "torch":
+        for each in (layer, copy):
+            assert each.kernel.value.permute(3, 0, 1, 2).is_contiguous()
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])

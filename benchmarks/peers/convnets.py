@@ -146,7 +146,7 @@ def keras_training(name, backend_name, application=None):
     else:
         model = getattr(convnets, work.builder).from_preset(work.preset)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    jit_compile = work.xla if backend_name == "tensorflow" else "auto"
+    jit_compile = True if work.xla and backend_name == "tensorflow" else "auto"
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), loss, jit_compile=jit_compile)
     x, y = work.data()
 

@@ -18,25 +18,11 @@ class _ChannelsLast:
         super().__init__(*args, data_format=data_format, **kwargs)
 
 
-@keras.saving.register_keras_serializable("keras_course")
-class Conv2D(_ChannelsLast, keras.layers.Conv2D):
-    """`keras.layers.Conv2D` without copies on PyTorch: y = x * W + b, with * the cross-correlation.
-
-    Takes `(B, H, W, C)`, gives `(B, H', W', filters)`. Arguments are those of `keras.layers.Conv2D`.
-
-    Example:
-        >>> import keras
-        >>> from keras_course.layers import Conv2D
-        >>> Conv2D(5, 3, strides=2, padding="same")(keras.ops.ones((2, 8, 8, 3))).shape == (2, 4, 4, 5)
-        True
-    """
-
-    def build(self, input_shape):
-        super().build(input_shape)
-        course_ops.lay_out_kernel(self._kernel)
+class _Convolution(_ChannelsLast):
+    """A convolution by the function `convolve` of `keras_course.ops`, and a non-linearity."""
 
     def call(self, x):
-        y = course_ops.conv2d(
+        y = self.convolve(
             x,
             ops.convert_to_tensor(self.kernel),
             ops.convert_to_tensor(self.bias) if self.use_bias else None,
@@ -48,7 +34,27 @@ class Conv2D(_ChannelsLast, keras.layers.Conv2D):
 
 
 @keras.saving.register_keras_serializable("keras_course")
-class DepthwiseConv2D(_ChannelsLast, keras.layers.DepthwiseConv2D):
+class Conv2D(_Convolution, keras.layers.Conv2D):
+    """`keras.layers.Conv2D` without copies on PyTorch: y = x * W + b, with * the cross-correlation.
+
+    Takes `(B, H, W, C)`, gives `(B, H', W', filters)`. Arguments are those of `keras.layers.Conv2D`.
+
+    Example:
+        >>> import keras
+        >>> from keras_course.layers import Conv2D
+        >>> Conv2D(5, 3, strides=2, padding="same")(keras.ops.ones((2, 8, 8, 3))).shape == (2, 4, 4, 5)
+        True
+    """
+
+    convolve = staticmethod(course_ops.conv2d)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        course_ops.lay_out_kernel(self._kernel)
+
+
+@keras.saving.register_keras_serializable("keras_course")
+class DepthwiseConv2D(_Convolution, keras.layers.DepthwiseConv2D):
     """`keras.layers.DepthwiseConv2D` without copies on PyTorch: each channel has kernels of its own.
 
     Takes `(B, H, W, C)`, gives `(B, H', W', depth_multiplier C)`. Arguments are those of
@@ -64,21 +70,12 @@ class DepthwiseConv2D(_ChannelsLast, keras.layers.DepthwiseConv2D):
         True
     """
 
+    convolve = staticmethod(course_ops.depthwise_conv2d)
+
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         if len(set(self.strides)) > 1:
             raise ValueError(f"strides={self.strides} must be the same along both axes: TensorFlow does no others")
-
-    def call(self, x):
-        y = course_ops.depthwise_conv2d(
-            x,
-            ops.convert_to_tensor(self.kernel),
-            ops.convert_to_tensor(self.bias) if self.use_bias else None,
-            strides=self.strides,
-            padding=self.padding,
-            dilation=self.dilation_rate,
-        )
-        return self.activation(y) if self.activation is not None else y
 
 
 @keras.saving.register_keras_serializable("keras_course")
