@@ -1,11 +1,11 @@
 """A training step of our convolutional networks beside the same networks in plain PyTorch, JAX and TensorFlow.
 
-    python -m benchmarks.peers.convnets [NETWORK ...] [--rounds 9] [--compile] [--record]
+    python -m benchmarks.peers.convnets [NETWORK ...] [--rounds 9] [--compile] [--gpu] [--record]
 
 Notation: x (B, H, W, C) pictures; K classes. The networks are LeNet-5 (28 x 28 grey pixels, batches of 128, 62 steps a
-call: an epoch of 8,000), ResNet-20 (32 x 32 in colour, batches of 128, two steps) and ResNet-50 (224 x 224 in colour,
-batches of 8, one step), trained with SGD at 0.1, momentum 0.9, and the cross-entropy. `keras.applications` has the last
-one, too.
+call: an epoch of 8,000), ResNet-20 (32 x 32 in colour, batches of 128, two steps, with --gpu 62) and ResNet-50 (224 x
+224 in colour, batches of 8, one step, with --gpu batches of 64, four steps), trained with SGD at 0.1, momentum 0.9, and
+the cross-entropy. `keras.applications` has the last one, too.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from keras_course import _results, backend
 class Work:
     """What one call does: a network, its pictures, and how many steps."""
 
+    name: str  # of the network in `kits`
     builder: str
     preset: str
     shape: tuple[int, int, int]
@@ -41,20 +42,25 @@ class Work:
         return x, rng.integers(self.num_classes, size=size, dtype=np.int32)
 
 
-WORKS = {
-    "lenet5": Work("lenet5", "lenet5", (28, 28, 1), 10, 128, 62, xla=True),
-    "resnet_20": Work("cifar_resnet", "resnet_20", (32, 32, 3), 10, 128, 2),
-    "resnet_50": Work("resnet", "resnet_50", (224, 224, 3), 1000, 8, 1),
+ON_CPU = {
+    "lenet5": Work("lenet5", "lenet5", "lenet5", (28, 28, 1), 10, 128, 62, xla=True),
+    "resnet_20": Work("resnet_20", "cifar_resnet", "resnet_20", (32, 32, 3), 10, 128, 2),
+    "resnet_50": Work("resnet_50", "resnet", "resnet_50", (224, 224, 3), 1000, 8, 1),
+}
+ON_GPU = {
+    "lenet5": dataclasses.replace(ON_CPU["lenet5"], xla=False),
+    "resnet_20": dataclasses.replace(ON_CPU["resnet_20"], steps=62),
+    "resnet_50": dataclasses.replace(ON_CPU["resnet_50"], batch_size=64, steps=4),
 }
 
 # Training with them --------------------------------------------------------------------------------------------------
 
 
-def torch_training(name, memory_format, compiled=False):
+def torch_training(work, memory_format, compiled=False):
     """Return the call that trains in a plain PyTorch loop."""
     import torch
 
-    work, network, kit = WORKS[name], NETWORKS[name], TorchKit(memory_format)
+    network, kit = NETWORKS[work.name], TorchKit(memory_format)
     x, y = map(torch.from_numpy, work.data())
     x, y = x.permute(0, 3, 1, 2).to(memory_format=kit.format), y.long()
     network(kit, x[:2].to(kit.device))  # makes the weights
@@ -73,11 +79,11 @@ def torch_training(name, memory_format, compiled=False):
     return call
 
 
-def jax_training(name):
+def jax_training(work):
     """Return the call that trains with a jitted step in plain JAX."""
     import jax
 
-    work, network, kit = WORKS[name], NETWORKS[name], JaxKit()
+    network, kit = NETWORKS[work.name], JaxKit()
     x, y = work.data()
     network(kit, x[:2])  # makes the weights
 
@@ -104,11 +110,11 @@ def jax_training(name):
     return call
 
 
-def tensorflow_training(name, xla):
+def tensorflow_training(work, xla):
     """Return the call that trains with a `tf.function` in plain TensorFlow."""
     import tensorflow as tf
 
-    work, network, kit = WORKS[name], NETWORKS[name], TensorFlowKit()
+    network, kit = NETWORKS[work.name], TensorFlowKit()
     x, y = work.data()
     network(kit, tf.constant(x[:2]))  # makes the weights
     weights = list(kit.weights.values())
@@ -133,14 +139,13 @@ def tensorflow_training(name, xla):
     return call
 
 
-def keras_training(name, backend_name, application=None):
+def keras_training(work, backend_name, application=None):
     """Return the call that trains our network, or one of `keras.applications`, in `fit`."""
     common.select(backend_name)
     import keras
 
     from keras_course import convnets
 
-    work = WORKS[name]
     if application:
         model = getattr(keras.applications, application)(weights=None, classifier_activation=None)
     else:
@@ -160,47 +165,48 @@ def keras_training(name, backend_name, application=None):
 # The comparison ------------------------------------------------------------------------------------------------------
 
 
-def comparison(name, with_compile=False):
+def comparison(work, with_compile=False):
     """Return `({peer: maker}, {backend: maker}, {backend: its own peers})` for `common.compare`."""
     peers = {
-        "torch": (torch_training, name, "contiguous_format"),
-        "torch, channels last": (torch_training, name, "channels_last"),
+        "torch": (torch_training, work, "contiguous_format"),
+        "torch, channels last": (torch_training, work, "channels_last"),
     }
     if with_compile:
-        peers["torch.compile"] = (torch_training, name, "contiguous_format", True)
-        peers["torch.compile, channels last"] = (torch_training, name, "channels_last", True)
+        peers["torch.compile"] = (torch_training, work, "contiguous_format", True)
+        peers["torch.compile, channels last"] = (torch_training, work, "channels_last", True)
     native = {"torch": tuple(peers)}
     if importlib.util.find_spec("jax") is not None:
-        peers["jax, jitted step"] = (jax_training, name)
+        peers["jax, jitted step"] = (jax_training, work)
         native["jax"] = ("jax, jitted step",)
     if importlib.util.find_spec("tensorflow") is not None:
-        peers["tensorflow, tf.function"] = (tensorflow_training, name, False)
-        peers["tensorflow, XLA"] = (tensorflow_training, name, True)
+        peers["tensorflow, tf.function"] = (tensorflow_training, work, False)
+        peers["tensorflow, XLA"] = (tensorflow_training, work, True)
         native["tensorflow"] = ("tensorflow, tf.function", "tensorflow, XLA")
-    if name == "resnet_50":
+    if work.name == "resnet_50":
         for each in backend.available():
-            peers[f"keras.applications, {each}"] = (keras_training, name, each, "ResNet50")
-    return peers, {each: (keras_training, name, each) for each in backend.available()}, native
+            peers[f"keras.applications, {each}"] = (keras_training, work, each, "ResNet50")
+    return peers, {each: (keras_training, work, each) for each in backend.available()}, native
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.convnets", description=__doc__.split("\n")[0])
-    parser.add_argument("network", nargs="*", help=f"some of {', '.join(WORKS)} (default all)")
+    parser.add_argument("network", nargs="*", help=f"some of {', '.join(ON_CPU)} (default all)")
     parser.add_argument("--rounds", type=int, default=9, help="timed calls of each implementation (default 9)")
     parser.add_argument("--compile", action="store_true", help="torch.compile as two more peers")
+    parser.add_argument("--gpu", action="store_true", help="more of each work, which would be too long for a CPU")
     parser.add_argument("--record", action="store_true", help="append the result to docs/results.json")
     options = parser.parse_args(arguments)
     if options.rounds < 1:
         parser.error(f"--rounds {options.rounds} must be at least 1")
-    if unknown := set(options.network) - set(WORKS):
-        parser.error(f"network {', '.join(sorted(unknown))} is none of {', '.join(WORKS)}")
+    if unknown := set(options.network) - set(ON_CPU):
+        parser.error(f"network {', '.join(sorted(unknown))} is none of {', '.join(ON_CPU)}")
     if importlib.util.find_spec("torch") is None:
         sys.exit("This comparison needs torch. Install with: pip install 'keras_course[torch]'")
     path = _results.results_file() if options.record else None  # no minute is spent on what cannot be recorded
-    for name in options.network or WORKS:
-        work = WORKS[name]
-        size = work.batch_size * work.steps
-        peers, ours, native = comparison(name, options.compile)
+    works = ON_GPU if options.gpu else ON_CPU
+    for name in options.network or works:
+        size = works[name].batch_size * works[name].steps
+        peers, ours, native = comparison(works[name], options.compile)
         for row in common.compare(f"{name}_step", size, "pictures", peers, ours, options.rounds, native=native):
             if path is not None:
                 _results.record_result({**row, **origin(row["backend"])}, path)

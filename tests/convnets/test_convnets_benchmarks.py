@@ -54,7 +54,7 @@ def test_peers_are_the_same_networks(kit, name):
 
     from keras_course import convnets, ops
 
-    work, kit = peers.WORKS[name], kit()
+    work, kit = peers.ON_CPU[name], kit()
     pictures = x = np.random.default_rng(0).normal(size=(2, *work.shape)).astype("float32")
     torch = isinstance(kit, kits.TorchKit)
     if torch:
@@ -93,12 +93,24 @@ def test_peers_pool_as_ours_do(kit):
     np.testing.assert_array_equal(np.asarray(found), expected)
 
 
-def test_our_side_of_the_comparison(monkeypatch):
-    monkeypatch.setitem(peers.WORKS, "lenet5", dataclasses.replace(peers.WORKS["lenet5"], batch_size=2, steps=1))
-    peers.keras_training("lenet5", backend.current())()
-    makers, ours, native = peers.comparison("lenet5")
+def test_our_side_of_the_comparison():
+    work = dataclasses.replace(peers.ON_CPU["lenet5"], batch_size=2, steps=1)
+    peers.keras_training(work, backend.current())()
+    makers, ours, native = peers.comparison(work)
     assert set(ours) == set(backend.available())
     assert {name for names in native.values() for name in names} <= set(makers)
     for name, (function, *arguments) in makers.items():
         if name.split(",")[0] == backend.current():
             assert np.isfinite(function(*arguments)())
+
+
+def test_every_implementation_of_a_comparison_trains_the_same_work(monkeypatch):
+    seen = []
+    monkeypatch.setattr(common, "compare", lambda *arguments, native: seen.append(arguments) or [])
+    for arguments, works in (([], peers.ON_CPU), (["--gpu"], peers.ON_GPU)):
+        seen.clear()
+        peers.main([*arguments, "--compile"])
+        assert [benchmark for benchmark, *_ in seen] == [f"{name}_step" for name in works]
+        for work, (_, pictures, unit, theirs, ours, rounds) in zip(works.values(), seen, strict=True):
+            assert (pictures, unit, rounds) == (work.batch_size * work.steps, "pictures", 9)
+            assert all(maker[1] is work for maker in (*theirs.values(), *ours.values()))
