@@ -102,13 +102,14 @@ def compile_gpt(model):
     """Compile a GPT as the recipe `nanogpt_shakespeare_cpu` does, at its highest learning rate; return the model."""
     import keras
 
+    from keras_course import ops
     from keras_course.recipes import RECIPES
 
     model.compile(
         RECIPES["nanogpt_shakespeare_cpu"].optimizer.build(model, lambda peak, final: peak),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    return model
+    return ops.jit_training(model)
 
 
 def dense_reference(width, rows, steps):

@@ -21,7 +21,7 @@ from keras_course._files import atomic_write
 from keras_course._recipe import builder_of
 from keras_course._registry import parameters_of
 from keras_course.datasets import list_datasets
-from keras_course.ops import keep_working_memory
+from keras_course.ops import jit_training, keep_working_memory
 from keras_course.portable import portable_init
 
 
@@ -44,7 +44,7 @@ def build_model(recipe, task, steps, seed):
         **task.objective(model),
     )
     model.optimizer.build(model.trainable_variables)  # its state has to be there before one is restored
-    return model
+    return jit_training(model)
 
 
 def _schedule_of(recipe, steps):

@@ -144,7 +144,7 @@ def keras_training(work, backend_name, application=None):
     common.select(backend_name)
     import keras
 
-    from keras_course import convnets
+    from keras_course import convnets, ops
 
     if application:
         model = getattr(keras.applications, application)(weights=None, classifier_activation=None)
@@ -153,6 +153,7 @@ def keras_training(work, backend_name, application=None):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     jit_compile = True if work.xla and backend_name == "tensorflow" else "auto"
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), loss, jit_compile=jit_compile)
+    model = model if application else ops.jit_training(model)
     x, y = work.data()
 
     def call():

@@ -115,13 +115,14 @@ def compile_mlp(name, compiled=False):
     """Return the compiled model on the backend `name`, which has been selected."""
     import keras
 
+    from keras_course import ops
     from keras_course.perceptron import mlp, output_head
 
     model = mlp(WIDTHS[:1], WIDTHS[-1], hidden_dims=WIDTHS[1:-1])
     # XLA is faster on JAX and slower on TensorFlow, for dense networks on a CPU; torch.compile takes half a minute
     xla = "auto" if name == "jax" else compiled
     model.compile(keras.optimizers.Adam(1e-3), output_head("multiclass").loss, jit_compile=xla)
-    return model
+    return model if compiled else ops.jit_training(model)
 
 
 def our_training(name, compiled=False):

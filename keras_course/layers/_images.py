@@ -160,8 +160,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
         y, mean, variance = course_ops.batch_normalize(
             ops.cast(x, dtype), self._gain(dtype), self._offset(dtype), self.epsilon
         )
-        for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moving.assign(moving * self.momentum + ops.cast(now, moving.dtype) * (1.0 - self.momentum))
+        course_ops.move_average(self.moving_mean, mean, self.momentum)
+        course_ops.move_average(self.moving_variance, variance, self.momentum)
         return ops.cast(y, self.compute_dtype)
 
     def _gain(self, dtype):

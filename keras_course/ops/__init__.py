@@ -12,8 +12,10 @@ from keras_course.ops._images import (
     depthwise_conv2d,
     lay_out_kernel,
     max_pool2d,
+    move_average,
 )
 from keras_course.ops._pieces import attention, attention_weights, gelu, keep_working_memory, write_at
+from keras_course.ops._training import jit_training
 from keras_course.ops._variables import functional
 
 __all__ = [
@@ -30,11 +32,13 @@ __all__ = [
     "hvp",
     "jacobian",
     "jit",
+    "jit_training",
     "jit_while",
     "jvp",
     "keep_working_memory",
     "lay_out_kernel",
     "max_pool2d",
+    "move_average",
     "value_and_grad",
     "vjp",
     "write_at",

@@ -39,9 +39,9 @@ def jit(fn, *, variables=()):
         compiled = tf.function(fn, jit_compile=True)
         return lambda *args: compiled(*to_tensors(args))
     if _BACKEND == "torch":
-        recordings = _Recordings(lambda args: _record(fn, variables, args))
+        recordings = Recordings(lambda args: _record(fn, variables, args))
         return lambda *args: recordings(to_tensors(args))
-    compiled = jax.jit(functools.partial(_run_and_track, fn, variables))
+    compiled = jax.jit(functools.partial(run_and_track, fn, variables))
 
     def call(*args):
         output, assigned = compiled(values_of(variables), to_tensors(args))
@@ -52,7 +52,7 @@ def jit(fn, *, variables=()):
     return call
 
 
-def _run_and_track(fn, variables, values, args):
+def run_and_track(fn, variables, values, args):
     """Run `fn(*args)` with `values` bound; return its output and `{position: new value}` of what it assigned."""
     with bind(variables, values) as scope:
         output = fn(*args)
@@ -63,7 +63,7 @@ def _run_and_track(fn, variables, values, args):
     return output, {i: now for i, (now, was) in enumerate(zip(new, values, strict=True)) if now is not was}
 
 
-class _Recordings(dict):
+class Recordings(dict):
     """Calls the recording for the structure, shapes and types of its argument; makes it where there is none yet."""
 
     def __init__(self, make):
@@ -84,7 +84,7 @@ def _record(fn, variables, args):
     """
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    structure, assigned = _run_and_track(fn, variables, values_of(variables), args)
+    structure, assigned = run_and_track(fn, variables, values_of(variables), args)
     if assigned:
         return lambda args: fn(*args)
 
@@ -134,7 +134,7 @@ def jit_while(cond, body, *, variables=()):
         return jit(lambda carry: jax.lax.while_loop(cond, body, carry), variables=variables)
     if _BACKEND == "tensorflow":
         return jit(lambda carry: tf.while_loop(cond, lambda c: [body(c)], [carry])[0], variables=variables)
-    loops = _Recordings(lambda carry: _record_loop(cond, body, list(variables), carry))
+    loops = Recordings(lambda carry: _record_loop(cond, body, list(variables), carry))
     return lambda carry: loops(to_tensors(carry))
 
 

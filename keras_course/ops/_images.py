@@ -70,6 +70,15 @@ def batch_normalize(x, gain, offset, epsilon):
     return torch.movedim(y, 1, -1), mean, inverse.detach() ** -2 - epsilon
 
 
+def move_average(average, now, momentum):
+    """Let a variable keep the share `momentum` of its value and take the rest from `now`, shaped like it."""
+    now = keras.ops.cast(now, average.dtype)
+    if _BACKEND == "torch":  # the same in one call: a layer of a small network takes hardly longer than four
+        average.assign(torch.lerp(now, average.value, momentum))
+    else:
+        average.assign(average * momentum + now * (1.0 - momentum))
+
+
 def lay_out_kernel(kernel):
     """Keep a new kernel `(k_h, k_w, C, K)` in the order in which PyTorch's convolution reads it, K first, C last.
 

@@ -30,7 +30,7 @@ def bind(variables, values):
     outer = len(bindings)
     bindings.extend(zip(variables, values, strict=True))
     try:
-        with keras.StatelessScope(state_mapping=list(bindings)) as scope:
+        with keras.StatelessScope(state_mapping=list(bindings), collect_losses=True) as scope:
             yield scope
     finally:
         del bindings[outer:]
