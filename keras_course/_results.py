@@ -30,7 +30,8 @@ _INTRODUCTION = """# Results
 <!-- Generated from results.json: do not edit. -->
 
 This page is generated from `results.json`, to which `keras-course train RECIPE --record` and the benchmarks append.
-Every figure in it was measured by a run of the commit that stands beside it.
+Every figure in it was measured by a run of the commit that stands beside it. Parameters count all weights of a model,
+moving averages included.
 """
 
 

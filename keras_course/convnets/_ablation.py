@@ -52,7 +52,7 @@ def resnet_to_convnext(input_shape, num_classes, *, step="convnext", width=16, n
     Raises:
         ValueError: pictures that are too small or have their channels first, no class, or an unknown step.
 
-    Differences from the paper: it takes eleven steps, on ImageNet, from 78.8 to 82.0 % top-1 accuracy.
+    Differences from the paper: it takes more and smaller steps, on ImageNet, from 78.8 to 82.0 % top-1 accuracy.
 
     References:
         A ConvNet for the 2020s, Liu et al., 2022, https://arxiv.org/abs/2201.03545

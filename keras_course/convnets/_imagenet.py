@@ -4,6 +4,7 @@ The layers have other names there. Where a convolution there has a bias b that o
 behind it takes it up, as (x + b - m) / s = (x - (m - b)) / s; and a larger epsilon goes into the variance.
 """
 
+import functools
 import re
 
 import keras
@@ -63,8 +64,10 @@ def load_imagenet(model, application):
             "_xlarge exist"
         )
     options = {"include_preprocessing": False} if application.startswith("ConvNeXt") else {}
+    build = functools.partial(getattr(keras.applications, application), **options)
+    copy_weights(build(weights=None), model)  # what does not fit is found before the download
     try:
-        source = getattr(keras.applications, application)(weights="imagenet", **options)
+        source = build(weights="imagenet")
     except Exception as error:  # what Keras raises where a download fails
         raise FileNotFoundError(
             f"weights='imagenet' of {application} are neither in Keras's cache nor can they be downloaded: {error}"

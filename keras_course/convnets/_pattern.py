@@ -69,7 +69,8 @@ def parse_pattern(pattern):
 
 def _layer(pattern, place, kind, text):
     if kind == "word":
-        if not callable(getattr(keras.activations, text, None)) or text in ("get", "serialize", "deserialize"):
+        public = not text.startswith("_") and text not in ("get", "serialize", "deserialize")
+        if not public or not callable(getattr(keras.activations, text, None)):
             _complain(pattern, place, "conv, pool, fc or a non-linearity of Keras")
         return (text,)
     numbers = tuple(map(int, re.findall(r"\d+", text)))

@@ -34,8 +34,12 @@ SEES_ALL = (
     keras.layers.AdditiveAttention,
     keras.layers.MultiHeadAttention,
     keras.layers.GroupQueryAttention,
+    keras.layers.RNN,
+    keras.layers.Bidirectional,
 )
-RESIZES = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
+RESIZES = tuple(
+    getattr(keras.layers, name.format(rank)) for name in ("Conv{}DTranspose", "UpSampling{}D") for rank in (1, 2, 3)
+)
 MOVES = (
     *(getattr(keras.layers, f"{kind}{rank}D") for kind in ("ZeroPadding", "Cropping") for rank in (1, 2, 3)),
     keras.layers.InputLayer,
@@ -152,9 +156,11 @@ def _largest(fields):
 def _after(op, node, field):
     """Return the field after an operation, from the one before it."""
     size, stride = field
+    if isinstance(op, RESIZES):
+        raise ValueError(f"layer {op.name!r} ({type(op).__name__}) enlarges: what it sees differs between its outputs")
     if size is None or isinstance(op, SEES_ALL) or _normalizes_positions(op, node) or _leaves_no_position(op, node):
         return WHOLE
-    if _spreads(op) and not isinstance(op, RESIZES):
+    if _spreads(op):
         kernel = op.pool_size if hasattr(op, "pool_size") else op.kernel_size
         dilation = _per_axis(getattr(op, "dilation_rate", 1), size)
         spread = [(k - 1) * d for k, d in zip(_per_axis(kernel, size), dilation, strict=True)]
@@ -190,7 +196,8 @@ def _leaves_no_position(op, node):
 
 
 def _normalizes_positions(op, node):
-    axes = getattr(op, "axis", -1) if isinstance(op, keras.layers.LayerNormalization) else -1
+    one_by_one = (keras.layers.LayerNormalization, keras.layers.RMSNormalization)
+    axes = getattr(op, "axis", -1) if isinstance(op, one_by_one) else -1
     last = len(node.input_tensors[0].shape) - 1
     return any(axis not in (-1, last) for axis in (axes if isinstance(axes, list | tuple) else [axes]))
 

@@ -14,6 +14,7 @@ from keras_course.layers import MaxPooling2D
 
 _BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 _IMAGENET = {"input_shape": (224, 224, 3), "num_classes": 1000, "width": 64}
+_RESNEXT = {"groups": 32, "base_width": 4, "downsample_at": "3x3"}
 
 
 @builder(
@@ -25,7 +26,7 @@ _IMAGENET = {"input_shape": (224, 224, 3), "num_classes": 1000, "width": 64}
         "resnet_50": {**_IMAGENET, "depth": 50, "parameters": 25_557_032},
         "resnet_101": {**_IMAGENET, "depth": 101, "parameters": 44_549_160},
         "resnet_152": {**_IMAGENET, "depth": 152, "parameters": 60_192_808},
-        "resnext_50": {**_IMAGENET, "depth": 50, "groups": 32, "base_width": 4, "parameters": 25_028_904},
+        "resnext_50": {**_IMAGENET, "depth": 50, **_RESNEXT, "parameters": 25_028_904},
         "se_resnet_50": {**_IMAGENET, "depth": 50, "squeeze": 16, "parameters": 28_088_024},
     },
 )
@@ -65,7 +66,7 @@ def resnet(
         squeeze: if given, each f ends in squeeze and excitation: the mean over all places decides by which factor in
             (0, 1) each channel is multiplied, through a hidden layer of this many times fewer channels.
         downsample_at: the convolution of a bottleneck that moves by two pixels: "1x1" (the first one: the paper, and
-            `keras.applications`) or "3x3" (PyTorch's torchvision).
+            `keras.applications`) or "3x3" (ResNeXt as its authors programmed it, and PyTorch's torchvision).
         conv_bias: whether convolutions have a bias, which the normalization behind them makes superfluous;
             `keras.applications` has it.
         epsilon: of batch normalization; `keras.applications` has 1.001e-5.

@@ -8,6 +8,8 @@ format, at every layer; here PyTorch gets a view of the same memory, and nothing
 
 import keras
 
+from keras_course._check import one_of
+
 _BACKEND = keras.config.backend()
 if _BACKEND == "torch":
     import torch
@@ -100,6 +102,7 @@ def _last(x):
 
 def _padded(x, spare, strides, padding, fill):
     """Return x and what PyTorch pads on each side: Keras pads "same" by one more at the end where it has to be odd."""
+    one_of(("valid", "same"), padding=padding)
     if padding == "valid":
         return x, (0, 0)
     total = []

@@ -186,12 +186,19 @@ def test_imagenet_weights_that_do_not_exist():
 
 
 def test_imagenet_weights_that_cannot_be_downloaded(monkeypatch):
-    def no_network(**_):
+    source = keras.applications.EfficientNetB0(weights=None)
+
+    def no_network(weights):
+        if weights is None:
+            return source
         raise Exception("URL fetch failure")  # what Keras raises
 
-    monkeypatch.setattr(keras.applications, "ResNet50", no_network)
-    with pytest.raises(FileNotFoundError, match=r"weights='imagenet' of ResNet50 .* URL fetch failure"):
-        resnet(SMALL, 7, depth=50, width=64, weights="imagenet")
+    monkeypatch.setattr(keras.applications, "EfficientNetB0", no_network)
+    options = {"input_shape": SMALL, "num_classes": 7, "weights": "imagenet"}
+    with pytest.raises(FileNotFoundError, match=r"weights='imagenet' of EfficientNetB0 .* URL fetch failure"):
+        efficientnet.from_preset("efficientnet_b0", **options)
+    with pytest.raises(ValueError, match="do not fit: stem_conv has shapes"):  # before any download
+        efficientnet.from_preset("efficientnet_b0", **{**options, "input_shape": (32, 32, 1)})
 
 
 def test_imagenet_weights_are_asked_for_and_used(monkeypatch):
@@ -199,7 +206,7 @@ def test_imagenet_weights_are_asked_for_and_used(monkeypatch):
     asked = []
     monkeypatch.setattr(keras.applications, "EfficientNetB0", lambda **options: asked.append(options) or theirs)
     model = efficientnet.from_preset("efficientnet_b0", input_shape=(32, 32, 3), num_classes=3, weights="imagenet")
-    assert asked == [{"weights": "imagenet"}]
+    assert asked == [{"weights": None}, {"weights": "imagenet"}]
     x = pictures((32, 32, 3))
     expected = theirs.predict(255 * x, verbose=0)
     found = ops.convert_to_numpy(ops.softmax(model.predict(x, verbose=0)))

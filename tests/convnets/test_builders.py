@@ -250,8 +250,9 @@ def test_bad_pictures(build):
     for bad in ((28, 28), 28, (28, 28, 0), (-1, 28, 3), (28.0, 28, 3)):
         with pytest.raises(ValueError, match="input_shape"):
             build(bad, 10)
-    with pytest.raises(ValueError, match=r"channels first.*\(224, 224, 3\)"):
-        build((3, 224, 224), 10)
+    for bad in ((3, 224, 256), (1, 224, 224), (3, None, None)):
+        with pytest.raises(ValueError, match=rf"channels first.*\({bad[1]}, {bad[2]}, {bad[0]}\)"):
+            build(bad, 10)
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,8 @@ def test_a_model_of_open_size_and_sequences():
         lambda: L.Flatten(),
         lambda: L.GroupNormalization(1),
         lambda: L.LayerNormalization(axis=[1, 2, 3]),
+        lambda: L.RMSNormalization(axis=(1, 2, 3)),
+        lambda: L.ConvLSTM1D(2, 3, padding="same", return_sequences=True),
     ],
 )
 def test_what_takes_in_all_positions_sees_the_whole_input(layer):
@@ -153,8 +155,9 @@ def test_the_table_has_a_row_for_each_call():
     ("call", "message"),
     [
         (lambda: receptive_field(chain(L.Conv2D(1, 3, name="conv")), "pool"), "layer='pool' is none of .* it has conv"),
-        (lambda: receptive_field(chain(L.UpSampling2D(name="up"))), r"layer 'up' \(UpSampling2D\) turns"),
-        (lambda: receptive_field(chain(L.Conv2DTranspose(1, 3, name="up"))), "layer 'up'"),
+        (lambda: receptive_field(chain(L.UpSampling2D(name="up"))), r"layer 'up' \(UpSampling2D\) enlarges"),
+        (lambda: receptive_field(chain(L.Conv2DTranspose(1, 3, name="up"))), "layer 'up' .* enlarges"),
+        (lambda: receptive_field(chain(L.UpSampling2D(name="up"), size=None)), "layer 'up' .* enlarges"),
         (lambda: receptive_field(chain(L.Reshape((9, 121, 1), name="r"))), "layer 'r'"),
         (lambda: receptive_field(chain(Block(name="block"))), r"layer 'block' \(Block\) has a convolution"),
         (lambda: receptive_field(keras.Model(*[keras.Input((9, 9, 1))] * 2)), "layer=None is none of"),
