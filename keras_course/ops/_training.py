@@ -78,9 +78,7 @@ def _record_step(model, data, otherwise):
     values = values_of(variables)
     with torch.random.fork_rng():  # nothing is used up here of the noise that has no seed
         (_, prediction, gradients), assigned = passes(values, data)
-        random = any(
-            not variables[i].value.is_floating_point() for i in assigned
-        )  # a SeedGenerator counts
+        random = any(not variables[i].value.is_floating_point() for i in assigned)  # a SeedGenerator counts
         masked = any(getattr(each, "_keras_mask", None) is not None for each in tree.flatten(prediction))
         scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
         if random or masked or scaled or any(g is None for g in gradients):
