@@ -1,5 +1,6 @@
 """Recorded results: what a row must have, which runs may be recorded, and the page that is generated."""
 
+import csv
 import dataclasses
 import json
 import pathlib
@@ -189,3 +190,14 @@ def test_others_may_not_record(checkout, tmp_path, monkeypatch):
 def test_package_outside_git_has_no_commit(tmp_path, monkeypatch):
     monkeypatch.setattr(_machine, "PACKAGE", tmp_path)
     assert _machine.commit() is None
+
+
+def test_curves_are_those_of_recorded_runs():
+    rows = _results.read_results(DOCS / "results.json")
+    found = sorted((DOCS / "curves").glob("*.csv"))
+    assert len(found) == 8
+    for path in found:
+        with path.open(encoding="utf-8") as file:
+            last = list(csv.DictReader(file))[-1]
+        values = [row["value"] for row in rows if row["kind"] == "recipe" and row["recipe"] == path.stem]
+        assert 100 - 100 * float(last["val_accuracy"]) == pytest.approx(values[-1], abs=1e-4), path.stem
