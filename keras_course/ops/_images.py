@@ -19,6 +19,17 @@ def conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", dilation=(1
     """Cross-correlate pictures with a kernel and add a bias: `keras.ops.conv`, without its copies on PyTorch.
 
     Takes x `(B, H, W, C)`, a kernel `(k_h, k_w, C / groups, K)` and a bias `(K,)` or None; gives `(B, H', W', K)`.
+
+    Args:
+        x: tensor of pictures or features.
+        kernel: tensor of weights.
+        bias: tensor, or None.
+        strides: pair, the steps along height and width.
+        padding: "valid", or "same" for as many outputs as inputs over strides, rounded up.
+        dilation: pair, the distances of neighbouring taps.
+
+    Raises:
+        ValueError: another `padding`.
     """
     if _BACKEND != "torch":
         y = keras.ops.conv(
@@ -44,7 +55,10 @@ def depthwise_conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", d
 
 
 def max_pool2d(x, pool_size, *, strides, padding="valid"):
-    """Return the largest value of each window of each channel."""
+    """Return the largest value of each window of each channel: from `(B, H, W, C)` to `(B, H', W', C)`.
+
+    `pool_size` and `strides` are pairs, `padding` is "valid" or "same".
+    """
     if _BACKEND != "torch":
         return keras.ops.max_pool(x, pool_size, strides, padding, data_format="channels_last")
     least = -float("inf") if x.is_floating_point() else torch.iinfo(x.dtype).min
@@ -53,7 +67,10 @@ def max_pool2d(x, pool_size, *, strides, padding="valid"):
 
 
 def average_pool2d(x, pool_size, *, strides, padding="valid"):
-    """Return the mean of each window of each channel; what is padded does not count."""
+    """Return the mean of each window of each channel; what is padded does not count.
+
+    Shapes and arguments are those of `max_pool2d`.
+    """
     if _BACKEND != "torch" or padding != "valid":
         return keras.ops.average_pool(x, pool_size, strides, padding, data_format="channels_last")
     return _last(torch.nn.functional.avg_pool2d(_first(x), pool_size, strides))

@@ -18,7 +18,8 @@ def jit_training(model):
     On JAX and TensorFlow Keras compiles a step by itself, and nothing changes. On PyTorch it goes through the Python
     of every layer in each step. Here that happens once for each set of shapes (it takes seconds): the primitive calls
     of the forward and the backward pass are recorded, and repeated from then on. Optimizer and metrics do what they
-    always do, and the numbers stay the same.
+    always do, and the numbers stay the same. As with the other backends, Python runs once: a number that a callback
+    changes in Python (a factor of the loss, say) is not seen; a variable of the model is.
 
     What a recording would get wrong is trained as Keras does it: a step that draws from a `SeedGenerator` (dropout does
     if it has a seed), whose noise would be the same in each step, weights without a gradient, an output with a mask,
@@ -32,6 +33,7 @@ def jit_training(model):
 
     Raises:
         ValueError: the model is not compiled, or has a `train_step` of its own.
+        RuntimeError: on PyTorch, in `fit`, model or loss look at the value of a tensor to decide what to do.
 
     Example:
         >>> import keras
