@@ -82,17 +82,38 @@ class Unknown(L.Layer):
         return keras.ops.matmul(x, self.matrix)
 
 
-def attention():
-    sequence = keras.Input((5, 8))
-    return keras.Model(sequence, L.MultiHeadAttention(2, 4, name="heads")(sequence, sequence))
+def called(layer, *shapes, **named):
+    inputs = [keras.Input(shape) for shape in shapes]
+    named = {name: keras.Input(shape) for name, shape in named.items()}
+    output = layer(inputs) if not isinstance(layer, L.MultiHeadAttention) else layer(*inputs, **named)
+    return keras.Model([*inputs, *named.values()], output)
+
+
+SEQUENCES = {  # T = 5 queries, S = 7 keys
+    "recurrent": (lambda: chain(L.SimpleRNN(4), shape=(5, 8)), 5 * (8 + 4) * 4),
+    "three gates": (lambda: chain(L.GRU(4), shape=(5, 8)), 5 * (8 + 4) * 3 * 4),
+    "both ways": (lambda: chain(L.Bidirectional(L.LSTM(4)), shape=(5, 8)), 2 * 5 * (8 + 4) * 4 * 4),
+    "attention": (lambda: called(L.Attention(), (5, 8), (7, 6), (7, 8)), 5 * 7 * (8 + 6)),
+    "keys are values": (lambda: called(L.AdditiveAttention(), (5, 8), (7, 8)), 5 * 7 * (8 + 8)),
+    "heads": (
+        lambda: called(L.MultiHeadAttention(2, 4, value_dim=3), (5, 8), value=(7, 6), key=(7, 6)),
+        5 * (8 * 2 * 4 + 2 * 3 * 8) + 7 * 6 * 2 * (4 + 3) + 5 * 7 * 2 * (4 + 3),
+    ),
+    "dot": (lambda: called(L.Dot(axes=(2, 1)), (5, 8), (8, 3)), 5 * 8 * 3),
+}
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_sequences_cost_what_their_formulas_say(name):
+    make, expected = SEQUENCES[name]
+    assert count_flops(make()).multiply_adds == expected
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: count_flops(chain(Unknown(name="odd"))), r"layer 'odd' \(Unknown\) is none whose multiply-adds"),
-        (lambda: count_flops(chain(L.LSTM(4, name="lstm"), shape=(5, 8))), "layer 'lstm'"),
-        (lambda: count_flops(attention()), "layer 'heads'"),
+        (lambda: count_flops(chain(L.RNN(L.LSTMCell(4), name="cell"), shape=(5, 8))), "layer 'cell'"),
         (
             lambda: count_flops(chain(L.ReLU(), shape=(None, 8, 3))),
             r"input_shape=None does not give .* \[\(None, 8, 3\)\]",

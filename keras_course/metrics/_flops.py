@@ -27,7 +27,7 @@ CONVOLUTIONS = tuple(
 )
 TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
 FREE = (keras.layers.Embedding, keras.layers.PReLU, keras.layers.LayerNormalization, keras.layers.Normalization)
-PRODUCTS = (keras.layers.Attention, keras.layers.AdditiveAttention, keras.layers.Dot)
+RECURRENT = (keras.layers.SimpleRNN, keras.layers.LSTM, keras.layers.GRU)
 
 
 class Cost(NamedTuple):
@@ -53,6 +53,9 @@ def count_flops(model, input_shape=None):
         depthwise       h w k_h k_w C_in multiplier
         separable       h w (k_h k_w C_in multiplier + C_in multiplier C_out)
         dense           (positions) C_in C_out
+        recurrent       T (C_in + units) gates units, with T positions and 1, 3 or 4 gates
+        attention       T S (D + E), with T queries and S keys of D and S values of E numbers, and the four projections
+                        of `MultiHeadAttention`
 
     Padding counts as if its zeros were multiplied too. Biases, activations, normalizations, pooling, additions and
     layers whose weights are all vectors, such as a scale for each channel, count as 0, as they are few beside
@@ -68,7 +71,7 @@ def count_flops(model, input_shape=None):
 
     Raises:
         ValueError: the model has no graph, its input shape is open, the one that is given is not one of its, or a layer
-            has weights (or products) for which no rule is known, such as attention and recurrent layers.
+            has weights for which no rule is known, such as one of your own.
 
     References:
         A guide to convolution arithmetic for deep learning, Dumoulin and Visin, 2016, https://arxiv.org/abs/1603.07285
@@ -114,7 +117,8 @@ def _follow(graph, inputs, counts):
                 return _follow(flat_graph(op), tree.flatten(args), counts)
             output = op.compute_output_spec(*args, **kwargs)
             if isinstance(op, keras.layers.Layer):
-                counts.append(_multiply_adds(op, *(tree.flatten(tensors)[0].shape for tensors in (args, output))))
+                before = [t.shape for t in tree.flatten((args, kwargs)) if isinstance(t, keras.KerasTensor)]
+                counts.append(_multiply_adds(op, before, tree.flatten(output)[0].shape))
             return output
 
         return call
@@ -123,20 +127,35 @@ def _follow(graph, inputs, counts):
 
 
 def _multiply_adds(layer, before, after):
-    """Return the multiply-adds of one call of a layer, from the shapes of its input and output."""
+    """Return the multiply-adds of one call of a layer, from the shapes of its inputs and of its output."""
     kernels = [weight.shape for weight in layer.weights if len(weight.shape) > 1]
     size = sum(math.prod(shape) for shape in kernels)
     if isinstance(layer, CONVOLUTIONS):
         return _positions(layer, after) * size
     if isinstance(layer, TRANSPOSED):
-        return _positions(layer, before) * size
+        return _positions(layer, before[0]) * size
     if isinstance(layer, keras.layers.Dense):
-        return math.prod(before[1:-1]) * size
+        return math.prod(before[0][1:-1]) * size
     if isinstance(layer, keras.layers.EinsumDense):
         taken, weights = layer.equation.replace(" ", "").split("->")[0].split(",")
         new = [n for letter, n in zip(weights, layer.kernel.shape, strict=True) if letter not in taken]
-        return math.prod(before[1:]) * math.prod(new)
-    if isinstance(layer, PRODUCTS) or (kernels and not isinstance(layer, FREE)):
+        return math.prod(before[0][1:]) * math.prod(new)
+    if isinstance(layer, RECURRENT):
+        return before[0][1] * (math.prod(layer.cell.kernel.shape) + math.prod(layer.cell.recurrent_kernel.shape))
+    if isinstance(layer, keras.layers.Bidirectional):
+        return sum(_multiply_adds(one_way, before, after) for one_way in (layer.forward_layer, layer.backward_layer))
+    if isinstance(layer, keras.layers.MultiHeadAttention) and len(before[0]) == 3:
+        queries, keys = before[0][1], before[1][1]
+        q, k, v, out = (getattr(layer, f"{name}_dense").kernel.shape for name in ("query", "key", "value", "output"))
+        projections = queries * (math.prod(q) + math.prod(out)) + keys * (math.prod(k) + math.prod(v))
+        return projections + queries * keys * (math.prod(k[1:]) + math.prod(v[1:]))
+    if isinstance(layer, keras.layers.Attention | keras.layers.AdditiveAttention):
+        query, value, key = before if len(before) == 3 else (*before, before[1])
+        return query[1] * value[1] * (key[2] + value[2])
+    if isinstance(layer, keras.layers.Dot):
+        axes = layer.axes if isinstance(layer.axes, tuple | list) else (layer.axes, layer.axes)
+        return math.prod(before[0][1:]) * math.prod(before[1][1:]) // before[0][axes[0]]
+    if kernels and not isinstance(layer, FREE):
         raise ValueError(f"layer {layer.name!r} ({type(layer).__name__}) is none whose multiply-adds are known")
     return 0
 
