@@ -42,17 +42,19 @@ def test_convolution_and_pooling(size, strides, padding):
     assert_same(layers.AveragePooling2D(size, **window), keras.layers.AveragePooling2D(size, **window))
 
 
-def test_kernel_lies_as_pytorch_reads_it():
-    layer = layers.Conv2D(6, 3)
+@pytest.mark.parametrize(
+    ("layer", "order"), [(layers.Conv2D(6, 3), (3, 0, 1, 2)), (layers.DepthwiseConv2D(3), (2, 3, 0, 1))]
+)
+def test_kernel_lies_as_pytorch_reads_it(layer, order):
     layer.build((None, 8, 8, 4))
-    copy = layers.Conv2D.from_config(layer.get_config())
+    copy = type(layer).from_config(layer.get_config())
     copy.build((None, 8, 8, 4))
     copy.set_weights(layer.get_weights())
     for one, other in zip(copy.get_weights(), layer.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     if keras.config.backend() == "torch":
         for each in (layer, copy):
-            assert each.kernel.value.permute(3, 0, 1, 2).is_contiguous()
+            assert each.kernel.value.permute(*order).is_contiguous()
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])

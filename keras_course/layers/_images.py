@@ -77,6 +77,10 @@ class DepthwiseConv2D(_Convolution, keras.layers.DepthwiseConv2D):
         if len(set(self.strides)) > 1:
             raise ValueError(f"strides={self.strides} must be the same along both axes: TensorFlow does no others")
 
+    def build(self, input_shape):
+        super().build(input_shape)
+        course_ops.lay_out_kernel(self.kernel, order=(2, 3, 0, 1))  # each of its own: no sum over channels
+
 
 @keras.saving.register_keras_serializable("keras_course")
 class MaxPooling2D(_ChannelsLast, keras.layers.MaxPooling2D):

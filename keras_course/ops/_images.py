@@ -98,15 +98,15 @@ def move_average(average, now, momentum):
         average.assign(average * momentum + now * (1.0 - momentum))
 
 
-def lay_out_kernel(kernel):
+def lay_out_kernel(kernel, order=(3, 0, 1, 2)):
     """Keep a new kernel `(k_h, k_w, C, K)` in the order in which PyTorch's convolution reads it, K first, C last.
 
     Nobody sees a difference: shape and values are what they were. Without it every step writes all kernels, and their
-    gradients, out anew.
+    gradients, out anew. `order` has the axes as they lie in memory, those of neighbouring numbers last.
     """
     if _BACKEND == "torch":
         weights = kernel.value
-        weights.data = weights.data.permute(3, 0, 1, 2).contiguous().permute(1, 2, 3, 0)
+        weights.data = weights.data.permute(*order).contiguous().permute(*map(order.index, range(4)))
 
 
 def _first(x):
