@@ -20,7 +20,7 @@ from keras_course.layers import Conv2D, MaxPooling2D
 
 _TOKEN = re.compile(
     r"(?P<conv>conv\s+(\d+)@(\d+)x(\d+)(?:/(\d+))?)|(?P<pool>pool(?:\s+(\d+))?)|(?P<fc>fc(?:\s+(\d+))?)"
-    r"|(?P<open>\[)|(?P<close>\](?:\s*\*\s*(\d+))?)|(?P<then>->)|(?P<word>[a-z_]+)"
+    r"|(?P<open>\[)|(?P<close>\](?:\s*\*\s*(\d+))?)|(?P<then>->)|(?P<word>[a-z_][a-z_0-9]*)"
 )
 
 
@@ -29,6 +29,9 @@ def parse_pattern(pattern):
 
     Args:
         pattern: a text in the notation at the top of this file.
+
+    Returns:
+        A list of tuples: what it is, then its numbers (channels, kernel size and stride; window; units).
 
     Raises:
         ValueError: the pattern does not parse; the message shows where.

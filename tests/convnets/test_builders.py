@@ -226,6 +226,7 @@ def test_pattern_repeats_inside_repeats():
         ("conv 0@5x5 -> fc", "position 0, .* numbers of at least 1"),
         ("pool -> swoosh -> fc", "position 8, before 'swoosh -> fc'"),
         ("get -> fc", "position 0"),
+        ("relu6 -> __dir__ -> fc", "position 9, before '__dir__"),
         (["fc"], "must be a text"),
         ("conv 6@5x5 -> fc 10", "must end with 'fc'"),
         ("fc -> fc", "every other fc needs its number of units"),
