@@ -369,6 +369,17 @@ def test_jit_training_goes_through_the_layers_once_for_each_shape():
     assert calls(keras.layers.Dropout(0.1, seed=0)) == 18  # one by Keras, a look at each shape, and every step
 
 
+def test_jit_training_of_single_batches():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    ops.jit_training(model)
+    assert float(model.train_on_batch(np.ones((4, 3)), np.zeros(4))) == 9.0
+    weights = np.array([2.0, 0.0, 0.0, 0.0])
+    assert float(model.train_on_batch(np.ones((4, 3)), np.zeros(4), sample_weight=weights)) < 9.0
+    batches = ((np.ones((4, 3)), np.zeros(4), None) for _ in range(2))
+    assert model.fit(batches, steps_per_epoch=2, shuffle=False, verbose=0).history["loss"] == [9.0]
+
+
 def test_another_compile_takes_the_recording_back():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, kernel_initializer="ones")])
     x, y = np.ones((4, 3)), np.zeros(4)

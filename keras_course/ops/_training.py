@@ -53,7 +53,12 @@ def jit_training(model):
         model.make_train_function(force=True)
         by_keras = model.train_function
         steps = Recordings(lambda data: _record_step(model, data, otherwise=lambda data: by_keras([data])))
-        model.train_function = lambda data: steps(to_tensors(data[0]))
+
+        def train_function(data):
+            parts = keras.utils.unpack_x_y_sample_weight(data[0])
+            return steps(to_tensors(keras.utils.pack_x_y_sample_weight(*parts)))  # leaves out what is None
+
+        model.train_function = train_function
     return model
 
 
