@@ -22,15 +22,15 @@ def check_images(input_shape, num_classes, *, smallest=1, any_size=False):
     if not isinstance(input_shape, tuple | list) or len(input_shape) != 3:
         raise ValueError(f"input_shape={input_shape!r} must be (height, width, channels)")
     *sides, channels = input_shape
-    if channels is not None:
+    first = sides[0] in (1, 3)
+    if channels is not None or not first:
         whole_number(1, **{"input_shape[2]": channels})
     square = sides[1] == channels  # else one row of many channels is possible, three rows are not
-    if sides[0] in (1, 3) and (channels is None or (channels > 4 and (square or sides[0] == 3))):
+    if first and (channels is None or (channels > 4 and (square or sides[0] == 3))):
         raise ValueError(
             f"input_shape={tuple(input_shape)} is channels first; this library has channels last: give "
             f"({sides[1]}, {channels}, {sides[0]}), and move the axis of the data with numpy.moveaxis(x, 1, -1)"
         )
-    whole_number(1, **{"input_shape[2]": channels})
     for i, side in enumerate(sides):
         if side is None and any_size:
             continue

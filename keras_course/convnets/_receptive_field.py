@@ -156,10 +156,10 @@ def _largest(fields):
 def _after(op, node, field):
     """Return the field after an operation, from the one before it."""
     size, stride = field
-    if isinstance(op, RESIZES):
-        raise ValueError(f"layer {op.name!r} ({type(op).__name__}) enlarges: what it sees differs between its outputs")
     if size is None or isinstance(op, SEES_ALL) or _normalizes_positions(op, node) or _leaves_no_position(op, node):
         return WHOLE
+    if isinstance(op, RESIZES):
+        raise ValueError(f"layer {op.name!r} ({type(op).__name__}) enlarges: what it sees differs between its outputs")
     if _spreads(op):
         kernel = op.pool_size if hasattr(op, "pool_size") else op.kernel_size
         dilation = _per_axis(getattr(op, "dilation_rate", 1), size)

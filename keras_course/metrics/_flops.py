@@ -117,7 +117,8 @@ def _follow(graph, inputs, counts):
                 return _follow(flat_graph(op), tree.flatten(args), counts)
             output = op.compute_output_spec(*args, **kwargs)
             if isinstance(op, keras.layers.Layer):
-                before = [t.shape for t in tree.flatten((args, kwargs)) if isinstance(t, keras.KerasTensor)]
+                tensors = [each for each in tree.flatten((args, kwargs)) if isinstance(each, keras.KerasTensor)]
+                before = [each.shape for each in tensors if each.dtype != "bool"]  # without masks
                 counts.append(_multiply_adds(op, before, tree.flatten(output)[0].shape))
             return output
 

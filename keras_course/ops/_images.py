@@ -92,7 +92,7 @@ def batch_normalize(x, gain, offset, epsilon):
 def move_average(average, now, momentum):
     """Let a variable keep the share `momentum` of its value and take the rest from `now`, shaped like it."""
     now = keras.ops.cast(now, average.dtype)
-    if _BACKEND == "torch":  # the same in one call: a layer of a small network takes hardly longer than four
+    if _BACKEND == "torch":  # the same in one call
         average.assign(torch.lerp(now, average.value, momentum))
     else:
         average.assign(average * momentum + now * (1.0 - momentum))

@@ -312,6 +312,14 @@ def test_bad_arguments(call, message):
         call()
 
 
+def test_resnext_moves_in_its_3x3():
+    """As its authors programmed it: https://github.com/facebookresearch/ResNeXt."""
+    small = {"input_shape": (32, 32, 3), "num_classes": 2, "width": 4, "groups": 2, "base_width": 2}
+    for preset, strides in (("resnext_50", [(1, 1), (2, 2)]), ("resnet_50", [(2, 2), (1, 1)])):
+        model = resnet.from_preset(preset, **small)
+        assert [model.get_layer(f"stage_1_block_0_{i}_conv").strides for i in range(2)] == strides
+
+
 def test_resnext_looks_at_groups_apart():
     """Half of the channels of a grouped convolution do not see the other half."""
     model = resnet((32, 32, 3), 2, depth=50, groups=2)

@@ -125,6 +125,7 @@ def test_a_model_of_open_size_and_sequences():
         lambda: L.LayerNormalization(axis=[1, 2, 3]),
         lambda: L.RMSNormalization(axis=(1, 2, 3)),
         lambda: L.ConvLSTM1D(2, 3, padding="same", return_sequences=True),
+        lambda: keras.Sequential([L.GlobalMaxPooling2D(keepdims=True), L.UpSampling2D(4)]),
     ],
 )
 def test_what_takes_in_all_positions_sees_the_whole_input(layer):

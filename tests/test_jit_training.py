@@ -1,0 +1,121 @@
+"""Training in `fit` by recorded steps: the numbers of Keras, and what is left to Keras."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_course import backend, ops
+from keras_course.layers import BatchNormalization, Conv2D
+from keras_course.portable import portable_init
+
+TRAINED = {  # layers, and what compile() gets beside them
+    "dense": ([keras.layers.Dense(4, activation="tanh"), keras.layers.Dense(3)], {}),
+    "pictures": (
+        [keras.layers.Reshape((4, 4, 1)), Conv2D(3, 3), BatchNormalization(), keras.layers.Flatten()],
+        {"metrics": ["accuracy"]},
+    ),
+    "regularized, clipped": (
+        [keras.layers.Dense(3, kernel_regularizer="l2", activity_regularizer="l1")],
+        {"optimizer": keras.optimizers.AdamW(0.01, clipnorm=0.1, gradient_accumulation_steps=2)},
+    ),
+    "noisy": ([keras.layers.Dense(8), keras.layers.Dropout(0.5), keras.layers.Dense(3)], {}),
+    "noisy, seeded": ([keras.layers.GaussianNoise(0.5, seed=1), keras.layers.Dropout(0.5, seed=2)], {}),
+    "half frozen": ([keras.layers.Dense(4, trainable=False), keras.layers.BatchNormalization(trainable=False)], {}),
+    "mixed": ([keras.layers.Dense(3, dtype="mixed_bfloat16")], {"weighted_metrics": ["accuracy"]}),
+}
+
+
+def trained(layers, options, jit, fits=1):
+    """Return the history and the weights after two epochs of three steps, the last one of fewer examples."""
+    keras.utils.set_random_seed(0)
+    layers = [type(layer).from_config(layer.get_config()) for layer in layers]  # each model has its own
+    model = portable_init(keras.Sequential([keras.Input((16,)), *layers, keras.layers.Dense(3)]), 0)
+    options = {"optimizer": keras.optimizers.SGD(0.1, momentum=0.9), **options}
+    options["optimizer"] = type(options["optimizer"]).from_config(options["optimizer"].get_config())
+    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), **options)
+    model = ops.jit_training(model) if jit else model
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(20, 16)).astype("float32"), rng.integers(3, size=20)
+    weights = rng.uniform(0.5, 2, 20) if "weighted_metrics" in options else None
+    data = {"x": x, "y": y, "sample_weight": weights, "validation_data": (x, y)}
+    history = [model.fit(**data, batch_size=8, epochs=2, shuffle=False, verbose=0).history for _ in range(fits)]
+    return history, model.get_weights()
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_jit_training_changes_no_number(name):
+    history, weights = trained(*TRAINED[name], jit=True, fits=2)
+    expected_history, expected = trained(*TRAINED[name], jit=False, fits=2)
+    for one, other in zip(history, expected_history, strict=True):
+        assert one.keys() == other.keys()
+        for key in one:
+            np.testing.assert_allclose(one[key], other[key], rtol=1e-5, err_msg=key)
+    for one, other in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.skipif(backend.current() != "torch", reason="Keras compiles the steps of the others")
+def test_jit_training_goes_through_the_layers_once_for_each_shape():
+    def calls(*layers):
+        class Counting(keras.layers.Layer):
+            count = 0
+
+            def call(self, x):
+                Counting.count += 1
+                return x
+
+        model = keras.Sequential([keras.Input((3,)), Counting(), *layers, keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        ops.jit_training(model)
+        before = Counting.count
+        model.fit(np.ones((20, 3)), np.ones(20), batch_size=8, epochs=5, verbose=0)  # 15 steps of two shapes
+        return Counting.count - before
+
+    assert calls() == calls(keras.layers.Dropout(0.1)) == 5  # one by Keras, then two for each shape
+    assert calls(keras.layers.Dropout(0.1, seed=0)) == 18  # one by Keras, a look at each shape, and every step
+
+
+def test_jit_training_of_single_batches():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    ops.jit_training(model)
+    assert float(model.train_on_batch(np.ones((4, 3)), np.zeros(4))) == 9.0
+    weights = np.array([2.0, 0.0, 0.0, 0.0])
+    assert float(model.train_on_batch(np.ones((4, 3)), np.zeros(4), sample_weight=weights)) < 9.0
+    batches = ((np.ones((4, 3)), np.zeros(4), None) for _ in range(2))
+    assert model.fit(batches, steps_per_epoch=2, shuffle=False, verbose=0).history["loss"] == [9.0]
+
+
+def test_another_compile_takes_the_recording_back():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    x, y = np.ones((4, 3)), np.zeros(4)
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    assert ops.jit_training(model).fit(x, y, verbose=0).history["loss"] == [9.0]
+    model.compile(keras.optimizers.SGD(0.0), "mae")
+    assert model.fit(x, y, verbose=0).history["loss"] == [3.0]
+
+
+def test_jit_training_refuses_what_it_would_get_wrong():
+    class Own(keras.Model):
+        def call(self, x):
+            return x
+
+        def train_step(self, *args):
+            return {}
+
+    with pytest.raises(ValueError, match=r"must be a keras.Model, and model\.compile must"):
+        ops.jit_training(keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]))
+    own = Own()
+    own.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="train_step of its own"):
+        ops.jit_training(own)
+
+
+@pytest.mark.skipif(
+    backend.current() != "torch", reason="the others refuse it in their own words, without jit_training"
+)
+def test_a_loss_that_looks_at_its_value_cannot_be_recorded():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", lambda y, prediction: keras.ops.mean(prediction) * (1 if float(prediction[0, 0]) > 0 else 2))
+    with pytest.raises(RuntimeError, match="value out of a tracing tensor"):
+        ops.jit_training(model).fit(np.ones((4, 3)), np.ones(4), verbose=0)
