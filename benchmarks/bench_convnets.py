@@ -5,21 +5,21 @@ Notation: batches of 128 small pictures, 28 x 28 x 1 for LeNet-5 and 32 x 32 x 3
 
 from . import common
 
-NETWORKS = {  # builder, preset, pictures in a batch, batches in a call
-    "lenet5": ("lenet5", "lenet5", 128, 8),
-    "resnet_20": ("cifar_resnet", "resnet_20", 128, 1),
-    "convnext": ("resnet_to_convnext", "convnext", 128, 1),
-    "resnet_50": ("resnet", "resnet_50", 2, 1),
+NETWORKS = {  # builder, preset, pictures in a batch, batches in a call of `fit`
+    "lenet5": ("lenet5", "lenet5", 128, 64),
+    "resnet_20": ("cifar_resnet", "resnet_20", 128, 4),
+    "convnext": ("resnet_to_convnext", "convnext", 128, 4),
+    "resnet_50": ("resnet", "resnet_50", 2, 4),
 }
 
 
-def network(name):
-    """Return an uncompiled model of `NETWORKS`, and random pictures and labels for one call."""
+def network(name, batches=1):
+    """Return an uncompiled model of `NETWORKS`, and random pictures and labels for some batches."""
     import numpy as np
 
     from keras_course import convnets
 
-    builder, preset, batch_size, batches = NETWORKS[name]
+    builder, preset, batch_size, _ = NETWORKS[name]
     model = getattr(convnets, builder).from_preset(preset)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(batch_size * batches, *model.input_shape[1:])).astype("float32")
@@ -38,7 +38,7 @@ def compiled(model):
 
 
 class Networks:
-    """Classifying pictures, and a step of training."""
+    """Classifying pictures, and steps of training."""
 
     params = (common.BACKENDS, tuple(NETWORKS))
     param_names = ("backend", "network")
@@ -55,14 +55,9 @@ class Networks:
         return 1e3 * common.median_seconds(lambda: forward(x), repeats=5) / len(x)
 
     def track_training(self, backend, name):
-        model, x, y = network(name)
-        compiled(model)
-        batch_size = NETWORKS[name][2]
-
-        def call():
-            model.fit(x, y, batch_size=batch_size, epochs=1, verbose=0)
-            return model.optimizer.iterations.value
-
+        batch_size, batches = NETWORKS[name][2:]
+        model, x, y = network(name, batches)
+        call = common.fit_examples(compiled(model), x, y, batch_size)
         return 1e3 * common.median_seconds(call, repeats=5) / len(x)
 
 

@@ -23,12 +23,7 @@ class Wide:
         model = wide_mlp((1,), 1, width=width)
         model.compile("adam", "mse", jit_compile="auto" if backend == "jax" else False)
         x, y = (np.tile(part, STEPS).astype("float32")[:, None] for part in noisy_cubic().sample(POINTS, seed=0))
-
-        def call():
-            model.fit(x, y, batch_size=POINTS, epochs=1, shuffle=False, verbose=0)
-            return model.optimizer.iterations.value
-
-        return 1e3 * common.median_seconds(call, repeats=5) / STEPS
+        return 1e3 * common.median_seconds(common.fit_examples(model, x, y, POINTS), repeats=5) / STEPS
 
 
 class Closed:

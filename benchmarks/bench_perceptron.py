@@ -34,12 +34,7 @@ class Training:
         model = mlp((784,), 10, hidden_dims=(hidden_dim, hidden_dim))
         model.compile("adam", output_head("multiclass").loss, jit_compile="auto" if backend == "jax" else False)
         x, y = data(STEPS[hidden_dim] * BATCH)
-
-        def call():
-            model.fit(x, y, batch_size=BATCH, epochs=1, verbose=0)
-            return model.optimizer.iterations.value
-
-        return 1e6 * common.median_seconds(call, repeats=5) / len(x)
+        return 1e6 * common.median_seconds(common.fit_examples(model, x, y, BATCH), repeats=5) / len(x)
 
 
 class Descent:

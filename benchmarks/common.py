@@ -88,6 +88,24 @@ def torch_device():
     return torch.device("cuda")
 
 
+def fit_examples(model, x, y, batch_size):
+    """Return the call that trains a compiled model on all whole batches once: `fit`, fed as a recipe feeds it.
+
+    Arrays would do, but on TensorFlow Keras reads these through a pipeline that at times does not hear that an epoch is
+    over, and waits for up to as long again.
+    """
+    from keras_course.datasets import example_batches
+
+    steps = len(x) // batch_size
+    batches = example_batches(x, y, batch_size, steps_per_epoch=steps)
+
+    def call():
+        model.fit(batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0)
+        return model.optimizer.iterations.value
+
+    return call
+
+
 # Language models ---------------------------------------------------------------------------------------------------
 
 
@@ -121,12 +139,7 @@ def dense_reference(width, rows, steps):
     model = keras.Sequential([keras.Input((width,)), *layers])
     model.compile("adam", "mse")
     x = np.random.default_rng(0).standard_normal((steps * rows, width), dtype=np.float32)
-
-    def call():
-        model.fit(x, x, batch_size=rows, epochs=1, shuffle=False, verbose=0)
-        return model.optimizer.iterations.value
-
-    return call
+    return fit_examples(model, x, x, rows)
 
 
 def fit_call(model, context_length, batch_size, steps):
