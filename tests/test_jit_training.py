@@ -1,8 +1,5 @@
 """Training in `fit` by recorded steps: the numbers of Keras, and what is left to Keras."""
 
-import ctypes
-import platform
-
 import keras
 import numpy as np
 import pytest
@@ -120,31 +117,3 @@ def test_a_loss_that_looks_at_its_value_cannot_be_recorded():
     model.compile("sgd", lambda y, prediction: keras.ops.mean(prediction) * (1 if float(y[0]) > 0 else 2))
     with pytest.raises(RuntimeError, match="value out of a tracing tensor"):
         ops.jit_training(model).fit(np.ones((4, 3)), np.ones(4), verbose=0)
-
-
-class MemoryCounts(ctypes.Structure):
-    """What `mallinfo2` of glibc returns."""
-
-    _fields_ = [
-        (name, ctypes.c_size_t)
-        for name in ("heap", "free_blocks", "_", "_", "blocks_of_their_own", "_", "_", "used", "free", "top")
-    ]
-
-
-@pytest.mark.skipif(backend.current() != "torch", reason="the others have allocators of their own")
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other C library is asked")
-def test_freed_memory_is_kept_for_the_next_step():
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
-    ops.jit_training(model)
-    count = ctypes.CDLL(None).mallinfo2
-    count.restype = MemoryCounts
-
-    def from_the_system():
-        return count().heap + count().blocks_of_their_own
-
-    tensors = [keras.ops.ones(31 * 2**18) for _ in range(4)]  # 31 MiB each
-    before = from_the_system()
-    assert before > 4 * 31 * 2**20
-    del tensors
-    assert from_the_system() == before

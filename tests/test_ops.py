@@ -1,5 +1,8 @@
 """Gradients, compilation and loops: closed forms, models, and what changes a variable."""
 
+import ctypes
+import platform
+
 import keras
 import numpy as np
 import pytest
@@ -297,3 +300,28 @@ def test_portable_init_refuses_what_it_does_not_know():
     assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
     with pytest.raises(ValueError, match="seed=-1"):
         portable_init(model, -1)
+
+
+class MemoryCounts(ctypes.Structure):
+    """What `mallinfo2` of the GNU C library returns."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in ("heap", "free_blocks", "_", "_", "blocks_of_their_own", "_", "_", "used", "free", "top")
+    ]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other C library is asked")
+def test_working_memory_is_kept():
+    ops.keep_working_memory()
+    count = ctypes.CDLL(None).mallinfo2
+    count.restype = MemoryCounts
+
+    def from_the_system():
+        return count().heap + count().blocks_of_their_own
+
+    blocks = [np.ones(2**23) for _ in range(3)]  # 64 MiB each
+    held = from_the_system()
+    assert held > 3 * 2**26
+    del blocks
+    assert from_the_system() == held

@@ -1,8 +1,5 @@
 """Compiled training steps for `fit`, on the backend where Keras has none."""
 
-import ctypes
-import platform
-
 import keras
 from keras import tree
 
@@ -22,8 +19,7 @@ def jit_training(model):
     of every layer in each step. Here that happens once for each set of shapes (it takes seconds): the primitive calls
     of the forward and the backward pass are recorded, and repeated from then on. Optimizer and metrics do what they
     always do, and the numbers stay the same. As with the other backends, Python runs once: a number that a callback
-    changes in Python (a factor of the loss, say) is not seen; a variable of the model is. With glibc, the C library of
-    most Linux systems, the process also keeps the memory that it frees: PyTorch asks for the same in the next step.
+    changes in Python (a factor of the loss, say) is not seen; a variable of the model is.
 
     What a recording would get wrong is trained as Keras does it: a step that draws from a `SeedGenerator` (dropout does
     if it has a seed), whose noise would be the same in each step, weights without a gradient, an output with a mask,
@@ -54,7 +50,6 @@ def jit_training(model):
     if type(model).train_step is not keras.Model.train_step:
         raise ValueError(f"model={model!r} has a train_step of its own, which would never be called")
     if _BACKEND == "torch":
-        _keep_freed_memory()
         model.make_train_function(force=True)
         by_keras = model.train_function
         steps = Recordings(lambda data: _record_step(model, data, otherwise=lambda data: by_keras([data])))
@@ -67,13 +62,17 @@ def jit_training(model):
     return model
 
 
-def _keep_freed_memory():
-    """Tell glibc not to give freed memory back, which costs a page fault for each 4 KiB of it in every step."""
-    if platform.libc_ver()[0] == "glibc":
-        trim_threshold, mmap_threshold = -1, -3  # of malloc.h; the values are the largest that it takes
-        c_library = ctypes.CDLL(None)
-        c_library.mallopt(mmap_threshold, 32 * 2**20)
-        c_library.mallopt(trim_threshold, 2**31 - 1)
+def _lay_out_like(trained, optimizer):
+    """Let what the optimizer keeps lie in memory as the weights of its shape do: sums across two orders are slow."""
+    if not optimizer.built:
+        optimizer.build(trained)
+    strides = {tuple(variable.shape): variable.value.stride() for variable in trained}
+    for kept in optimizer.variables:
+        if tuple(kept.shape) in strides:
+            value = kept.value.data
+            kept.value.data = torch.empty_strided(
+                value.shape, strides[value.shape], dtype=value.dtype, device=value.device
+            ).copy_(value)
 
 
 def _record_step(model, data, otherwise):
@@ -83,6 +82,7 @@ def _record_step(model, data, otherwise):
     """
     variables = list({id(v): v for v in (*model.variables, *model.metrics_variables)}.values())
     trained = model.trainable_variables
+    _lay_out_like(trained, model.optimizer)
 
     def passes(values, data):
         values = [value.detach().requires_grad_(value.is_floating_point()) for value in values]
