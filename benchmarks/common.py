@@ -7,6 +7,7 @@ is timed: JAX (even on a CPU) and PyTorch (on a GPU) return before it is done.
 Nothing here imports Keras before a backend was chosen, as Keras reads the choice once.
 """
 
+import itertools
 import multiprocessing
 import os
 import statistics
@@ -89,21 +90,37 @@ def torch_device():
 
 
 def fit_examples(model, x, y, batch_size):
-    """Return the call that trains a compiled model on all whole batches once: `fit`, fed as a recipe feeds it.
+    """Return the call that trains a compiled model on all whole batches once: `fit`, fed as a recipe feeds it."""
+    import keras
 
-    Arrays would do, but on TensorFlow Keras reads these through a pipeline that at times does not hear that an epoch is
-    over, and waits for up to as long again.
-    """
     from keras_course.datasets import example_batches
 
     steps = len(x) // batch_size
     batches = example_batches(x, y, batch_size, steps_per_epoch=steps)
+    if keras.backend.backend() == "tensorflow":
+        batches = _untuned(batches)
 
     def call():
         model.fit(batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0)
         return model.optimizer.iterations.value
 
     return call
+
+
+def _untuned(batches):
+    """Return batches as a `tf.data.Dataset` without the thread that tunes it, and which Keras would have.
+
+    At times that thread does not hear that an epoch is over, and sleeps on, for up to as long as the epoch took.
+    """
+    import tensorflow as tf
+
+    signature = tuple(tf.TensorSpec(part.shape, part.dtype) for part in batches[0])
+    endless = tf.data.Dataset.from_generator(
+        lambda: map(batches.__getitem__, itertools.count()), output_signature=signature
+    )
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return endless.prefetch(2).with_options(options)
 
 
 # Language models ---------------------------------------------------------------------------------------------------

@@ -117,3 +117,13 @@ def test_a_loss_that_looks_at_its_value_cannot_be_recorded():
     model.compile("sgd", lambda y, prediction: keras.ops.mean(prediction) * (1 if float(y[0]) > 0 else 2))
     with pytest.raises(RuntimeError, match="value out of a tracing tensor"):
         ops.jit_training(model).fit(np.ones((4, 3)), np.ones(4), verbose=0)
+
+
+@pytest.mark.skipif(backend.current() != "torch", reason="the others lay out arrays by themselves")
+def test_what_the_optimizer_keeps_lies_in_memory_as_the_weights_do():
+    model = keras.Sequential([keras.Input((4, 4, 2)), Conv2D(3, 3), keras.layers.Flatten()])
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
+    ops.jit_training(model).fit(np.ones((2, 4, 4, 2)), np.ones((2, 12)), verbose=0)
+    kernel, momentum = model.trainable_variables[0].value, model.optimizer.momentums[0].value
+    assert momentum.stride() == kernel.stride()
+    assert not kernel.is_contiguous()
