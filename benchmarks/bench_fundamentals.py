@@ -2,7 +2,7 @@
 
 from . import common
 
-POINTS, STEPS = 15, 100  # of the wide network: all points are one batch
+POINTS, STEPS = 15, 100  # of the wide network: points in a batch, batches in a call
 
 
 class Wide:

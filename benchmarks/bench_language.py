@@ -59,7 +59,7 @@ class Stages:
     def track_training(self, backend, stage):
         """What a user pays for a token in `fit`: drawing its window, the step, the logs, the start of the epoch."""
         length, (batch_size, steps) = context_length(stage), STAGES[stage]
-        call = common.fit_call(common.compile_gpt(self.model), length, batch_size, steps)
+        call = common.fit_windows(common.compile_gpt(self.model), length, batch_size, steps)
         return 1e6 * common.median_seconds(call) / (steps * batch_size * length)
 
 
@@ -97,7 +97,7 @@ class Steady:
 
     def track_training(self, backend):
         length, batch_size, steps = context_length(SMALL_GPT), STAGES[SMALL_GPT][0], 6
-        call = common.fit_call(common.compile_gpt(build(SMALL_GPT)), length, batch_size, steps)
+        call = common.fit_windows(common.compile_gpt(build(SMALL_GPT)), length, batch_size, steps)
         return common.median_ratio(call, common.dense_reference(128, batch_size * length, steps))
 
 
@@ -112,7 +112,7 @@ class Memory:
 
     def peakmem_training(self, backend):
         model = common.compile_gpt(build(SMALL_GPT))
-        common.synchronise(common.fit_call(model, context_length(SMALL_GPT), *STAGES[SMALL_GPT])())
+        common.synchronise(common.fit_windows(model, context_length(SMALL_GPT), *STAGES[SMALL_GPT])())
 
 
 class Tokenizer:

@@ -14,6 +14,7 @@ import statistics
 import time
 
 from keras_course import backend
+from keras_course._memory import keep_working_memory
 
 BACKENDS = backend.BACKENDS
 TOKENS = 20_000  # length of the random text that models are timed on
@@ -30,8 +31,6 @@ def select(name):
         backend.use(name)
     except ModuleNotFoundError as error:
         raise NotImplementedError(str(error)) from error
-    from keras_course.ops import keep_working_memory
-
     if name == "torch":
         torch_device()  # for its precision: that of the peers
     keep_working_memory()  # as recipes do
@@ -90,13 +89,19 @@ def torch_device():
 
 
 def fit_examples(model, x, y, batch_size):
-    """Return the call that trains a compiled model on all whole batches once: `fit`, fed as a recipe feeds it."""
-    import keras
+    """Return the call that trains a compiled model on all whole batches once, the same ones in each call.
 
+    It is `fit` on the batches that recipes have; on TensorFlow without the tuner that they have, see `_untuned`.
+    """
     from keras_course.datasets import example_batches
 
     steps = len(x) // batch_size
-    batches = example_batches(x, y, batch_size, steps_per_epoch=steps)
+    return _fit_call(model, example_batches(x, y, batch_size, steps_per_epoch=steps), steps)
+
+
+def _fit_call(model, batches, steps):
+    import keras
+
     if keras.backend.backend() == "tensorflow":
         batches = _untuned(batches)
 
@@ -108,9 +113,9 @@ def fit_examples(model, x, y, batch_size):
 
 
 def _untuned(batches):
-    """Return batches as a `tf.data.Dataset` without the thread that tunes it, and which Keras would have.
+    """Return batches as a `tf.data.Dataset` without the tuning thread that Keras's own pipeline starts.
 
-    At times that thread does not hear that an epoch is over, and sleeps on, for up to as long as the epoch took.
+    That thread sometimes misses the end of an epoch and sleeps on, for up to as long as the epoch took.
     """
     import tensorflow as tf
 
@@ -148,7 +153,7 @@ def compile_gpt(model):
 
 
 def dense_reference(width, rows, steps):
-    """Return the call that trains a plain Keras network of eight dense layers, without any code of this package."""
+    """Return the call that trains a plain Keras network of eight dense layers; of this package it has batches only."""
     import keras
     import numpy as np
 
@@ -159,19 +164,14 @@ def dense_reference(width, rows, steps):
     return fit_examples(model, x, x, rows)
 
 
-def fit_call(model, context_length, batch_size, steps):
-    """Return the call that trains a compiled GPT for some steps: `fit` on random windows, as a recipe does."""
+def fit_windows(model, context_length, batch_size, steps):
+    """Return the call that trains a compiled GPT for some steps: `fit` on random windows; see `fit_examples`."""
     from keras_course.datasets import token_windows
 
     windows = token_windows(
         random_tokens(model.output.shape[-1]), context_length, batch_size, steps_per_epoch=steps, seed=0
     )
-
-    def call():
-        model.fit(windows, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0)
-        return model.optimizer.iterations.value
-
-    return call
+    return _fit_call(model, windows, steps)
 
 
 # Comparing implementations in turn ---------------------------------------------------------------------------------
@@ -288,6 +288,7 @@ def _serve(connection, function, arguments):
     """Be a worker: make the call, warm it up, then time it whenever the parent asks, until the parent is gone."""
     os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # several processes share a GPU
     os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+    keep_working_memory()  # all alike, or each would have page faults by luck
     try:
         call = function(*arguments)
         for _ in range(2):

@@ -24,6 +24,7 @@ FLOORS = {
         "_graphs",
         "_tokens",
         "_machine",
+        "_memory",
         "_recipe",
         "_recipe_table",
     },
@@ -38,6 +39,7 @@ FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 SIDEWAYS = {
     ("_registry", "_lectures"),
     ("ops", "_check"),
+    ("ops", "_memory"),
     ("_machine", "backend"),
     ("_recipe_table", "_recipe"),
     ("diffusion", "vision"),

@@ -1,7 +1,7 @@
 """Gradients, compilation and loops: closed forms, models, and what changes a variable."""
 
 import ctypes
-import platform
+import sys
 
 import keras
 import numpy as np
@@ -303,25 +303,23 @@ def test_portable_init_refuses_what_it_does_not_know():
 
 
 class MemoryCounts(ctypes.Structure):
-    """What `mallinfo2` of the GNU C library returns."""
+    """What `mallinfo2` of the GNU C library returns: bytes of the heap first, of blocks outside of it fifth."""
 
-    _fields_ = [
-        (name, ctypes.c_size_t)
-        for name in ("heap", "free_blocks", "_", "_", "blocks_of_their_own", "_", "_", "used", "free", "top")
-    ]
+    _fields_ = [("numbers", ctypes.c_size_t * 10)]
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other C library is asked")
+@pytest.mark.skipif(sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="needs glibc 2.33")
 def test_working_memory_is_kept():
     ops.keep_working_memory()
     count = ctypes.CDLL(None).mallinfo2
     count.restype = MemoryCounts
 
     def from_the_system():
-        return count().heap + count().blocks_of_their_own
+        numbers = count().numbers
+        return numbers[0] + numbers[4]
 
     blocks = [np.ones(2**23) for _ in range(3)]  # 64 MiB each
     held = from_the_system()
     assert held > 3 * 2**26
     del blocks
-    assert from_the_system() == held
+    assert from_the_system() > held - 2**26  # none of the three went back

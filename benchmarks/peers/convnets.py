@@ -3,10 +3,10 @@
     python -m benchmarks.peers.convnets [NETWORK ...] [--rounds 9] [--compile] [--gpu] [--record]
 
 Notation: x (B, H, W, C) pictures; K classes. The networks are LeNet-5 (28 x 28 grey pixels, batches of 128, 248 steps a
-call: four epochs of 8,000), ResNet-20 (32 x 32 in colour, batches of 128, six steps, with --gpu 62) and ResNet-50 (224
+call: four epochs of 7,936), ResNet-20 (32 x 32 in colour, batches of 128, six steps, with --gpu 62) and ResNet-50 (224
 x 224 in colour, batches of 8, two steps, with --gpu batches of 64, four steps), trained with SGD at 0.1, momentum 0.9,
-and the cross-entropy. `keras.applications` has the last one, too. Keras is fed as in our recipes, the plain loops take
-their batches in order.
+and the cross-entropy. `keras.applications` has the last one, too. Keras gets batches as in our recipes, drawn anew, on
+TensorFlow without the tuner of Keras's pipeline; the plain loops take their batches in order.
 """
 
 import argparse

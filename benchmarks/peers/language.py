@@ -171,7 +171,7 @@ def our_training(work, name):
     from keras_course.language import gpt
 
     model = common.compile_gpt(gpt.from_preset(work.preset, dropout=0.0))
-    fit = common.fit_call(model, work.shape["context_length"], work.batch_size, work.steps)
+    fit = common.fit_windows(model, work.shape["context_length"], work.batch_size, work.steps)
     return lambda: common.synchronise(fit())
 
 

@@ -64,15 +64,11 @@ def jit_training(model):
 
 def _lay_out_like(trained, optimizer):
     """Let what the optimizer keeps lie in memory as the weights of its shape do: sums across two orders are slow."""
-    if not optimizer.built:
-        optimizer.build(trained)
-    strides = {tuple(variable.shape): variable.value.stride() for variable in trained}
+    like = {tuple(variable.shape): variable.value for variable in trained}
     for kept in optimizer.variables:
-        if tuple(kept.shape) in strides:
+        if tuple(kept.shape) in like:
             value = kept.value.data
-            kept.value.data = torch.empty_strided(
-                value.shape, strides[value.shape], dtype=value.dtype, device=value.device
-            ).copy_(value)
+            kept.value.data = torch.empty_like(like[tuple(kept.shape)], dtype=value.dtype).copy_(value)
 
 
 def _record_step(model, data, otherwise):
