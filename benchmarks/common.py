@@ -206,8 +206,7 @@ def take_turns(makers, rounds):
         for number in range(rounds):
             for name in sorted(makers, key=list(makers).index, reverse=number % 2 == 1):
                 time.sleep(PAUSE)
-                workers[name][1].send("go")
-                times[name].append(_answer(name, workers[name]))
+                times[name].append(_answer(name, workers[name], "go"))
     finally:
         for process, connection in workers.values():
             connection.close()
@@ -274,11 +273,13 @@ def _start(function, arguments):
     return process, here
 
 
-def _answer(name, worker):
+def _answer(name, worker, question=None):
     try:
+        if question is not None:
+            worker[1].send(question)
         answer = worker[1].recv()
-    except EOFError:
-        raise RuntimeError(f"{name}: its process ended") from None
+    except (EOFError, BrokenPipeError):
+        raise RuntimeError(f"{name}: its process ended; is there enough memory for all of them?") from None
     if isinstance(answer, str):
         raise RuntimeError(f"{name}: {answer}")
     return answer

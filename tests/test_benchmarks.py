@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import json
+import os
 import pathlib
 import sys
 import time
@@ -116,6 +117,8 @@ def test_turns_are_taken_by_processes_of_their_own():
 def test_turns_name_the_implementation_that_fails():
     with pytest.raises(RuntimeError, match="broken: ValueError"):
         common.take_turns({"broken": (functools.partial, int, "x")}, 1)
+    with pytest.raises(RuntimeError, match="killed: its process ended"):
+        common.take_turns({"killed": (functools.partial, os._exit, 1)}, 1)
 
 
 @needs_torch
