@@ -278,7 +278,7 @@ def _answer(name, worker, question=None):
         if question is not None:
             worker[1].send(question)
         answer = worker[1].recv()
-    except (EOFError, BrokenPipeError):
+    except (EOFError, ConnectionError):
         raise RuntimeError(f"{name}: its process ended; is there enough memory for all of them?") from None
     if isinstance(answer, str):
         raise RuntimeError(f"{name}: {answer}")

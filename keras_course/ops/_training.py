@@ -18,8 +18,9 @@ def jit_training(model):
     On JAX and TensorFlow Keras compiles a step by itself, and nothing changes. On PyTorch it goes through the Python
     of every layer in each step. Here that happens once for each set of shapes (it takes seconds): the primitive calls
     of the forward and the backward pass are recorded, and repeated from then on. Optimizer and metrics do what they
-    always do, and the numbers stay the same. As with the other backends, Python runs once: a number that a callback
-    changes in Python (a factor of the loss, say) is not seen; a variable of the model is.
+    always do, and the numbers stay the same; what the optimizer keeps lies in memory as its weights do. As with the
+    other backends, Python runs once: a number that a callback changes in Python (a factor of the loss, say) is not
+    seen; a variable of the model is.
 
     What a recording would get wrong is trained as Keras does it: a step that draws from a `SeedGenerator` (dropout does
     if it has a seed), whose noise would be the same in each step, weights without a gradient, an output with a mask,
