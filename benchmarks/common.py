@@ -138,8 +138,11 @@ def random_tokens(vocab_size, length=TOKENS, seed=0):
     return np.random.default_rng(seed).integers(vocab_size, size=length, dtype=np.int32)
 
 
-def compile_gpt(model):
-    """Compile a GPT as the recipe `nanogpt_shakespeare_cpu` does, at its highest learning rate; return the model."""
+def compile_gpt(model, fuse=False):
+    """Compile a GPT as the recipe `nanogpt_shakespeare_cpu` does, at its highest learning rate; return the model.
+
+    Where `fuse` is true, PyTorch's compiler fuses the step.
+    """
     import keras
 
     from keras_course import ops
@@ -149,7 +152,7 @@ def compile_gpt(model):
         RECIPES["nanogpt_shakespeare_cpu"].optimizer.build(model, lambda peak, final: peak),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    return ops.jit_training(model)
+    return ops.jit_training(model, fuse=fuse)
 
 
 def dense_reference(width, rows, steps):

@@ -43,7 +43,7 @@ def tiny(monkeypatch):
 def compiled(monkeypatch):
     """The list of models that benchmarks compile from now on."""
     models, original = [], common.compile_gpt
-    monkeypatch.setattr(common, "compile_gpt", lambda model: models.append(original(model)) or model)
+    monkeypatch.setattr(common, "compile_gpt", lambda model, **how: models.append(original(model, **how)) or model)
     return models
 
 

@@ -1,5 +1,7 @@
 """Training in `fit` by recorded steps: the numbers of Keras, and what is left to Keras."""
 
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -25,7 +27,28 @@ TRAINED = {  # layers, and what compile() gets beside them
 }
 
 
-def trained(layers, options, jit, fits=1):
+FUSED = {
+    "dense": TRAINED["dense"],
+    "pictures": TRAINED["pictures"],
+    "decayed, clipped": (
+        [keras.layers.Dense(4, use_bias=False)],
+        {
+            "optimizer": keras.optimizers.AdamW(
+                keras.optimizers.schedules.CosineDecay(0.1, 10), weight_decay=0.1, global_clipnorm=0.1
+            )
+        },
+    ),
+    "nadam": ([keras.layers.Dense(4)], {"optimizer": keras.optimizers.Nadam(0.01)}),
+    "accumulated": TRAINED["regularized, clipped"],
+    "noisy, seeded": TRAINED["noisy, seeded"],
+}
+needs_compiler = pytest.mark.skipif(
+    backend.current() == "torch" and not (shutil.which("g++") or shutil.which("clang++")),
+    reason="PyTorch fuses with a C++ compiler",
+)
+
+
+def trained(layers, options, jit, fits=1, fuse=False):
     """Return the history and the weights after two epochs of three steps, the last one of fewer examples."""
     keras.utils.set_random_seed(0)
     layers = [type(layer).from_config(layer.get_config()) for layer in layers]  # each model has its own
@@ -33,7 +56,7 @@ def trained(layers, options, jit, fits=1):
     options = {"optimizer": keras.optimizers.SGD(0.1, momentum=0.9), **options}
     options["optimizer"] = type(options["optimizer"]).from_config(options["optimizer"].get_config())
     model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), **options)
-    model = ops.jit_training(model) if jit else model
+    model = ops.jit_training(model, fuse=fuse) if jit else model
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(20, 16)).astype("float32"), rng.integers(3, size=20)
     weights = rng.uniform(0.5, 2, 20) if "weighted_metrics" in options else None
@@ -52,6 +75,44 @@ def test_jit_training_changes_no_number(name):
             np.testing.assert_allclose(one[key], other[key], rtol=1e-5, err_msg=key)
     for one, other in zip(weights, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", FUSED)
+def test_fusing_changes_rounding_alone(name):
+    [history], weights = trained(*FUSED[name], jit=True, fuse=True)
+    [expected_history], expected = trained(*FUSED[name], jit=False)
+    for key in expected_history:
+        np.testing.assert_allclose(history[key], expected_history[key], rtol=1e-5, err_msg=key)
+    for one, other in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+@needs_compiler
+@pytest.mark.skipif(backend.current() != "torch", reason="Keras compiles the steps of the others")
+def test_the_optimizer_is_fused_where_it_can_be_recorded(monkeypatch):
+    def applied(steps, accumulated=None):
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.1, gradient_accumulation_steps=accumulated), "mse")
+        ops.jit_training(model, fuse=True)
+        calls, apply = [], model.optimizer.apply
+        monkeypatch.setattr(model.optimizer, "apply", lambda *arguments: calls.append(1) or apply(*arguments))
+        model.fit(np.ones((4 * steps, 3)), np.ones(4 * steps), batch_size=4, verbose=0)
+        assert int(model.optimizer.iterations) == steps // (accumulated or 1)
+        return len(calls)
+
+    assert applied(3) == applied(6) == 1
+    assert applied(3, accumulated=3) == 1 + 3  # one that failed to be recorded, and one a step
+
+
+@needs_compiler
+def test_fused_noise_is_another_in_each_step():
+    model = keras.Sequential([keras.Input((64,)), keras.layers.Dropout(0.5), keras.layers.Dense(64)])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    ops.jit_training(model, fuse=True)
+    x = np.random.default_rng(0).normal(size=(8, 64)).astype("float32")
+    losses = [float(model.train_on_batch(x, x)) for _ in range(3)]
+    assert len(set(losses)) == 3
 
 
 @pytest.mark.skipif(backend.current() != "torch", reason="Keras compiles the steps of the others")
@@ -84,6 +145,13 @@ def test_jit_training_of_single_batches():
     assert float(model.train_on_batch(np.ones((4, 3)), np.zeros(4), sample_weight=weights)) < 9.0
     batches = ((np.ones((4, 3)), np.zeros(4), None) for _ in range(2))
     assert model.fit(batches, steps_per_epoch=2, shuffle=False, verbose=0).history["loss"] == [9.0]
+
+
+@pytest.mark.filterwarnings("ignore")  # each backend warns in words of its own
+def test_a_model_without_weights_is_left_to_keras():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Rescaling(2.0)])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    assert ops.jit_training(model).fit(np.ones((4, 3)), np.zeros((4, 3)), verbose=0).history["loss"] == [4.0]
 
 
 def test_another_compile_takes_the_recording_back():

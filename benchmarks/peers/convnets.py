@@ -140,7 +140,7 @@ def tensorflow_training(work, xla):
     return call
 
 
-def keras_training(work, backend_name, application=None):
+def keras_training(work, backend_name, compiled=False, application=None):
     """Return the call that trains our network, or one of `keras.applications`, in `fit`."""
     common.select(backend_name)
     import keras
@@ -154,7 +154,7 @@ def keras_training(work, backend_name, application=None):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     jit_compile = True if work.xla and backend_name == "tensorflow" else "auto"
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), loss, jit_compile=jit_compile)
-    model = model if application else ops.jit_training(model)
+    model = model if application else ops.jit_training(model, fuse=compiled)
     epoch = common.fit_examples(model, *work.data(), work.batch_size)
     return lambda: common.synchronise(epoch())
 
@@ -181,15 +181,15 @@ def comparison(work, with_compile=False):
         native["tensorflow"] = ("tensorflow, tf.function", "tensorflow, XLA")
     if work.name == "resnet_50":
         for each in backend.available():
-            peers[f"keras.applications, {each}"] = (keras_training, work, each, "ResNet50")
-    return peers, {each: (keras_training, work, each) for each in backend.available()}, native
+            peers[f"keras.applications, {each}"] = (keras_training, work, each, False, "ResNet50")
+    return peers, {each: (keras_training, work, each, with_compile) for each in backend.available()}, native
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.convnets", description=__doc__.split("\n")[0])
     parser.add_argument("network", nargs="*", help=f"some of {', '.join(ON_CPU)} (default all)")
     parser.add_argument("--rounds", type=int, default=9, help="timed calls of each implementation (default 9)")
-    parser.add_argument("--compile", action="store_true", help="torch.compile as two more peers")
+    parser.add_argument("--compile", action="store_true", help="torch.compile for peers and for ours on PyTorch")
     parser.add_argument("--gpu", action="store_true", help="more of each work, which would be too long for a CPU")
     parser.add_argument("--record", action="store_true", help="append the result to docs/results.json")
     options = parser.parse_args(arguments)

@@ -165,12 +165,12 @@ def _check_length(texts):
 # Ours --------------------------------------------------------------------------------------------------------------
 
 
-def our_training(work, name):
+def our_training(work, name, compiled=False):
     """Return the call that makes the steps of `work` in `model.fit` on one backend."""
     common.select(name)
     from keras_course.language import gpt
 
-    model = common.compile_gpt(gpt.from_preset(work.preset, dropout=0.0))
+    model = common.compile_gpt(gpt.from_preset(work.preset, dropout=0.0), fuse=compiled)
     fit = common.fit_windows(model, work.shape["context_length"], work.batch_size, work.steps)
     return lambda: common.synchronise(fit())
 
@@ -197,7 +197,7 @@ def comparisons(with_compile=False, work=ON_CPU):
     if with_compile:
         training["torch.compile, fused AdamW"] = (torch_training, work, "torch", True, True)
     names = backend.available()
-    found = {work.title: (work.tokens, training, {name: (our_training, work, name) for name in names})}
+    found = {work.title: (work.tokens, training, {name: (our_training, work, name, with_compile) for name in names})}
     for size in BATCHES:
         peers = {"transformers.generate": (transformers_generation, size)}
         ours = {name: (our_generation, name, size) for name in names}
@@ -218,7 +218,7 @@ def origin(name):
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.language", description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5, help="timed calls of each implementation (default 5)")
-    parser.add_argument("--compile", action="store_true", help="also torch.compile, which takes a minute to start")
+    parser.add_argument("--compile", action="store_true", help="torch.compile for a peer and for ours on PyTorch")
     parser.add_argument("--gpu", action="store_true", help="train the larger network, which is no work for a CPU")
     parser.add_argument("--record", action="store_true", help="append the result to docs/results.json")
     options = parser.parse_args(arguments)

@@ -119,10 +119,9 @@ def compile_mlp(name, compiled=False):
     from keras_course.perceptron import mlp, output_head
 
     model = mlp(WIDTHS[:1], WIDTHS[-1], hidden_dims=WIDTHS[1:-1])
-    # XLA is faster on JAX and slower on TensorFlow, for dense networks on a CPU; torch.compile takes half a minute
-    xla = "auto" if name == "jax" else compiled
+    xla = "auto" if name == "jax" else False  # it is slower on TensorFlow, for dense networks on a CPU
     model.compile(keras.optimizers.Adam(1e-3), output_head("multiclass").loss, jit_compile=xla)
-    return model if compiled else ops.jit_training(model)
+    return ops.jit_training(model, fuse=compiled)
 
 
 def our_training(name, compiled=False):
@@ -147,7 +146,7 @@ def comparison(with_compile=False):
         peers["jax, jitted step"] = (jax_training,)
     if with_compile:
         peers["torch.compile, fused Adam"] = (torch_training, True, True)
-    return peers, {name: (our_training, name, with_compile and name == "torch") for name in backend.available()}
+    return peers, {name: (our_training, name, with_compile) for name in backend.available()}
 
 
 def origin(name):
