@@ -5,8 +5,9 @@
 Notation: x (B, H, W, C) pictures; K classes. The networks are LeNet-5 (28 x 28 grey pixels, batches of 128, 248 steps a
 call: four epochs of 7,936), ResNet-20 (32 x 32 in colour, batches of 128, six steps, with --gpu 62) and ResNet-50 (224
 x 224 in colour, batches of 8, two steps, with --gpu batches of 64, four steps), trained with SGD at 0.1, momentum 0.9,
-and the cross-entropy. `keras.applications` has the last one, too. Keras gets batches as in our recipes, drawn anew, on
-TensorFlow without the tuner of Keras's pipeline; the plain loops take their batches in order.
+and the cross-entropy. `keras.applications` has the last one, too; it takes part without --compile. Keras gets batches
+as in our recipes, drawn anew, on TensorFlow without the tuner of Keras's pipeline; the plain loops take their batches
+in order.
 """
 
 import argparse
@@ -179,7 +180,7 @@ def comparison(work, with_compile=False):
         peers["tensorflow, tf.function"] = (tensorflow_training, work, False)
         peers["tensorflow, XLA"] = (tensorflow_training, work, True)
         native["tensorflow"] = ("tensorflow, tf.function", "tensorflow, XLA")
-    if work.name == "resnet_50":
+    if work.name == "resnet_50" and not with_compile:  # or there would be too many of them for 24 GiB
         for each in backend.available():
             peers[f"keras.applications, {each}"] = (keras_training, work, each, False, "ResNet50")
     return peers, {each: (keras_training, work, each, with_compile) for each in backend.available()}, native

