@@ -200,7 +200,7 @@ def test_every_implementation_of_a_comparison_trains_the_same_work(monkeypatch):
         seen.clear()
         peers.main([*arguments, "--compile"])
         benchmark, counted, unit, theirs, ours, rounds = seen[0]
-        assert (benchmark, counted, unit, rounds) == (work.title, tokens, "tokens", 5)
+        assert (benchmark, counted, unit, rounds) == (f"{work.title}_compiled", tokens, "tokens", 5)
         assert all(maker[1] == work for maker in (*theirs.values(), *ours.values()))
         assert len(theirs) == 4
 

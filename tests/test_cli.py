@@ -250,6 +250,9 @@ def test_ctrl_c_says_how_to_go_on(text, tmp_path):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 _, message = process.communicate(timeout=patience)
                 break
+        else:
+            process.kill()
+            pytest.fail("two interrupts did not end the training")
     assert process.returncode == 130, message
     assert "keras-course train --resume 'my run'" in message
     assert "Traceback" not in message

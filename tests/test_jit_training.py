@@ -1,6 +1,10 @@
 """Training in `fit` by recorded steps: the numbers of Keras, and what is left to Keras."""
 
+import os
+import pathlib
 import shutil
+import sysconfig
+import warnings
 
 import keras
 import numpy as np
@@ -9,6 +13,21 @@ import pytest
 from keras_course import backend, ops
 from keras_course.layers import BatchNormalization, Conv2D
 from keras_course.portable import portable_init
+
+
+class HeavyBall(keras.optimizers.Optimizer):
+    """It keeps the weights of the step before: what one variable gets is what another one had."""
+
+    def build(self, variables):
+        super().build(variables)
+        self.before = self.add_optimizer_variables(variables, "before")
+
+    def update_step(self, gradient, variable, learning_rate):
+        before = self.before[self._get_variable_index(variable)]
+        new = variable + 0.5 * (variable - before) - learning_rate * gradient
+        self.assign(before, variable)
+        self.assign(variable, new)
+
 
 TRAINED = {  # layers, and what compile() gets beside them
     "dense": ([keras.layers.Dense(4, activation="tanh"), keras.layers.Dense(3)], {}),
@@ -39,13 +58,16 @@ FUSED = {
         },
     ),
     "nadam": ([keras.layers.Dense(4)], {"optimizer": keras.optimizers.Nadam(0.01)}),
-    "accumulated": TRAINED["regularized, clipped"],
+    "scaled": ([keras.layers.Dense(4)], {"optimizer": keras.optimizers.SGD(0.1, loss_scale_factor=8.0)}),
+    "heavy ball": ([keras.layers.Dense(4)], {"optimizer": HeavyBall(0.1)}),
     "noisy, seeded": TRAINED["noisy, seeded"],
 }
+header = pathlib.Path(sysconfig.get_path("include"), "Python.h")
+compiles = shutil.which(os.environ.get("CXX", "g++")) and header.exists()
 needs_compiler = pytest.mark.skipif(
-    backend.current() == "torch" and not (shutil.which("g++") or shutil.which("clang++")),
-    reason="PyTorch fuses with a C++ compiler",
+    backend.current() == "torch" and not compiles, reason="PyTorch fuses with a C++ compiler and Python's headers"
 )
+on_torch = pytest.mark.skipif(backend.current() != "torch", reason="Keras compiles the steps of the others")
 
 
 def trained(layers, options, jit, fits=1, fuse=False):
@@ -89,9 +111,16 @@ def test_fusing_changes_rounding_alone(name):
 
 
 @needs_compiler
-@pytest.mark.skipif(backend.current() != "torch", reason="Keras compiles the steps of the others")
+@on_torch
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of NumPy, about tensors
 def test_the_optimizer_is_fused_where_it_can_be_recorded(monkeypatch):
+    import torch
+
+    compile, compiled = torch.compile, []
+    monkeypatch.setattr(torch, "compile", lambda program, **how: compiled.append(how) or compile(program, **how))
+
     def applied(steps, accumulated=None):
+        compiled.clear()
         model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
         model.compile(keras.optimizers.SGD(0.1, gradient_accumulation_steps=accumulated), "mse")
         ops.jit_training(model, fuse=True)
@@ -99,10 +128,12 @@ def test_the_optimizer_is_fused_where_it_can_be_recorded(monkeypatch):
         monkeypatch.setattr(model.optimizer, "apply", lambda *arguments: calls.append(1) or apply(*arguments))
         model.fit(np.ones((4 * steps, 3)), np.ones(4 * steps), batch_size=4, verbose=0)
         assert int(model.optimizer.iterations) == steps // (accumulated or 1)
+        assert compiled == [{"dynamic": False, "options": {"layout_optimization": False}}]
         return len(calls)
 
     assert applied(3) == applied(6) == 1
-    assert applied(3, accumulated=3) == 1 + 3  # one that failed to be recorded, and one a step
+    with pytest.warns(UserWarning, match="sgd.* is not fused: it looks at the value"):
+        assert applied(3, accumulated=3) == 1 + 3  # one that failed to be recorded, and one a step
 
 
 @needs_compiler
@@ -115,7 +146,44 @@ def test_fused_noise_is_another_in_each_step():
     assert len(set(losses)) == 3
 
 
-@pytest.mark.skipif(backend.current() != "torch", reason="Keras compiles the steps of the others")
+@needs_compiler
+@on_torch
+def test_a_schedule_in_numpy_is_not_frozen():
+    class Rising(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return 0.1 * np.minimum(1.0, (keras.ops.convert_to_numpy(step) + 1) / 5)
+
+    def losses(fuse):
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, kernel_initializer="ones")])
+        model.compile(keras.optimizers.SGD(Rising()), "mse")
+        ops.jit_training(model, fuse=fuse)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            return model.fit(np.ones((8, 3)), np.zeros(8), batch_size=4, epochs=3, verbose=0).history["loss"]
+
+    np.testing.assert_allclose(losses(True), losses(False), rtol=1e-6)
+
+
+@on_torch
+def test_a_variable_gets_what_another_one_had():
+    class Delay(keras.layers.Layer):
+        def build(self, shape):
+            self.before = self.add_weight(shape=(), initializer="zeros", trainable=False)
+            self.now = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+        def call(self, x):
+            self.before.assign(self.now)
+            self.now.assign(self.now + 1.0)
+            return x
+
+    model = keras.Sequential([keras.Input((3,)), Delay(), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    ops.jit_training(model).fit(np.ones((12, 3)), np.zeros(12), batch_size=4, verbose=0)
+    delay = model.layers[0]
+    assert float(delay.now.value) == float(delay.before.value) + 1.0
+
+
+@on_torch
 def test_jit_training_goes_through_the_layers_once_for_each_shape():
     def calls(*layers):
         class Counting(keras.layers.Layer):
@@ -183,7 +251,7 @@ def test_jit_training_refuses_what_it_would_get_wrong():
 def test_a_loss_that_looks_at_its_value_cannot_be_recorded():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     model.compile("sgd", lambda y, prediction: keras.ops.mean(prediction) * (1 if float(y[0]) > 0 else 2))
-    with pytest.raises(RuntimeError, match="value out of a tracing tensor"):
+    with pytest.raises(RuntimeError, match="data-dependent"):
         ops.jit_training(model).fit(np.ones((4, 3)), np.ones(4), verbose=0)
 
 

@@ -203,9 +203,9 @@ def main(arguments=None):
     path = _results.results_file() if options.record else None  # no minute is spent on what cannot be recorded
     works = ON_GPU if options.gpu else ON_CPU
     for name in options.network or works:
-        size = works[name].batch_size * works[name].steps
+        size, title = works[name].batch_size * works[name].steps, f"{name}_step" + "_compiled" * options.compile
         peers, ours, native = comparison(works[name], options.compile)
-        for row in common.compare(f"{name}_step", size, "pictures", peers, ours, options.rounds, native=native):
+        for row in common.compare(title, size, "pictures", peers, ours, options.rounds, native=native):
             if path is not None:
                 _results.record_result({**row, **origin(row["backend"])}, path)
 

@@ -197,7 +197,8 @@ def comparisons(with_compile=False, work=ON_CPU):
     if with_compile:
         training["torch.compile, fused AdamW"] = (torch_training, work, "torch", True, True)
     names = backend.available()
-    found = {work.title: (work.tokens, training, {name: (our_training, work, name, with_compile) for name in names})}
+    title = f"{work.title}_compiled" if with_compile else work.title
+    found = {title: (work.tokens, training, {name: (our_training, work, name, with_compile) for name in names})}
     for size in BATCHES:
         peers = {"transformers.generate": (transformers_generation, size)}
         ours = {name: (our_generation, name, size) for name in names}

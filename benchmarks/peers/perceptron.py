@@ -168,7 +168,8 @@ def main(arguments=None):
         sys.exit("This comparison needs torch. Install with: pip install 'keras_course[torch]'")
     path = _results.results_file() if options.record else None  # no minute is spent on what cannot be recorded
     peers, ours = comparison(options.compile)
-    for row in common.compare("mlp_epoch", ROWS, "examples", peers, ours, options.rounds):
+    title = "mlp_epoch_compiled" if options.compile else "mlp_epoch"
+    for row in common.compare(title, ROWS, "examples", peers, ours, options.rounds):
         if path is not None:
             _results.record_result({**row, **origin(row["backend"])}, path)
 

@@ -1,6 +1,7 @@
 """Compiled training steps for `fit`, on the backend where Keras has none."""
 
 import functools
+import warnings
 
 import keras
 from keras import tree
@@ -25,13 +26,16 @@ def jit_training(model, *, fuse=False):
     seen; a variable of the model is.
 
     With `fuse`, the optimizer's step is recorded, too, and PyTorch's compiler makes fewer and larger calls of it all.
-    That needs a C++ compiler and time: ten seconds for LeNet-5, most of a minute for ResNet-50 on two cores. Then small
-    and dense networks train faster by a fifth or more, ResNet-50 by a few hundredths. Numbers differ by rounding, and
-    noise without a seed is another.
+    That needs a C++ compiler, Python's headers, and time: ten seconds for LeNet-5, most of a minute for ResNet-50 on
+    two cores. Then small networks train faster, by a tenth to a third; ResNet-50 hardly does. Numbers differ by
+    rounding, noise without a seed is another, and what the optimizer keeps in Python (its momentum, its schedule) is
+    that of the first step: `compile` again to change it; a learning rate that is a number may change at any time. An
+    optimizer that looks at values (it accumulates gradients, say, or its schedule has a warm-up) stays as it is, and a
+    warning says so.
 
     What a recording would get wrong is trained as Keras does it: a step that draws from a `SeedGenerator` (dropout does
     if it has a seed), whose noise would be the same in each step, weights without a gradient, an output with a mask,
-    a loss that is scaled (mixed_float16).
+    a loss that is scaled (mixed_float16, a `loss_scale_factor`).
 
     Args:
         model: a compiled `keras.Model` without a `train_step` of its own. Another `compile` takes the recordings back.
@@ -42,7 +46,7 @@ def jit_training(model, *, fuse=False):
 
     Raises:
         ValueError: the model is not compiled, or has a `train_step` of its own.
-        RuntimeError: on PyTorch, in `fit`: model or loss look at the value of a tensor to decide what to do, or `fuse`
+        RuntimeError: on PyTorch, in `fit`: model or loss look at the value of a tensor, or hand it to NumPy; or `fuse`
             finds no C++ compiler.
 
     Example:
@@ -113,17 +117,20 @@ def _record_step(model, data, fuse, otherwise):
         def program(values, data):
             outputs, assigned = passes(values, data, update)
             with torch.no_grad():
-                for i, value in assigned.items():
+                new = {i: 1 * value for i, value in assigned.items()}  # it may be what another variable still is
+                for i, value in new.items():
                     values[i].copy_(value)
             return outputs
 
-        return make_fx(program)([value.detach().clone() for value in values_of(variables)], data)
+        # without numbers, so that none ends up in the recording by way of NumPy
+        traced = make_fx(program, tracing_mode="fake", _allow_non_fake_inputs=True)
+        return traced(values_of(variables), data)
 
     with torch.random.fork_rng():  # nothing is used up here of the noise that has no seed
         (prediction, gradients), assigned = passes(values_of(variables), data)
         random = any(not variables[i].value.is_floating_point() for i in assigned)  # a SeedGenerator counts
         masked = any(getattr(each, "_keras_mask", None) is not None for each in tree.flatten(prediction))
-        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer) or optimizer.loss_scale_factor is not None
         if random or masked or scaled or any(g is None for g in gradients):
             return otherwise
         program = _fuse(record, optimizer, trained) if fuse else record()
@@ -140,9 +147,9 @@ def _record_step(model, data, fuse, otherwise):
 
 
 def _fuse(record, optimizer, trained):
-    """Return passes and, where it can be recorded, the optimizer's step as one compiled program."""
+    """Return the passes and, where it can be recorded, the optimizer's step as one compiled program."""
     # What Keras's optimizers do for PyTorch alone wants Python numbers; what they do for all backends can be recorded
-    portable = next(c for c in type(optimizer).__mro__ if ".torch." not in c.__module__)
+    portable = next(c for c in type(optimizer).__mro__ if not c.__module__.startswith("keras.src.backend.torch."))
 
     def update(gradients):
         optimizer._backend_update_step = functools.partial(portable._backend_update_step, optimizer)
@@ -153,7 +160,9 @@ def _fuse(record, optimizer, trained):
 
     try:
         program = record(update)
-    except RuntimeError:  # it looks at the value of a tensor, as one that accumulates gradients does
+    except RuntimeError as error:
         program = record()
+        reason = f"it looks at the value of a tensor ({type(error).__name__})"
+        warnings.warn(f"{optimizer.name} is not fused: {reason}", stacklevel=2)
     # Our arrays lie in memory as convolutions want them: the compiler's choice of layouts would transpose them
     return torch.compile(program, dynamic=False, options={"layout_optimization": False})

@@ -117,7 +117,7 @@ def test_every_implementation_of_a_comparison_trains_the_same_work(monkeypatch):
     for arguments, works in (([], peers.ON_CPU), (["--gpu"], peers.ON_GPU)):
         seen.clear()
         peers.main([*arguments, "--compile"])
-        assert [benchmark for benchmark, *_ in seen] == [f"{name}_step" for name in works]
+        assert [benchmark for benchmark, *_ in seen] == [f"{name}_step_compiled" for name in works]
         for work, (_, pictures, unit, theirs, ours, rounds) in zip(works.values(), seen, strict=True):
             assert (pictures, unit, rounds) == (work.batch_size * work.steps, "pictures", 9)
             assert all(maker[1] is work for maker in (*theirs.values(), *ours.values()))
