@@ -132,7 +132,7 @@ def test_the_optimizer_is_fused_where_it_can_be_recorded(monkeypatch):
         return len(calls)
 
     assert applied(3) == applied(6) == 1
-    with pytest.warns(UserWarning, match="sgd.* is not fused: it looks at the value"):
+    with pytest.warns(UserWarning, match="step of sgd.* is not fused, as it looks at the value"):
         assert applied(3, accumulated=3) == 1 + 3  # one that failed to be recorded, and one a step
 
 
@@ -144,6 +144,18 @@ def test_fused_noise_is_another_in_each_step():
     x = np.random.default_rng(0).normal(size=(8, 64)).astype("float32")
     losses = [float(model.train_on_batch(x, x)) for _ in range(3)]
     assert len(set(losses)) == 3
+
+
+@on_torch
+def test_without_a_compiler_it_says_what_to_do():
+    from torch._inductor import config
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    message = r"needs a C\+\+ compiler, and there is none: install one"
+    with config.patch({"cpp.cxx": (None, "/nowhere/g++")}), pytest.raises(RuntimeError, match=message):
+        ops.jit_training(model, fuse=True)
+    assert ops.jit_training(model).fit(np.ones((4, 3)), np.ones(4), verbose=0).history["loss"][0] >= 0
 
 
 @needs_compiler

@@ -25,13 +25,13 @@ def jit_training(model, *, fuse=False):
     other backends, Python runs once: a number that a callback changes in Python (a factor of the loss, say) is not
     seen; a variable of the model is.
 
-    With `fuse`, the optimizer's step is recorded, too, and PyTorch's compiler makes fewer and larger calls of it all.
-    That needs a C++ compiler, Python's headers, and time: ten seconds for LeNet-5, most of a minute for ResNet-50 on
-    two cores. Then small networks train faster, by a tenth to a third; ResNet-50 hardly does. Numbers differ by
-    rounding, noise without a seed is another, and what the optimizer keeps in Python (its momentum, its schedule) is
-    that of the first step: `compile` again to change it; a learning rate that is a number may change at any time. An
-    optimizer that looks at values (it accumulates gradients, say, or its schedule has a warm-up) stays as it is, and a
-    warning says so.
+    With `fuse`, the optimizer's step is recorded, too, and PyTorch's compiler makes fewer and larger calls of it all,
+    anew for each set of shapes (a smaller last batch is a second one). That needs a C++ compiler, Python's headers, and
+    time: ten to twenty seconds for LeNet-5, most of a minute for ResNet-50 on two cores. Then small networks train
+    faster, by a tenth to a third, which pays in runs of thousands of steps; ResNet-50 hardly does. Numbers differ by
+    rounding, and noise without a seed is another. A schedule goes on as it should, and a learning rate may be set at
+    any time; another schedule or another momentum is not seen: `compile` again. An optimizer that looks at values (it
+    accumulates gradients, say, or its schedule has a warm-up) stays as it is, and a warning says so.
 
     What a recording would get wrong is trained as Keras does it: a step that draws from a `SeedGenerator` (dropout does
     if it has a seed), whose noise would be the same in each step, weights without a gradient, an output with a mask,
@@ -46,8 +46,8 @@ def jit_training(model, *, fuse=False):
 
     Raises:
         ValueError: the model is not compiled, or has a `train_step` of its own.
-        RuntimeError: on PyTorch, in `fit`: model or loss look at the value of a tensor, or hand it to NumPy; or `fuse`
-            finds no C++ compiler.
+        RuntimeError: on PyTorch `fuse` finds no C++ compiler; or, in `fit`, model or loss look at the value of a tensor
+            or hand it to NumPy.
 
     Example:
         >>> import keras
@@ -64,6 +64,8 @@ def jit_training(model, *, fuse=False):
     if type(model).train_step is not keras.Model.train_step:
         raise ValueError(f"model={model!r} has a train_step of its own, which would never be called")
     if _BACKEND == "torch":
+        if fuse:
+            _find_compiler()
         model.make_train_function(force=True)
         by_keras = model.train_function
         steps = Recordings(lambda data: _record_step(model, data, fuse, otherwise=lambda data: by_keras([data])))
@@ -74,6 +76,16 @@ def jit_training(model, *, fuse=False):
 
         model.train_function = train_function
     return model
+
+
+def _find_compiler():
+    from torch._inductor import cpp_builder, exc
+
+    try:
+        cpp_builder.get_cpp_compiler()
+    except exc.InvalidCxxCompiler as error:
+        remedy = "install one (on Debian: apt install g++ python3-dev), name it in CXX, or leave fuse out"
+        raise RuntimeError(f"fuse=True needs a C++ compiler, and there is none: {remedy}") from error
 
 
 def _lay_out_like(trained, optimizer):
@@ -160,9 +172,9 @@ def _fuse(record, optimizer, trained):
 
     try:
         program = record(update)
-    except RuntimeError as error:
+    except RuntimeError:
         program = record()
-        reason = f"it looks at the value of a tensor ({type(error).__name__})"
-        warnings.warn(f"{optimizer.name} is not fused: {reason}", stacklevel=2)
+        reason = "it looks at the value of a tensor, to accumulate gradients or warm up, say"
+        warnings.warn(f"the step of {optimizer.name} is not fused, as {reason}; the passes are", stacklevel=2)
     # Our arrays lie in memory as convolutions want them: the compiler's choice of layouts would transpose them
     return torch.compile(program, dynamic=False, options={"layout_optimization": False})
