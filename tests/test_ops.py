@@ -198,6 +198,11 @@ def test_jit_gives_the_same_and_is_traced_once_per_shape():
     assert compiled(X[:2], {"a": V[:2]})["y"].shape == (2,)
 
 
+def test_jit_freezes_no_number_that_went_through_numpy():
+    with pytest.raises((RuntimeError, TypeError, NotImplementedError)):  # each backend in words of its own
+        ops.jit(lambda x: x * float(np.sum(keras.ops.convert_to_numpy(x))))(keras.ops.ones(2))
+
+
 def test_jit_sees_later_training(model):
     compiled = ops.jit(lambda x: model(x), variables=model.variables)
     before = array(compiled(X[None]))

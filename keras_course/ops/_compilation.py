@@ -33,6 +33,9 @@ def jit(fn, *, variables=()):
     Returns:
         A function with the arguments of `fn`. On PyTorch a function that assigns a variable (one that draws from a
         `SeedGenerator`, say) runs uncompiled, as a recording would repeat the same noise.
+
+    Raises:
+        Exception: of the backend, at the first call: `fn` looks at the value of a tensor, or hands it to NumPy.
     """
     variables = list(variables)
     if _BACKEND == "tensorflow":
@@ -77,13 +80,18 @@ class Recordings(dict):
         return self[key](args)
 
 
+def record_calls(fn, *args):
+    """Return the primitive calls of `fn(*args)` as a program. No number flows, so none is frozen by way of NumPy."""
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    return make_fx(fn, tracing_mode="fake", _allow_non_fake_inputs=True)(*args)
+
+
 def _record(fn, variables, args):
     """Return a function that repeats the primitive calls of `fn(*args)` for arguments of the same shapes.
 
     It runs twice: once to see whether it assigns a variable, and once to be recorded.
     """
-    from torch.fx.experimental.proxy_tensor import make_fx
-
     structure, assigned = run_and_track(fn, variables, values_of(variables), args)
     if assigned:
         return lambda args: fn(*args)
@@ -96,7 +104,7 @@ def _record(fn, variables, args):
     leaves = (*values_of(variables), *tree.flatten(args))
     with warnings.catch_warnings():  # PyTorch advises torch.compile instead, which takes a hundred times as long
         warnings.simplefilter("ignore", DeprecationWarning)
-        program = make_fx(flat)(*leaves)
+        program = record_calls(flat, *leaves)
         calls = {node.target for node in program.graph.nodes}
         if torch.ops.aten.convolution_backward.default not in calls:  # TorchScript cannot hold it: Python replays then
             program = torch.jit.trace(program, leaves, check_trace=False)

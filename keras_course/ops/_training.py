@@ -6,13 +6,12 @@ import warnings
 import keras
 from keras import tree
 
-from keras_course.ops._compilation import Recordings, run_and_track
+from keras_course.ops._compilation import Recordings, record_calls, run_and_track
 from keras_course.ops._variables import to_tensors, values_of
 
 _BACKEND = keras.config.backend()
 if _BACKEND == "torch":
     import torch
-    from torch.fx.experimental.proxy_tensor import make_fx
 
 
 def jit_training(model, *, fuse=False):
@@ -100,7 +99,7 @@ def _lay_out_like(trained, optimizer):
 def _record_step(model, data, fuse, otherwise):
     """Return the function that trains on data of these shapes, and returns the logs.
 
-    The passes run twice: once to see whether a recording would repeat them faithfully, and once to be recorded.
+    The passes run once to see whether a recording would repeat them faithfully, and then without numbers, recorded.
     """
     optimizer, trained = model.optimizer, model.trainable_variables
     if not trained:
@@ -134,9 +133,7 @@ def _record_step(model, data, fuse, otherwise):
                     values[i].copy_(value)
             return outputs
 
-        # without numbers, so that none ends up in the recording by way of NumPy
-        traced = make_fx(program, tracing_mode="fake", _allow_non_fake_inputs=True)
-        return traced(values_of(variables), data)
+        return record_calls(program, values_of(variables), data)
 
     with torch.random.fork_rng():  # nothing is used up here of the noise that has no seed
         (prediction, gradients), assigned = passes(values_of(variables), data)
