@@ -17,12 +17,9 @@ FLOORS = {
         "backend",
         "ops",
         "_registry",
-        "_check",
-        "_examples",
+        "checks",
         "_lectures",
         "_files",
-        "_graphs",
-        "_tokens",
         "_machine",
         "_memory",
         "_recipe",
@@ -38,7 +35,7 @@ FLOORS = {
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 SIDEWAYS = {
     ("_registry", "_lectures"),
-    ("ops", "_check"),
+    ("ops", "checks"),
     ("ops", "_memory"),
     ("_machine", "backend"),
     ("_recipe_table", "_recipe"),
@@ -49,7 +46,7 @@ SIDEWAYS = {
     ("recipes", "_training"),
     ("recipes", "plots"),
 }
-OF_DATASETS = {"datasets", "_check", "_files"}
+OF_DATASETS = {"datasets", "checks", "_files"}
 HEAVY = {*BACKENDS, "tensorflow_datasets", "matplotlib", "sklearn", "transformers", "safetensors"}
 ASKING = {"keras.config.backend", "keras.backend.backend", "keras_course.backend.current"}
 OF_BACKENDS = {  # what a room may know of the backends; the others nothing

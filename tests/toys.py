@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_course import _registry
-from keras_course._check import whole_number
+from keras_course.checks import whole_number
 
 
 def toy_network(num_features, *, hidden_dim=4, seed=0, name="toy_network"):

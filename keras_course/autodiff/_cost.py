@@ -10,11 +10,11 @@ import itertools
 
 import numpy as np
 
-from keras_course._check import one_of
 from keras_course.autodiff._checkpoint import Checkpointed
 from keras_course.autodiff._traced import Traced, as_array, fresh_level
 from keras_course.autodiff._tree import map_structure
 from keras_course.autodiff._verbs import _vjp, jvp
+from keras_course.checks import one_of
 
 
 def accumulation_cost(widths, mode):

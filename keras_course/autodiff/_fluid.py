@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops as k
 
-from keras_course._check import whole_number
+from keras_course.checks import whole_number
 
 _STRIP = 3  # width of inlet and wall, in cells
 

@@ -16,8 +16,8 @@ import numpy as np
 from keras import ops as k
 
 from keras_course import ops
-from keras_course._check import positive, whole_number
 from keras_course.autodiff._fluid import _STRIP, _checked, begin, first_flow, lift_and_drag, step
+from keras_course.checks import positive, whole_number
 
 
 def differentiable_fluid(shape=(50, 75), *, num_steps=20, num_sweeps=50, strip=_STRIP):

@@ -13,11 +13,11 @@ Functions are written with numpy. The verbs may be nested in any order: grad of 
 
 import numpy as np
 
-from keras_course._check import jacobian_of, one_array, positions, tuples
 from keras_course.autodiff._dual import Dual
 from keras_course.autodiff._tape import Var, owned, sweep
 from keras_course.autodiff._traced import Traced, as_array, fresh_level
 from keras_course.autodiff._tree import flatten, map_structure, unflatten
+from keras_course.checks import jacobian_of, one_array, positions, tuples
 
 # Reverse mode ------------------------------------------------------------------------------------------------------
 

@@ -6,8 +6,8 @@ before it has changed.
 
 import keras
 
-from keras_course._check import one_of, whole_number
 from keras_course._registry import builder
+from keras_course.checks import one_of, whole_number
 from keras_course.convnets._convnext import convnext_branch, layer_norm
 from keras_course.convnets._parts import check_images, classify, conv_norm, norm
 from keras_course.layers import Conv2D, DepthwiseConv2D

@@ -6,8 +6,8 @@ Notation: x (B, H, W, C) pictures, C_1..C_5 the channels of the five convolution
 import keras
 from keras import ops
 
-from keras_course._check import fraction, not_negative, number, positive, whole_number
 from keras_course._registry import builder
+from keras_course.checks import fraction, not_negative, number, positive, whole_number
 from keras_course.convnets._parts import check_images
 from keras_course.layers import Conv2D, MaxPooling2D
 

@@ -7,7 +7,7 @@ cross-correlation: the kernel is not flipped.
 
 import numpy as np
 
-from keras_course._check import as_floats, whole_number
+from keras_course.checks import as_floats, whole_number
 
 
 def conv_output_size(size, kernel_size, *, stride=1, padding=0, dilation=1):

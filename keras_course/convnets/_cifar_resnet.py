@@ -6,8 +6,8 @@ Notation: x (B, H, W, C) features; 6n + 2 layers: three stages of n blocks with 
 import keras
 from keras import ops
 
-from keras_course._check import whole_number
 from keras_course._registry import builder
+from keras_course.checks import whole_number
 from keras_course.convnets._parts import check_images, classify, conv_norm
 
 _CIFAR = {"input_shape": (32, 32, 3), "num_classes": 10}

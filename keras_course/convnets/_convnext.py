@@ -6,8 +6,8 @@ Notation: x (B, H, W, C) features; a stage is a run of blocks with the same numb
 import keras
 import numpy as np
 
-from keras_course._check import fraction, number, one_of, whole_number
 from keras_course._registry import builder
+from keras_course.checks import fraction, number, one_of, whole_number
 from keras_course.convnets._imagenet import load_imagenet
 from keras_course.convnets._parts import check_images
 from keras_course.layers import Conv2D, Dense, DepthwiseConv2D, LayerScale

@@ -7,8 +7,8 @@ import math
 
 import keras
 
-from keras_course._check import fraction, one_of, positive
 from keras_course._registry import builder
+from keras_course.checks import fraction, one_of, positive
 from keras_course.convnets._imagenet import load_imagenet
 from keras_course.convnets._parts import check_images, classify, norm, squeeze_and_excite
 from keras_course.layers import Conv2D, DepthwiseConv2D

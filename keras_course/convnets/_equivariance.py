@@ -10,7 +10,7 @@ that leave on one side come back in on the other.
 import numpy as np
 from keras import ops
 
-from keras_course._check import whole_number
+from keras_course.checks import whole_number
 from keras_course.convnets._models import as_images
 
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course._graphs import name_of
+from keras_course.checks.graphs import name_of
 from keras_course.convnets._models import as_images, find_layer, image_input
 from keras_course.ops import functional, grad
 

@@ -5,8 +5,8 @@ Notation: C1, S2, ..., F6 are the paper's names of its layers; x (B, H, W, C) pi
 
 import keras
 
-from keras_course._check import fraction, one_of
 from keras_course._registry import builder
+from keras_course.checks import fraction, one_of
 from keras_course.convnets._parts import check_images
 from keras_course.layers import AveragePooling2D, Conv2D, MaxPooling2D
 from keras_course.layers._activations import get_activation

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_course._check import positive, whole_number
-from keras_course._graphs import name_of
+from keras_course.checks import positive, whole_number
+from keras_course.checks.graphs import name_of
 from keras_course.ops import functional, grad, jit
 
 DEPTHWISE = (

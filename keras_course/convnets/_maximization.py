@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course._check import not_negative, positive, whole_number
+from keras_course.checks import not_negative, positive, whole_number
 from keras_course.convnets._models import find_layer, image_input
 from keras_course.ops import jit, vjp
 

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from keras_course._graphs import flat_graph, name_of
+from keras_course.checks.graphs import flat_graph, name_of
 
 
 def find_layer(model, layer):

@@ -5,7 +5,7 @@ Notation: x (B, H, W, C) pictures or features, channels last.
 
 import keras
 
-from keras_course._check import whole_number
+from keras_course.checks import whole_number
 from keras_course.layers import BatchNormalization, Conv2D
 
 

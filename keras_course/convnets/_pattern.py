@@ -13,8 +13,8 @@ import re
 
 import keras
 
-from keras_course._check import one_of
 from keras_course._registry import builder
+from keras_course.checks import one_of
 from keras_course.convnets._parts import check_images
 from keras_course.layers import Conv2D, MaxPooling2D
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import keras
 
-from keras_course._graphs import flat_graph, name_of
+from keras_course.checks.graphs import flat_graph, name_of
 
 
 class ReceptiveField(NamedTuple):

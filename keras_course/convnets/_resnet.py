@@ -6,8 +6,8 @@ width at its beginning (the first one does not).
 
 import keras
 
-from keras_course._check import one_of, positive, whole_number
 from keras_course._registry import builder
+from keras_course.checks import one_of, positive, whole_number
 from keras_course.convnets._imagenet import load_imagenet
 from keras_course.convnets._parts import check_images, classify, conv_norm, squeeze_and_excite
 from keras_course.layers import MaxPooling2D

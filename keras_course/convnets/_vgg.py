@@ -5,8 +5,8 @@ Notation: x (B, H, W, C) pictures; five blocks of convolutions, each followed by
 
 import keras
 
-from keras_course._check import fraction, one_of, whole_number
 from keras_course._registry import builder
+from keras_course.checks import fraction, one_of, whole_number
 from keras_course.convnets._imagenet import load_imagenet
 from keras_course.convnets._parts import check_images, norm
 from keras_course.layers import Conv2D, MaxPooling2D

@@ -5,7 +5,7 @@ Notation: x (B, H, W, C) pictures.
 
 import numpy as np
 
-from keras_course._check import whole_number
+from keras_course.checks import whole_number
 
 
 def crop_and_flip(x: np.ndarray, rng: np.random.Generator, *, padding: int = 4, flip: bool = True) -> np.ndarray:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from keras_course._check import whole_number
+from keras_course.checks import whole_number
 
 
 class ExampleBatches(keras.utils.PyDataset):

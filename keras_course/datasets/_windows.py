@@ -10,7 +10,7 @@ so that y holds the successor of every token in x.
 import keras
 import numpy as np
 
-from keras_course._check import whole_number
+from keras_course.checks import whole_number
 
 
 class TokenWindows(keras.utils.PyDataset):

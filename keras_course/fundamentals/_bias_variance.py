@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_course._check import one_of, whole_number
+from keras_course.checks import one_of, whole_number
 from keras_course.fundamentals._data import as_numbers
 from keras_course.fundamentals._risk import fitted
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_course._check import as_floats, whole_number
+from keras_course.checks import as_floats, whole_number
 
 
 def as_numbers(name, values):

@@ -13,7 +13,7 @@ from keras import ops as k
 from scipy import optimize
 
 from keras_course import ops
-from keras_course._check import as_floats, as_points, not_negative, whole_number
+from keras_course.checks import as_floats, as_points, not_negative, whole_number
 from keras_course.fundamentals._data import as_pair, as_sizes
 from keras_course.fundamentals._regression import least_squares
 from keras_course.perceptron import mlp

@@ -6,8 +6,8 @@ Notation: X (N, ...) examples, y (N,) labels or (N, K) values, z (N, M) what the
 import keras
 import numpy as np
 
-from keras_course._check import positive, whole_number
 from keras_course._registry import check_arguments, data_arguments, parameters_of
+from keras_course.checks import positive, whole_number
 from keras_course.perceptron import output_head
 from keras_course.perceptron._heads import classifier_head
 from keras_course.portable import portable_init

@@ -5,7 +5,7 @@ Notation: x (N, D) training points, y (N,) targets or classes (whole numbers fro
 
 import numpy as np
 
-from keras_course._check import as_floats, as_points, one_of, whole_number
+from keras_course.checks import as_floats, as_points, one_of, whole_number
 
 _BLOCK = 2**22  # differences of coordinates that are computed at once: 32 MiB
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_course._check import as_floats, not_negative, number, whole_number
+from keras_course.checks import as_floats, not_negative, number, whole_number
 
 
 @dataclasses.dataclass(frozen=True)

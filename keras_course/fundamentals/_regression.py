@@ -6,7 +6,7 @@ w (d + 1,) the weights of a polynomial of degree d, f(x) = X w.
 
 import numpy as np
 
-from keras_course._check import as_floats, not_negative, one_of, positive, whole_number
+from keras_course.checks import as_floats, not_negative, one_of, positive, whole_number
 from keras_course.fundamentals._data import as_numbers, as_pairs
 
 

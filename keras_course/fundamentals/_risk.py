@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from keras_course._check import as_floats, positive, whole_number
+from keras_course.checks import as_floats, positive, whole_number
 from keras_course.fundamentals._data import as_pair, as_sizes
 
 

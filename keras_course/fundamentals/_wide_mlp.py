@@ -8,8 +8,8 @@ import math
 import keras
 import numpy as np
 
-from keras_course._check import whole_number
 from keras_course._registry import builder
+from keras_course.checks import whole_number
 from keras_course.layers._activations import get_activation
 from keras_course.perceptron._mlp import check_dims
 

@@ -7,7 +7,7 @@ No training can bring a model that sees one token below H on that text.
 
 import numpy as np
 
-from keras_course._tokens import check_tokens
+from keras_course.checks.tokens import check_tokens
 
 NEVER = -1e4  # stands for ln 0: its exponential is zero in any float type, and it is finite in float16
 

@@ -16,8 +16,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from keras_course._check import whole_number
 from keras_course._files import atomic_write_all
+from keras_course.checks import whole_number
 from keras_course.language import _bpe_training
 from keras_course.language._characters import check_ids
 

@@ -9,7 +9,7 @@ instead runs at half the speed.
 import keras
 import numpy as np
 
-from keras_course._tokens import check_tokens, vocab_size
+from keras_course.checks.tokens import check_tokens, vocab_size
 
 
 def empty_cache(model, batch_size):

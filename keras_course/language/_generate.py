@@ -15,8 +15,8 @@ import dataclasses
 import numpy as np
 from keras import ops
 
-from keras_course._check import whole_number
-from keras_course._tokens import check_tokens, context_length, vocab_size
+from keras_course.checks import whole_number
+from keras_course.checks.tokens import check_tokens, context_length, vocab_size
 from keras_course.language._choose import best_beams, draw
 from keras_course.language._decode import decode, empty_cache
 from keras_course.ops import jit, jit_while

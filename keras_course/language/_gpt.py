@@ -6,8 +6,8 @@ are those of token t + 1, and depend on the tokens up to t only.
 
 import keras
 
-from keras_course._check import whole_number
 from keras_course._registry import builder
+from keras_course.checks import whole_number
 from keras_course.layers import CausalSelfAttention, Dense, PositionEmbedding, TransformerBlock, sibling
 from keras_course.layers._activations import get_activation
 from keras_course.layers._transformer import normalization

@@ -10,8 +10,8 @@ import zlib
 import keras
 import numpy as np
 
-from keras_course._check import whole_number
-from keras_course._tokens import vocab_size
+from keras_course.checks import whole_number
+from keras_course.checks.tokens import vocab_size
 
 
 def enable_lora(model, rank, alpha=None, *, seed=0):

@@ -11,8 +11,8 @@ import dataclasses
 import keras
 import numpy as np
 
-from keras_course._check import positive, whole_number
-from keras_course._tokens import check_tokens
+from keras_course.checks import positive, whole_number
+from keras_course.checks.tokens import check_tokens
 from keras_course.language._gpt import gpt
 from keras_course.metrics import text_loss
 from keras_course.portable import portable_init

@@ -7,7 +7,7 @@ A (B, H, T, T) attention weights. The cache of a layer is the pair (k, v) of all
 import keras
 from keras import ops
 
-from keras_course._check import whole_number
+from keras_course.checks import whole_number
 from keras_course.layers._dense import Dense
 from keras_course.layers._embeddings import check_length, rotate
 from keras_course.ops import attention, attention_weights, write_at

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_course import ops as course_ops
-from keras_course._check import fraction, number, one_of, positive
+from keras_course.checks import fraction, number, one_of, positive
 
 
 class _ChannelsLast:

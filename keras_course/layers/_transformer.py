@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_course._check import one_of
+from keras_course.checks import one_of
 from keras_course.layers._activations import get_activation
 from keras_course.layers._attention import CausalSelfAttention
 from keras_course.layers._dense import Dense

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import keras
 from keras import tree
 
-from keras_course._check import whole_number
-from keras_course._graphs import flat_graph
+from keras_course.checks import whole_number
+from keras_course.checks.graphs import flat_graph
 
 CONVOLUTIONS = tuple(
     getattr(keras.layers, name)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course._tokens import check_tokens, context_length, vocab_size
+from keras_course.checks.tokens import check_tokens, context_length, vocab_size
 from keras_course.ops import jit
 
 

@@ -17,7 +17,7 @@ import math
 import keras
 from keras import tree
 
-from keras_course._check import jacobian_of, one_array, positions, tuples
+from keras_course.checks import jacobian_of, one_array, positions, tuples
 from keras_course.ops._variables import functional, to_tensors, values_of
 
 _BACKEND = keras.config.backend()

@@ -8,7 +8,7 @@ format, at every layer; here PyTorch gets a view of the same memory, and nothing
 
 import keras
 
-from keras_course._check import one_of
+from keras_course.checks import one_of
 
 _BACKEND = keras.config.backend()
 if _BACKEND == "torch":

@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_course._check import is_number, one_of, whole_number
+from keras_course.checks import is_number, one_of, whole_number
 from keras_course.perceptron._activations import step
 from keras_course.perceptron._mlp import mlp
 

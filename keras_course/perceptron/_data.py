@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_course._check import as_floats, as_points
+from keras_course.checks import as_floats, as_points
 
 
 def as_labelled(x, y, num_classes=None):

@@ -11,7 +11,7 @@ import numpy as np
 from keras import tree
 
 from keras_course import ops
-from keras_course._check import as_floats, positive, whole_number
+from keras_course.checks import as_floats, positive, whole_number
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ estimated by maximum likelihood (so covariances divide by the number of points, 
 
 import numpy as np
 
-from keras_course._check import as_points
+from keras_course.checks import as_points
 from keras_course.perceptron._data import as_labelled
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
-from keras_course._check import one_of
+from keras_course.checks import one_of
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,8 +9,8 @@ import dataclasses
 import keras
 import numpy as np
 
-from keras_course._check import as_points, is_number, positive, whole_number
 from keras_course._registry import builder
+from keras_course.checks import as_points, is_number, positive, whole_number
 from keras_course.perceptron._data import as_labelled
 
 

@@ -6,7 +6,7 @@ at random to some of them, one response unit, whose A + 1 weights (motor-driven 
 
 import numpy as np
 
-from keras_course._check import whole_number
+from keras_course.checks import whole_number
 from keras_course.perceptron._unit import rosenblatt
 
 

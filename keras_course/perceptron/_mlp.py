@@ -7,8 +7,8 @@ and b_l (C_l) its kernel and bias, K outputs.
 import keras
 import numpy as np
 
-from keras_course._check import fraction, whole_number
 from keras_course._registry import builder
+from keras_course.checks import fraction, whole_number
 from keras_course.layers._activations import get_activation
 
 

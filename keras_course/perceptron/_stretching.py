@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from keras_course._check import as_points, one_of, positive
+from keras_course.checks import as_points, one_of, positive
 from keras_course.perceptron._mlp import check_dims
 
 _BENDS = {

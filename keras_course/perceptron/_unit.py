@@ -7,7 +7,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_course._check import as_floats, as_points, whole_number
+from keras_course.checks import as_floats, as_points, whole_number
 from keras_course.perceptron._data import as_labelled
 
 

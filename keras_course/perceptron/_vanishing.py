@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from keras_course import ops
-from keras_course._check import as_floats, whole_number
-from keras_course._examples import check_examples
+from keras_course.checks import as_floats, whole_number
+from keras_course.checks.examples import check_examples
 
 
 def sigmoid_chain(x, weights):

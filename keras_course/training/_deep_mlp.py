@@ -5,8 +5,8 @@ Notation: x (B, D) features, K = `num_classes`, C = `hidden_dim`, L = `num_layer
 
 import keras
 
-from keras_course._check import one_of, whole_number
 from keras_course._registry import builder
+from keras_course.checks import one_of, whole_number
 from keras_course.layers import sibling
 from keras_course.layers._activations import get_activation
 

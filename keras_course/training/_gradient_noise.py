@@ -9,8 +9,8 @@ Sigma the covariance of the gradients of single examples.
 import numpy as np
 from keras import ops, tree
 
-from keras_course._check import whole_number
-from keras_course._examples import check_examples
+from keras_course.checks import whole_number
+from keras_course.checks.examples import check_examples
 from keras_course.ops import jit, value_and_grad
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
-from keras_course._check import not_negative, one_of, positive, whole_number
+from keras_course.checks import not_negative, one_of, positive, whole_number
 from keras_course.layers._activations import get_activation
 from keras_course.ops import jvp
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_course._check import is_number, not_negative, positive, whole_number
+from keras_course.checks import is_number, not_negative, positive, whole_number
 
 MOST = 40  # trials: halving or doubling a step so often changes it by a factor of 1e12
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops, tree
 
-from keras_course._check import not_negative, whole_number
+from keras_course.checks import not_negative, whole_number
 from keras_course.ops import jit, value_and_grad
 from keras_course.training._optimizer import floats
 

@@ -8,7 +8,7 @@ import dataclasses
 
 from keras import ops
 
-from keras_course._check import whole_number
+from keras_course.checks import whole_number
 from keras_course.training._adaptive import Adam
 from keras_course.training._optimizer import floats
 

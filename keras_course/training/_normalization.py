@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_course._check import fraction, not_negative, one_of, whole_number
+from keras_course.checks import fraction, not_negative, one_of, whole_number
 from keras_course.training._optimizer import floats
 
 KINDS = ("batch", "layer", "group", "instance", "rms")

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from keras import backend, ops, tree
 
-from keras_course._check import fraction, not_negative, positive
+from keras_course.checks import fraction, not_negative, positive
 
 FRACTIONS = {"momentum", "rho", "beta_1", "beta_2"}  # how much of the past a running mean keeps: in [0, 1)
 

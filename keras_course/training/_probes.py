@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_course._examples import check_examples
+from keras_course.checks.examples import check_examples
 from keras_course.ops import functional, grad
 
 DEAD, EXPLODED = 1e-5, 1e4  # standard deviations below and above which training is hopeless in float32

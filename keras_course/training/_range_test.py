@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_course._check import positive, whole_number
-from keras_course._examples import check_examples
+from keras_course.checks import positive, whole_number
+from keras_course.checks.examples import check_examples
 
 
 class RangeTest(NamedTuple):

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from keras import ops, tree
 
-from keras_course._check import fraction, not_negative, positive, whole_number
+from keras_course.checks import fraction, not_negative, positive, whole_number
 from keras_course.training._optimizer import Optimizer, floats, pairs
 
 

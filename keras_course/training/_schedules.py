@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course._check import is_number, positive, whole_number
+from keras_course.checks import is_number, positive, whole_number
 
 
 @dataclasses.dataclass(frozen=True)

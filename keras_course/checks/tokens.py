@@ -1,4 +1,4 @@
-"""What every function that gives tokens to a language model asks first.
+"""Checks of tokens, the arguments of every function that calls a language model.
 
 Notation: V tokens in the vocabulary, 0 to V - 1; N the context length, in tokens.
 """

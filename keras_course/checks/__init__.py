@@ -1,0 +1,26 @@
+"""Checks of arguments that several packages share: one call per concern, at the public boundary.
+
+A check that fails raises a `ValueError` that names the argument, its value and the rule. What this module exports needs
+NumPy only; the checks of tokens, examples and model graphs, which need Keras, are imported from `checks.tokens`,
+`checks.examples` and `checks.graphs`.
+"""
+
+from keras_course.checks._arrays import as_floats, as_points
+from keras_course.checks._derivatives import jacobian_of, one_array, positions, tuples
+from keras_course.checks._numbers import fraction, is_number, not_negative, number, one_of, positive, whole_number
+
+__all__ = [
+    "as_floats",
+    "as_points",
+    "fraction",
+    "is_number",
+    "jacobian_of",
+    "not_negative",
+    "number",
+    "one_array",
+    "one_of",
+    "positions",
+    "positive",
+    "tuples",
+    "whole_number",
+]
