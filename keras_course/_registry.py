@@ -8,6 +8,7 @@ import dataclasses
 import inspect
 
 from keras_course._lectures import lecture_of
+from keras_course.checks import checked
 
 _BUILDERS = {}
 
@@ -25,7 +26,7 @@ class Row:
 
 
 def builder(*, reference, presets):
-    """Register a builder and give it `presets`, `reference` and `from_preset`.
+    """Register a builder, whose arguments are `checked`, and give it `presets`, `reference` and `from_preset`.
 
     Args:
         reference: authors, year and URL of the source.
@@ -36,6 +37,8 @@ def builder(*, reference, presets):
         raise ValueError(f"presets={sorted(presets)} has no 'tiny', the preset that the tests build")
 
     def register(function):
+        function = checked(function)
+
         def from_preset(preset, **overrides):
             if preset not in presets:
                 raise ValueError(f"preset={preset!r} is not a preset of {function.__name__}: {', '.join(presets)}")

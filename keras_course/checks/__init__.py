@@ -7,20 +7,39 @@ NumPy only; the checks of tokens, examples and model graphs, which need Keras, a
 
 from keras_course.checks._arrays import as_floats, as_points
 from keras_course.checks._derivatives import jacobian_of, one_array, positions, tuples
-from keras_course.checks._numbers import fraction, is_number, not_negative, number, one_of, positive, whole_number
+from keras_course.checks._kinds import checked, plain
+from keras_course.checks._numbers import (
+    flag,
+    fraction,
+    function,
+    is_number,
+    is_whole,
+    not_negative,
+    number,
+    one_of,
+    positive,
+    text,
+    whole_number,
+)
 
 __all__ = [
     "as_floats",
     "as_points",
+    "checked",
+    "flag",
     "fraction",
+    "function",
     "is_number",
+    "is_whole",
     "jacobian_of",
     "not_negative",
     "number",
     "one_array",
     "one_of",
+    "plain",
     "positions",
     "positive",
+    "text",
     "tuples",
     "whole_number",
 ]

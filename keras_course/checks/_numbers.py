@@ -5,19 +5,24 @@ import numbers
 
 import numpy as np
 
+HIGHEST = 2**31 - 1  # what every backend holds: a size or a seed above it ends in an overflow, if not in an abort
+
 
 def whole_number(lowest, **arguments):
-    """Raise a ValueError for the first argument that is no integer of at least `lowest`."""
+    """Raise a ValueError for the first argument that is no integer of at least `lowest`, and at most `HIGHEST`."""
     for name, value in arguments.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < lowest:
+        if not is_whole(value) or value < lowest:
             raise ValueError(f"{name}={value!r} must be a whole number, at least {lowest}")
+        if value > HIGHEST:
+            raise ValueError(f"{name}={value!r} must be a whole number, at most {HIGHEST}")
 
 
-def number(*, above=-math.inf, at_least=-math.inf, **arguments):
+def number(*, above=-math.inf, at_least=-math.inf, at_most=math.inf, **arguments):
     """Raise a ValueError for the first argument that is no finite number, or not in the range that is allowed."""
     for name, value in arguments.items():
-        if not is_number(value) or not math.isfinite(value) or not value > above or not value >= at_least:
+        if not (is_number(value) and abs(value) < math.inf and above < value and at_least <= value <= at_most):
             bound = f" above {above}" if above > -math.inf else f", at least {at_least}" if at_least > -math.inf else ""
+            bound += f", at most {at_most}" if at_most < math.inf else ""
             raise ValueError(f"{name}={value!r} must be a finite number{bound}")
 
 
@@ -41,10 +46,41 @@ def fraction(**arguments):
 def one_of(choices, **arguments):
     """Raise a ValueError for the first argument that is none of `choices`, and list these."""
     for name, value in arguments.items():
-        if isinstance(value, bool) or value not in tuple(choices):
+        # an array is compared entry by entry and a list cannot be looked up, so the type comes first
+        if (
+            not isinstance(value, str | int | np.integer | None)
+            or isinstance(value, bool)
+            or value not in tuple(choices)
+        ):
             raise ValueError(f"{name}={value!r} is none of {', '.join(map(repr, choices))}")
+
+
+def flag(**arguments):
+    """Raise a ValueError for the first argument that is neither true nor false."""
+    for name, value in arguments.items():
+        if not isinstance(value, bool | np.bool_):
+            raise ValueError(f"{name}={value!r} must be True or False")
+
+
+def text(**arguments):
+    """Raise a ValueError for the first argument that is no string."""
+    for name, value in arguments.items():
+        if not isinstance(value, str):
+            raise ValueError(f"{name}={value!r} must be a string")
+
+
+def function(**arguments):
+    """Raise a ValueError for the first argument that cannot be called."""
+    for name, value in arguments.items():
+        if not callable(value):
+            raise ValueError(f"{name}={value!r} must be a function")
 
 
 def is_number(value):
     """Return whether a value is a real number of Python or NumPy: neither a string nor an array, nor true or false."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def is_whole(value):
+    """Return whether a value is an integer of Python or NumPy, neither true nor false."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)

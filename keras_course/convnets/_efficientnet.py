@@ -8,7 +8,7 @@ import math
 import keras
 
 from keras_course._registry import builder
-from keras_course.checks import fraction, one_of, positive
+from keras_course.checks import fraction, number, one_of, positive
 from keras_course.convnets._imagenet import load_imagenet
 from keras_course.convnets._parts import check_images, classify, norm, squeeze_and_excite
 from keras_course.layers import Conv2D, DepthwiseConv2D
@@ -115,7 +115,8 @@ def efficientnet(
         True
     """
     check_images(input_shape, num_classes, smallest=32, any_size=True)
-    positive(width_factor=width_factor, depth_factor=depth_factor, epsilon=epsilon)
+    number(above=0, at_most=10, width_factor=width_factor, depth_factor=depth_factor)
+    positive(epsilon=epsilon)
     fraction(dropout=dropout, drop_path=drop_path, momentum=momentum)
     one_of((None, "imagenet"), weights=weights)
     batch_norm = {"momentum": momentum, "epsilon": epsilon}

@@ -7,7 +7,7 @@ are those of token t + 1, and depend on the tokens up to t only.
 import keras
 
 from keras_course._registry import builder
-from keras_course.checks import whole_number
+from keras_course.checks import flag, fraction, one_of, whole_number
 from keras_course.layers import CausalSelfAttention, Dense, PositionEmbedding, TransformerBlock, sibling
 from keras_course.layers._activations import get_activation
 from keras_course.layers._transformer import normalization
@@ -121,6 +121,8 @@ def gpt(
         >>> model(np.zeros((1, 8), "int32")).shape == (1, 8, 10)
         True
     """
+    if qkv_bias is not None:
+        flag(qkv_bias=qkv_bias)
     _check(vocab_size, context_length, hidden_dim, num_layers, num_heads, mlp_dim, dropout, seed)
     get_activation(activation)
     _check_choices(hidden_dim, num_layers, num_heads, positions, norm, block, head_bias, tie_embeddings)
@@ -179,19 +181,13 @@ def _check(vocab_size, context_length, hidden_dim, num_layers, num_heads, mlp_di
         raise ValueError(f"seed={seed} must be at most {_HIGHEST_SEED}: a backend keeps it in 32 bits")
     if num_layers and hidden_dim and hidden_dim % num_heads:
         raise ValueError(f"hidden_dim={hidden_dim} is not divisible by num_heads={num_heads}")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout={dropout} must lie in [0, 1)")
+    fraction(dropout=dropout)
 
 
 def _check_choices(hidden_dim, num_layers, num_heads, positions, norm, block, head_bias, tie_embeddings):
-    choices = {
-        "positions": (positions, ("learned", "rotary", None)),
-        "norm": (norm, ("layer", "rms")),
-        "block": (block, ("transformer", "head")),
-    }
-    for argument, (value, allowed) in choices.items():
-        if value not in allowed:
-            raise ValueError(f"{argument}={value!r} must be one of {', '.join(map(repr, allowed))}")
+    one_of(("learned", "rotary", None), positions=positions)
+    one_of(("layer", "rms"), norm=norm)
+    one_of(("transformer", "head"), block=block)
     if hidden_dim is None and (num_layers or positions or head_bias or tie_embeddings):
         raise ValueError(
             "hidden_dim=None is a bigram table: it needs num_layers=0, positions=None, head_bias=False and "

@@ -79,7 +79,9 @@ def get_activation(activation):
     if isinstance(activation, str) and activation in own:
         return own[activation]
     try:
-        return keras.activations.get(activation)
-    except ValueError as error:
-        known = ", ".join(own)
-        raise ValueError(f"activation={activation!r} is neither one of {known} nor an activation of Keras") from error
+        if isinstance(activation, str | dict | None) or callable(activation):
+            return keras.activations.get(activation)
+    except ValueError:
+        pass
+    known = ", ".join(own)
+    raise ValueError(f"activation={activation!r} is neither one of {known} nor an activation of Keras")

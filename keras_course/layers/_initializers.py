@@ -7,6 +7,8 @@ layers that share one start as twins.
 import keras
 import numpy as np
 
+from keras_course.checks import whole_number
+
 
 def sibling(initializer, k):
     """Return the `k`-th initializer of the same law, with a seed of its own.
@@ -15,6 +17,9 @@ def sibling(initializer, k):
         initializer: a Keras initializer or the name of one.
         k: non-negative integer.
 
+    Raises:
+        ValueError: `initializer` is none, or `k` no whole number.
+
     Example:
         >>> import keras
         >>> from keras_course.layers import sibling
@@ -22,7 +27,8 @@ def sibling(initializer, k):
         >>> bool(keras.ops.all(sibling(normal, 0)((2, 3)) == sibling(normal, 1)((2, 3))))
         False
     """
-    initializer = keras.initializers.get(initializer)
+    whole_number(0, k=k)
+    initializer = get_initializer(initializer=initializer)
     config = initializer.get_config() if isinstance(initializer, keras.initializers.Initializer) else {}
     if "seed" not in config:  # zeros, ones, a table
         return initializer
@@ -30,3 +36,14 @@ def sibling(initializer, k):
     if isinstance(seed, int):
         config["seed"] = int(np.random.SeedSequence((seed, k)).generate_state(1)[0] >> 1)
     return type(initializer).from_config(config)
+
+
+def get_initializer(**argument):
+    """Return the initializer that an argument stands for: a name or settings of Keras, an initializer or a function."""
+    ((name, value),) = argument.items()
+    try:
+        if isinstance(value, str | dict) or callable(value):
+            return keras.initializers.get(value)
+    except (ValueError, TypeError):
+        pass
+    raise ValueError(f"{name}={value!r} is no initializer of Keras")

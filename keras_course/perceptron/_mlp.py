@@ -10,6 +10,7 @@ import numpy as np
 from keras_course._registry import builder
 from keras_course.checks import fraction, whole_number
 from keras_course.layers._activations import get_activation
+from keras_course.layers._initializers import get_initializer
 
 
 @builder(
@@ -97,10 +98,7 @@ def check_dims(name, dims):
 
 def _initializers(kernel_initializer, seeds):
     """Return an initializer for each seed: one that is shared by layers would draw the same numbers for all of them."""
-    try:
-        initializer = keras.initializers.get(kernel_initializer)
-    except ValueError as error:
-        raise ValueError(f"kernel_initializer={kernel_initializer!r} is no initializer of Keras") from error
+    initializer = get_initializer(kernel_initializer=kernel_initializer)
     if isinstance(kernel_initializer, str) and "seed" in (config := initializer.get_config()):
         return [type(initializer).from_config({**config, "seed": seed}) for seed in seeds]
     return [initializer] * len(seeds)

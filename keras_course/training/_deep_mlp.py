@@ -9,6 +9,7 @@ from keras_course._registry import builder
 from keras_course.checks import one_of, whole_number
 from keras_course.layers import sibling
 from keras_course.layers._activations import get_activation
+from keras_course.layers._initializers import get_initializer
 
 INITIALIZERS = {
     "zeros": lambda seed: keras.initializers.Zeros(),
@@ -100,7 +101,7 @@ def deep_mlp(
 
 def _initializer(law, seed):
     if not isinstance(law, str):
-        return sibling(law, seed)
+        return sibling(get_initializer(kernel_initializer=law), seed)
     if law not in INITIALIZERS:
         raise ValueError(f"kernel_initializer={law!r} must be one of {', '.join(INITIALIZERS)}")
     return INITIALIZERS[law](seed)

@@ -1,0 +1,51 @@
+"""What all arguments of a function have in common."""
+
+import functools
+import inspect
+
+import numpy as np
+
+from keras_course.checks._numbers import flag
+
+
+def checked(function):
+    """Decorate a function: NumPy's numbers become Python's, and an argument that is true or false must be one of these.
+
+    Keras takes no integers of NumPy, and Python takes anything for true or false. Which arguments are true or false, is
+    told by their defaults. `name` must be a string or None.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.checks import checked
+        >>> repeat = checked(lambda text, times=2, upper=False: text * times)
+        >>> repeat("ab", np.int64(3))
+        'ababab'
+        >>> repeat("ab", upper="no")
+        Traceback (most recent call last):
+        ValueError: upper='no' must be True or False
+    """
+    parameters = inspect.signature(function).parameters
+    positional = [name for name, parameter in parameters.items() if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
+    flags = {name for name, parameter in parameters.items() if isinstance(parameter.default, bool)}
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        args, kwargs = plain(args), plain(kwargs)
+        given = dict(zip(positional, args, strict=False)) | kwargs
+        flag(**{name: value for name, value in given.items() if name in flags})
+        if not isinstance(given.get("name"), str | None):
+            raise ValueError(f"name={given['name']!r} must be a string")
+        return function(*args, **kwargs)
+
+    return call
+
+
+def plain(value):
+    """Return a value with Python's numbers in place of NumPy's, inside tuples, lists and dicts, too."""
+    if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 and value.dtype.kind in "biuf":
+        return value.item()
+    if type(value) in (tuple, list):
+        return type(value)(map(plain, value))
+    if type(value) is dict:
+        return {key: plain(part) for key, part in value.items()}
+    return value
