@@ -25,13 +25,16 @@ class Row:
     build: object = dataclasses.field(repr=False)
 
 
-def builder(*, reference, presets):
-    """Register a builder, whose arguments are `checked`, and give it `presets`, `reference` and `from_preset`.
+def builder(*, reference, presets, example=None):
+    """Register a builder, whose arguments are `checked`, with `presets`, `reference`, `example` and `from_preset`.
 
     Args:
         reference: authors, year and URL of the source.
         presets: `{name: arguments}`. An entry `parameters` is no argument but the published count of parameters,
             which the tests compare. Each builder has a preset "tiny", equal to its defaults.
+        example: `(model, batch_size, rng) -> inputs`, a function that samples valid inputs of the model as NumPy
+            arrays, in the structure that the model takes. Needed only where sampling from the shapes and types of the
+            model's inputs would not give valid ones, as for the edges of a graph.
     """
     if "tiny" not in presets:
         raise ValueError(f"presets={sorted(presets)} has no 'tiny', the preset that the tests build")
@@ -47,7 +50,8 @@ def builder(*, reference, presets):
             return function(**{**arguments, **overrides})
 
         from_preset.__doc__ = f"Build a preset of `{function.__name__}`, with some arguments overridden."
-        function.presets, function.reference, function.from_preset = presets, reference, from_preset
+        function.presets, function.reference, function.example = presets, reference, example
+        function.from_preset = from_preset
         _BUILDERS[function.__name__] = function
         return function
 

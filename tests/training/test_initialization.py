@@ -1,6 +1,5 @@
 """Initialization: laws, theory against measurement, probes of any model, and the symmetry that zeros never break."""
 
-import conformance
 import keras
 import numpy as np
 import pytest
@@ -216,27 +215,6 @@ def test_units_that_start_alike_stay_alike_for_ever(activation, initializer):
 
 
 # The builder -------------------------------------------------------------------------------------------------------
-
-
-class WithNorm:
-    """The builder with another default, so that conformance can be checked for it."""
-
-    presets, __wrapped__ = deep_mlp.presets, staticmethod(deep_mlp)
-
-    def __init__(self, norm):
-        self.norm = norm
-
-    def __call__(self, *data, **arguments):
-        return deep_mlp(*data, **{"norm": self.norm, **arguments})
-
-    def from_preset(self, preset, **arguments):
-        return deep_mlp.from_preset(preset, **{"norm": self.norm, **arguments})
-
-
-@pytest.mark.parametrize("check_one", conformance.CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("norm", ["batch", "layer", "group", "rms"])
-def test_conformance_with_every_norm(norm, check_one):
-    check_one(WithNorm(norm))
 
 
 def test_one_initializer_makes_no_twins():

@@ -5,15 +5,20 @@ import functools
 import keras_course
 
 OTHER_OPTIONS = {
-    "gpt": {"positions": "rotary", "norm": "rms", "tie_embeddings": True, "activation": "relu_squared"},
+    "gpt (other options)": (
+        "gpt",
+        {"positions": "rotary", "norm": "rms", "tie_embeddings": True, "activation": "relu_squared"},
+    ),
+    "deep_mlp (batch norm)": ("deep_mlp", {"norm": "batch"}),
+    "deep_mlp (group norm)": ("deep_mlp", {"norm": "group"}),
+    "deep_mlp (rms norm)": ("deep_mlp", {"norm": "rms"}),
 }
 
 
 def builders():
-    """Return {name: builder}; "gpt (other options)" is `gpt` with those of `OTHER_OPTIONS`."""
+    """Return {name: builder}, with the variants of `OTHER_OPTIONS` behind the builders as they are."""
     plain = {row.name: row.build for row in keras_course.list_builders()}
-    others = {f"{name} (other options)": with_options(plain[name], given) for name, given in OTHER_OPTIONS.items()}
-    return plain | others
+    return plain | {name: with_options(plain[base], given) for name, (base, given) in OTHER_OPTIONS.items()}
 
 
 def with_options(build, options):

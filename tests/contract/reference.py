@@ -1,41 +1,39 @@
 """Run as a script on one backend, write what the others are compared with.
 
-`python reference.py FOLDER` saves, for each of `MODELS`, the model of the preset "tiny" (`<name>.keras`) and, for two
-draws of its inputs (`<name> 0.npz`, `<name> 1.npz`), these, the outputs and the parameter gradients; for each of
-`TRAININGS` the losses of 50 steps and the predictions after them (`<name> training.npz`); and what each of `SAMPLERS`
-gives (`<name>.npz`). Noise is drawn by NumPy.
+`python reference.py FOLDER` saves, for each of `MODELS`, the model of the preset "tiny" (`<name>.keras`), and for two
+samples of its inputs the outputs and the gradients of the parameters (`<name>.npz`); for each of `TRAININGS` the losses
+of 50 steps and the predictions after them (`<name> training.npz`); and the outputs of each of `SAMPLERS`
+(`<name>.npz`). Noise comes from NumPy.
 """
 
 import functools
+import os
+import pathlib
 import sys
+import traceback
 
 import keras
 import numpy as np
 import skewed
 import toys
 import variants
-from conformance import inputs_of, loss_of, outputs_of, owns_its_loss
+from conformance import Subject, inputs_of, outputs_of, owns_its_loss
 from draws import by_numpy, noise_by_numpy
-from keras import ops
+from keras import ops, tree
 
-from keras_course import ops as course_ops
 from keras_course.language import gpt
 from keras_course.portable import portable_init
 
 
-def measure(model, draws):
-    """Return outputs and parameter gradients of a model, as a dict for each of several draws of its inputs."""
-    gradients_of = course_ops.value_and_grad(loss_of(model), variables=model.trainable_variables)
-    if keras.config.backend() == "jax":  # sooner done than to compile its operations one by one
-        gradients_of = course_ops.jit(gradients_of, variables=model.variables)
-    start, rows = model.get_weights(), []
+def measure(subject):
+    """Return the outputs, and the gradients of the parameters at two samples of the inputs, as a dict of arrays."""
+    second = inputs_of(subject.model, seed=1, example=subject.build.example)
+    rows = {"0": subject.gradients, "1": subject.gradients_at(second)}
     with noise_by_numpy():
-        for x in draws:
-            arrays = {f"output_{i}": y for i, y in enumerate(outputs_of(model, x))}
-            _, gradients = gradients_of(x)
-            rows.append(arrays | {f"gradient_{i}": ops.convert_to_numpy(g) for i, g in enumerate(gradients)})
-            model.set_weights(start)  # with moving averages, which a compiled step keeps
-    return rows
+        arrays = {f"output_{i}": y for i, y in enumerate(outputs_of(subject.model, subject.x))}
+    for row, gradients in rows.items():
+        arrays |= {f"gradient_{row}_{i}": gradient for i, gradient in enumerate(gradients.values())}
+    return arrays
 
 
 def small_gpt():
@@ -52,8 +50,10 @@ def toy(build):
     """Return a toy, compiled, and 50 batches of its inputs, with ones for the target of the first kind."""
     model = portable_init(build.from_preset("tiny"), seed=7)
     model.compile(keras.optimizers.SGD(0.05), None if owns_its_loss(model) else "mse")
-    draws = [inputs_of(model, seed=seed) for seed in range(50)]
-    return model, [(x,) if owns_its_loss(model) else (x, np.ones((len(x), 1), "float32")) for x in draws]
+    batches = [inputs_of(model, seed=seed, example=build.example) for seed in range(50)]
+    if owns_its_loss(model):
+        return model, [(x,) for x in batches]
+    return model, [(x, np.ones((len(tree.flatten(x)[0]), 1), "float32")) for x in batches]
 
 
 TOYS = {**toys.BUILDERS, **skewed.BUILDERS}
@@ -76,19 +76,28 @@ def sample(name):
     return {"output": ops.convert_to_numpy(SAMPLERS[name](np.ones((2, 3), "float32")))}
 
 
+def compute(folder):
+    """Yield (name of a file, its arrays), in the order in which the tests ask for them."""
+    for name, build in MODELS.items():
+        subject = Subject(build)
+        subject.model.save(folder / f"{name}.keras")
+        yield name, measure(subject)
+    for name in TRAININGS:
+        yield f"{name} training", train(name)
+    for name in SAMPLERS:
+        yield name, sample(name)
+
+
 def main(folder):
     keras.initializers.VarianceScaling.__call__ = by_numpy()
-    for name, build in MODELS.items():
-        model = portable_init(build.from_preset("tiny"), seed=3)
-        model.save(f"{folder}/{name}.keras")
-        draws = [inputs_of(model, seed=seed) for seed in range(2)]
-        for number, arrays in enumerate(measure(model, draws)):
-            np.savez(f"{folder}/{name} {number}.npz", x=draws[number], **arrays)
-    for name in TRAININGS:
-        np.savez(f"{folder}/{name} training.npz", **train(name))
-    for name in SAMPLERS:
-        np.savez(f"{folder}/{name}.npz", **sample(name))
+    try:
+        for name, arrays in compute(folder):
+            np.savez(folder / "unfinished.npz", **arrays)
+            os.replace(folder / "unfinished.npz", folder / f"{name}.npz")  # a reader sees whole files only
+    except BaseException:
+        (folder / "failed.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        raise
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(pathlib.Path(sys.argv[1]))
