@@ -18,6 +18,7 @@ from keras_course.checks import one_of
 from keras_course.convnets._parts import check_images
 from keras_course.layers import Conv2D, MaxPooling2D
 
+_LIMIT = 10_000  # characters of a pattern, and layers: repeats within repeats would fill the memory
 _TOKEN = re.compile(
     r"(?P<conv>conv\s+(\d+)@(\d+)x(\d+)(?:/(\d+))?)|(?P<pool>pool(?:\s+(\d+))?)|(?P<fc>fc(?:\s+(\d+))?)"
     r"|(?P<open>\[)|(?P<close>\](?:\s*\*\s*(\d+))?)|(?P<then>->)|(?P<word>[a-z_][a-z_0-9]*)"
@@ -41,8 +42,11 @@ def parse_pattern(pattern):
         >>> parse_pattern("[conv 6@5x5 -> pool]*2 -> fc")
         [('conv', 6, 5, 1), ('pool', 2), ('conv', 6, 5, 1), ('pool', 2), ('fc',)]
     """
-    if not isinstance(pattern, str):
-        raise ValueError(f"pattern={pattern!r} must be a text, such as '[conv 6@5x5 -> pool]*2 -> fc'")
+    if not isinstance(pattern, str) or len(pattern) > _LIMIT:
+        raise ValueError(
+            f"pattern={pattern!r:.200} must be a text of at most {_LIMIT:,} characters, such as "
+            "'[conv 6@5x5 -> pool]*2 -> fc'"
+        )
     stack, place, expects_layer = [[]], 0, True
     while place < len(pattern):
         if pattern[place].isspace():
@@ -57,9 +61,9 @@ def parse_pattern(pattern):
         elif kind == "close":
             if len(stack) == 1:
                 _complain(pattern, place, "no ] here: nothing is open")
-            times = int(re.sub(r"\D", "", token.group()) or 1)
-            if times < 1:
-                _complain(pattern, place, "a number of repeats of at least 1")
+            (times,) = _numbers(pattern, place, token.group()) or (1,)
+            if times * len(stack[-1]) + len(stack[-2]) > _LIMIT:
+                _complain(pattern, place, f"at most {_LIMIT:,} layers")
             stack[-2].extend(stack.pop() * times)
         elif kind != "then":
             stack[-1].append(_layer(pattern, place, kind, token.group()))
@@ -76,9 +80,7 @@ def _layer(pattern, place, kind, text):
         if not public or not callable(getattr(keras.activations, text, None)):
             _complain(pattern, place, "conv, pool, fc or a non-linearity of Keras")
         return (text,)
-    numbers = tuple(map(int, re.findall(r"\d+", text)))
-    if 0 in numbers:
-        _complain(pattern, place, "numbers of at least 1")
+    numbers = _numbers(pattern, place, text)
     if kind == "conv":
         if numbers[1] != numbers[2]:
             _complain(pattern, place, "a square window")
@@ -86,9 +88,16 @@ def _layer(pattern, place, kind, text):
     return (kind, *(numbers or ((2,) if kind == "pool" else ())))
 
 
+def _numbers(pattern, place, text):
+    numbers = re.findall(r"\d+", text)
+    if not all(len(digits) < 8 and int(digits) for digits in numbers):
+        _complain(pattern, place, "numbers of at least 1, of at most 7 digits")
+    return tuple(map(int, numbers))
+
+
 def _complain(pattern, place, wanted):
     here = pattern[place : place + 12]
-    raise ValueError(f"pattern={pattern!r} does not parse at position {place}, before {here!r}: wanted {wanted}")
+    raise ValueError(f"pattern={pattern!r:.200} does not parse at position {place}, before {here!r}: wanted {wanted}")
 
 
 @builder(

@@ -28,7 +28,8 @@ def text(name: str = "python_docs", *, data_dir: str | os.PathLike | None = None
     first names, one a line) are read from the data folder, else through TFDS.
 
     Args:
-        name: "python_docs", "python_words", "tiny_shakespeare", "names", or the path of a UTF-8 text file.
+        name: "python_docs", "python_words", "tiny_shakespeare", "names", or the path of a UTF-8 text file (with or
+            without a byte-order mark, which is left out).
         data_dir: folder that holds `tiny_shakespeare/input.txt` and `names/names.txt`. Default: the
             environment variable KERAS_COURSE_DATA, where it is set.
 
@@ -104,7 +105,7 @@ def _read_own(name, names):
             raise FileNotFoundError(f"name={name!r}: there is no such file.")
         raise ValueError(f"name={name!r} is no text; choose one of {', '.join(names)}, or give the path of a file.")
     try:
-        content = path.read_text(encoding="utf-8")
+        content = path.read_text(encoding="utf-8-sig")  # a byte-order mark is no part of the text
     except UnicodeDecodeError as error:
         raise ValueError(f"name={name!r} is not UTF-8 text: {error}.") from error
     if not content:

@@ -12,13 +12,13 @@ import pathlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
 
 from keras_course._files import atomic_write_all
 from keras_course.checks import whole_number
-from keras_course.language import _bpe_training
+from keras_course.language._bpe_merges import apply_merges, learn_merges
+from keras_course.language._bpe_pieces import split
 from keras_course.language._characters import check_ids
 
 VOCAB_FILE, MERGES_FILE, HEADER = "vocab.json", "merges.txt", "#version: 0.2"
@@ -117,8 +117,8 @@ class BPETokenizer:
         least = 256 + len(special_tokens)
         whole_number(least, vocab_size=vocab_size)  # 256 bytes and the special tokens
         parts = _special_pattern(special_tokens).split(text)[::2]  # every second one is a special token
-        counts = Counter(piece for part in parts for piece in _bpe_training.split(part))
-        learnt = _bpe_training.learn_merges(counts, list(BYTE_TO_CHAR), vocab_size - len(special_tokens))
+        counts = Counter(piece for part in parts for piece in split(part))
+        learnt = learn_merges(counts, list(BYTE_TO_CHAR), vocab_size - len(special_tokens))
         merges = [(_as_token(a), _as_token(b)) for a, b in learnt]
         tokens = dict.fromkeys([*CHAR_TO_BYTE, *(a + b for a, b in merges), *special_tokens])
         return cls({token: i for i, token in enumerate(tokens)}, merges)
@@ -144,7 +144,7 @@ class BPETokenizer:
             if part in self.special_tokens:
                 ids.append(self.special_tokens[part])
                 continue
-            for piece in _bpe_training.split(part):
+            for piece in split(part):
                 ids += self._cache.get(piece) or self._encode_piece(piece)
         return np.array(ids, np.int32)
 
@@ -177,7 +177,7 @@ class BPETokenizer:
         """Write `vocab.json` and `merges.txt` (GPT-2's format) into `folder`, made where it is missing."""
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        lines = [HEADER, *(f"{a} {b}" for a, b in self.merges)]
+        lines = [f"{HEADER} - {len(self.merges)} merges", *(f"{a} {b}" for a, b in self.merges)]
         vocab = json.dumps(self.vocab, ensure_ascii=False)
         atomic_write_all({folder / VOCAB_FILE: vocab, folder / MERGES_FILE: "\n".join(lines) + "\n"})
 
@@ -187,30 +187,27 @@ class BPETokenizer:
 
         Raises:
             FileNotFoundError: `folder` has no `vocab.json` or no `merges.txt`.
-            ValueError: one of them is malformed; the message names the file and the line.
+            ValueError: one of them is malformed; the message names the file and the line. A `merges.txt` that was cut
+                is known by the number of merges in its first line, or, where there is none, by a token of `vocab.json`
+                that no merge makes although it consists of two that are made.
         """
         vocab_path, merges_path = pathlib.Path(folder) / VOCAB_FILE, pathlib.Path(folder) / MERGES_FILE
         try:
-            vocab = json.loads(vocab_path.read_text(encoding="utf-8"))
+            vocab = json.loads(vocab_path.read_text(encoding="utf-8-sig"))
         except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
             raise ValueError(f"{vocab_path} is not JSON in UTF-8: {error}") from error
         try:
-            lines = merges_path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+            lines = merges_path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
         except UnicodeDecodeError as error:
             raise ValueError(f"{merges_path} is not UTF-8: {error}") from error
         first = 2 if lines[0].startswith("#version") else 1  # the line number of the first merge
         merges = [tuple(line.split(" ")) for line in lines[first - 1 :]]
         _check(vocab, merges, str(vocab_path), lambda rank: f"{merges_path}, line {rank + first}")
+        _check_complete(vocab, merges, re.fullmatch(rf"{HEADER} - (\d+) merges", lines[0]), merges_path)
         return cls(vocab, merges)
 
     def _encode_piece(self, piece: bytes) -> list[int]:
-        ids = [self._byte_ids[byte] for byte in piece]
-        never = len(self.merges)
-        while len(ids) > 1:
-            pair = min(pairwise(ids), key=lambda pair: self._ranks.get(pair, never))
-            if pair not in self._ranks:
-                break
-            ids = _bpe_training.merge(ids, pair, self._merged_ids[self._ranks[pair]])
+        ids = apply_merges([self._byte_ids[byte] for byte in piece], self._ranks, self._merged_ids)
         if len(self._cache) < _CACHE_SIZE:
             self._cache[piece] = ids
         return ids
@@ -247,3 +244,20 @@ def _check(vocab, merges, vocab_name: str, name_of: Callable[[int], str]) -> Non
                 raise ValueError(f"{name_of(rank)}: {token!r} is not in the vocabulary.")
         if seen.setdefault(pair, rank) != rank:
             raise ValueError(f"{name_of(rank)}: {' '.join(pair)!r} stands already at {name_of(seen[pair])}.")
+
+
+def _check_complete(vocab, merges, header: re.Match | None, path: pathlib.Path) -> None:
+    """Raise ValueError where `merges.txt` was cut, after which the tokens of the lost merges would pass for special."""
+    if header is not None:
+        if int(header[1]) != len(merges):
+            raise ValueError(
+                f"{path} has {len(merges)} merges; its first line says {header[1]}: it was cut or changed."
+            )
+        return
+    made = CHAR_TO_BYTE.keys() | {a + b for a, b in merges}
+    for token in vocab:
+        if token not in made and any(token[:i] in made and token[i:] in made for i in range(1, len(token))):
+            raise ValueError(
+                f"{path} has {len(merges)} merges, and none makes {token!r}, though both parts of it are tokens: it was "
+                f"cut. (Without special tokens a vocabulary of {len(vocab)} has {len(vocab) - 256} merges.)"
+            )

@@ -127,7 +127,7 @@ class CharTokenizer:
         """
         path = pathlib.Path(folder) / FILE
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8-sig"))
             if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
                 raise ValueError(f'it is no JSON object with "format": "{FORMAT}"')
             if set(content) != {"characters"}:

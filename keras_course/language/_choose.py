@@ -1,14 +1,18 @@
 """How the next token is chosen from the logits: the likeliest, a drawn one, or by beam search.
 
-Notation: R = B K rows (B prompts, K beams), V tokens. logits (R, V) are float32. `c` is what the loop carries: `noise`
+Notation: R = B K rows (B prompts, K beams), V tokens. logits (R, V) are float32, and the largest of each row is 0, so
+that no temperature makes them overflow. `c` is what the loop carries: `noise`
 (N, R) uniform numbers, `index` the position to write, `scores` (R) the log-probability of what was written so far.
 """
 
+import numpy as np
 from keras import ops, tree
 
 
 def draw(logits, c, mode):
     """Return one token for each row, `(R,)`.
+
+    The likeliest token is kept by every top p, also by one that is 0 in float32.
 
     Args:
         logits: `(R, V)`.
@@ -22,9 +26,10 @@ def draw(logits, c, mode):
     if mode == "sample":
         return _first_to_reach(u, ops.cumsum(p, axis=-1), p.shape[-1])
     p, order = ops.top_k(p, p.shape[-1])  # sorted, the likeliest first
-    before = ops.cumsum(p, axis=-1) - p
-    keep = ops.logical_and(ops.arange(p.shape[-1]) < c["top_k"], before < c["top_p"])
-    rank = _first_to_reach(u, ops.cumsum(ops.where(keep, p, 0.0), axis=-1), ops.sum(ops.cast(keep, "int32"), axis=-1))
+    before, rank = ops.cumsum(p, axis=-1) - p, ops.arange(p.shape[-1], dtype="int32")
+    keep = ops.logical_and(rank < c["top_k"], ops.logical_or(before < c["top_p"], rank == 0))
+    kept = p * ops.cast(keep, p.dtype)
+    rank = _first_to_reach(u, ops.cumsum(kept, axis=-1), ops.sum(ops.cast(keep, "int32"), axis=-1))
     return ops.cast(ops.take_along_axis(order, rank[:, None], axis=-1)[:, 0], "int32")
 
 
@@ -49,12 +54,13 @@ def best_beams(logits, forced, c, beams, stop):
     """
     size = logits.shape[-1]
     gain = ops.log_softmax(logits, axis=-1)
-    nothing = ops.where(ops.arange(size) == 0, 0.0, -1e30)  # a forced row goes on as it is, once
+    nothing = np.array([0.0] + [-1e30] * (size - 1), "float32")  # a forced row goes on as it is, once
     total = c["scores"][:, None] + ops.where(forced[:, None], nothing, gain)  # (R, V)
     scores, best = ops.top_k(ops.reshape(total, (-1, beams * size)), beams)  # (B, K)
-    first = beams * ops.arange(best.shape[0])[:, None]
-    parent = ops.cast(ops.reshape(first + best // size, (-1,)), "int32")
-    token = ops.cast(ops.reshape(best % size, (-1,)), "int32")
+    best = ops.cast(best, "int32")
+    first = beams * ops.arange(best.shape[0], dtype="int32")[:, None]
+    parent = ops.reshape(first + best // size, (-1,))
+    token = ops.reshape(best % size, (-1,))
     follow = {key: c[key] for key in ("rows", "window", "done", "cache")}
     follow = tree.map_structure(lambda x: ops.take(x, parent, axis=0), follow)
     return token, {**c, **follow, "scores": ops.reshape(scores, (-1,))}

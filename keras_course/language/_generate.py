@@ -11,16 +11,18 @@ the other prompts in the batch.
 """
 
 import dataclasses
+import math
 
 import numpy as np
 from keras import ops
 
-from keras_course.checks import whole_number
+from keras_course.checks import is_number, whole_number
 from keras_course.checks.tokens import check_tokens, context_length, vocab_size
 from keras_course.language._choose import best_beams, draw
 from keras_course.language._decode import decode, empty_cache
 from keras_course.ops import jit, jit_while
 
+_HOTTEST = 1e38  # the largest that float32 holds; all tokens are equally likely long before
 _COLDEST = 1e-6  # below it float32 cannot divide by the temperature, and only the likeliest token is left anyway
 
 
@@ -62,6 +64,7 @@ def generate(
     Raises:
         ValueError: an empty prompt, an unknown token, a `length`, `top_k` or `beams` below 1, a negative
             temperature or seed, a `top_p` outside (0, 1], or `beams` together with a way of sampling.
+        FloatingPointError: the model's logits are NaN or infinite.
 
     References:
         The Curious Case of Neural Text Degeneration (top-p), Holtzman et al., 2020, https://arxiv.org/abs/1904.09751
@@ -79,7 +82,7 @@ def generate(
     prompts = [check_tokens("prompt", p, size) for p in ([prompt] if single else prompt)]
     plan = _check(size, length, temperature, top_k, top_p, beams, stop, cache, seed)
     filters = {
-        "temperature": np.float32(temperature),
+        "temperature": np.float32(min(temperature, _HOTTEST)),
         "top_k": np.int32(min(top_k or size, size)),
         "top_p": np.float32(top_p or 1),
     }
@@ -101,10 +104,10 @@ def _check(size, length, temperature, top_k, top_p, beams, stop, cache, seed):
     optional = {"top_k": top_k, "beams": beams}
     whole_number(1, length=length, **{name: value for name, value in optional.items() if value is not None})
     whole_number(0, seed=seed)
-    if not temperature >= 0:
-        raise ValueError(f"temperature={temperature} must be 0 (the most likely token) or positive")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p={top_p} must lie in (0, 1]")
+    if not is_number(temperature) or not 0 <= temperature < math.inf:
+        raise ValueError(f"temperature={temperature!r} must be 0 (the most likely token) or a finite positive number")
+    if top_p is not None and not (is_number(top_p) and 0 < top_p <= 1):
+        raise ValueError(f"top_p={top_p!r} must lie in (0, 1]")
     if stop is not None:
         check_tokens("stop", [stop], size)
     filtered = top_k is not None or top_p is not None
@@ -144,12 +147,18 @@ def _write(model, plan, prompts, length, filters, seed):
             "starts": np.maximum(starts, known) - start,  # what is known is read, not written again
             "ends": ends - start,
             "done": done,
+            "finite": np.True_,
             "scores": scores,
             "rows": np.arange(rows, dtype="int32"),
             "cache": state,
             **filters,
         }
         carry = loop(carry)
+        if not bool(carry["finite"]):
+            raise FloatingPointError(
+                f"model={model.name!r}: the logits of token {start + int(carry['index'])} are NaN or infinite, so there "
+                "is nothing to write: its training diverged, or its numbers overflow their type"
+            )
         window, done, scores, parents = (
             ops.convert_to_numpy(carry[key]) for key in ("window", "done", "scores", "rows")
         )
@@ -203,14 +212,16 @@ def _looper(model, plan):
     def body(c):
         logits, cache = next_logits(c)
         logits, position = ops.cast(logits, "float32"), c["index"] + 1
+        largest = ops.max(logits, axis=-1, keepdims=True)  # not finite where a logit is NaN or +inf, or all are -inf
+        logits = logits - largest
         forced = ops.logical_or(position < c["starts"], c["done"])  # still in the prompt, or finished
-        c = {**c, "cache": cache, "index": position}
+        c = {**c, "cache": cache, "index": position, "finite": ops.all(ops.isfinite(largest))}
         if plan.mode == "beam":
             token, c = best_beams(logits, forced, c, plan.beams, plan.stop)
             forced = ops.logical_or(position < c["starts"], c["done"])
         else:
             token = draw(logits, c, plan.mode)
-        column = ops.arange(c["window"].shape[1]) == position  # (N + 1)
+        column = ops.arange(c["window"].shape[1], dtype="int32") == position  # (N + 1)
         written = ops.logical_and(column[None, :], ops.logical_not(forced)[:, None])
         done = ops.logical_or(c["done"], ops.logical_and(token == plan.stop, ops.logical_not(forced)))
         return {
@@ -220,6 +231,8 @@ def _looper(model, plan):
         }
 
     def cond(c):
-        return ops.logical_and(c["index"] < c["last"], ops.logical_not(ops.all(c["done"])))
+        return ops.logical_and(
+            ops.logical_and(c["index"] < c["last"], c["finite"]), ops.logical_not(ops.all(c["done"]))
+        )
 
     return jit_while(cond, body, variables=model.variables)

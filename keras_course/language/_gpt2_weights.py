@@ -181,7 +181,7 @@ def _weight(model, place):
 def _read_config(path):
     """Return `({symbol: size}, dropout)` from a `config.json`."""
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: {error}") from None
     if not isinstance(config, dict):

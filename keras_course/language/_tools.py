@@ -20,7 +20,7 @@ from dataclasses import dataclass
 FORM = 'one JSON object {"tool": NAME, "arguments": {PARAMETER: VALUE}}, alone or in one final ```json block'
 SIMPLE = (str, int, float, bool)
 
-_BLOCK = re.compile(r"^[ \t]*```json[ \t]*\n(.*?)^[ \t]*```[ \t]*$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(r"^[ \t]*```(json)?[ \t]*$", re.MULTILINE)
 # What an answer never holds: a leading brace, the key "tool", a fence marked json or opening on a brace.
 _LIKE_A_CALL = re.compile(r"""\A\s*\{|["']tool["']\s*:|```[ \t]*json\b|```\w*\s*\{""", re.IGNORECASE)
 
@@ -154,30 +154,46 @@ def parse_tool_call(reply: str, tools: Mapping[str, Callable], max_characters: i
 
 def _locate(reply: str, like: int) -> tuple[str, int]:
     """Return the JSON text of the call and its position in the reply."""
-    blocks = list(_BLOCK.finditer(reply))
+    blocks = _blocks(reply)
     if not blocks:
         if reply.lstrip().startswith("{"):
             return reply, 0
         raise ToolCallError("this looks like a call outside a complete ```json block", like)
     if len(blocks) > 1:
-        raise ToolCallError("a reply can make one call, this is the second", blocks[1].start())
-    block = blocks[0]
-    if like < block.start():
+        raise ToolCallError("a reply can make one call, this is the second", blocks[1][0].start())
+    first, last = blocks[0]
+    if like < first.start():
         raise ToolCallError("this looks like another call before the ```json block", like)
-    if reply[block.end() :].strip():
-        raise ToolCallError("nothing may follow the call", block.end())
-    return block[1], block.start(1)
+    if reply[last.end() :].strip():
+        raise ToolCallError("nothing may follow the call", last.end())
+    start = first.end() + 1  # behind the line end
+    return reply[start : last.start()], start
+
+
+def _blocks(reply: str) -> list[tuple[re.Match, re.Match]]:
+    """Return the first and the last line of each complete ```json block. (One pattern for all of a block would look
+    for the end of the reply again from every block that is not closed.)
+    """
+    blocks, first = [], None
+    for fence in _FENCE.finditer(reply):
+        if first is None and fence[1]:
+            first = fence
+        elif first is not None and not fence[1]:
+            blocks.append((first, fence))
+            first = None
+    return blocks
 
 
 def _strict_json(source: str, start: int):
     """Return the value of `source`; `start`, its position in the reply, is for the error messages."""
 
     def unique(pairs):
-        keys = [key for key, _ in pairs]
-        for key in keys:
-            if keys.count(key) > 1:
+        found = {}
+        for key, value in pairs:
+            if key in found:
                 raise ToolCallError(f"the key {key!r} stands there twice", start + _find(source, f'"{key}"', last=True))
-        return dict(pairs)
+            found[key] = value
+        return found
 
     def refuse(number):
         raise ToolCallError(f"{number} is not a finite number", start + _find(source, number))

@@ -7,10 +7,17 @@ A (B, H, T, T) attention weights. The cache of a layer is the pair (k, v) of all
 import keras
 from keras import ops
 
-from keras_course.checks import whole_number
+from keras_course.checks import fraction, whole_number
 from keras_course.layers._dense import Dense
 from keras_course.layers._embeddings import check_length, rotate
 from keras_course.ops import attention, attention_weights, write_at
+
+
+def check_attention(num_heads, context_length, dropout, seed):
+    """Raise a ValueError for an argument of attention that is none."""
+    whole_number(1, num_heads=num_heads, **({} if context_length is None else {"context_length": context_length}))
+    whole_number(0, seed=seed)
+    fraction(dropout=dropout)
 
 
 @keras.saving.register_keras_serializable("keras_course")
@@ -34,7 +41,8 @@ class CausalSelfAttention(keras.layers.Layer):
         projection_initializer: initializer of the output kernel, `(C, C)`.
 
     Raises:
-        ValueError: `num_heads` < 1, C is not divisible by it (when built), or a sequence is longer than
+        ValueError: `num_heads` or `context_length` is no whole number of at least 1, `dropout` lies outside [0, 1),
+            `seed` is no whole number, C is not divisible by `num_heads` (when built), or a sequence is longer than
             `context_length`.
 
     Differences from the paper: q, k and v come from one kernel, as in GPT-2.
@@ -64,14 +72,14 @@ class CausalSelfAttention(keras.layers.Layer):
         projection_initializer="glorot_uniform",
         **kwargs,
     ):
-        whole_number(1, num_heads=num_heads)
+        check_attention(num_heads, context_length, dropout, seed)
         super().__init__(**kwargs)
-        self.num_heads, self.context_length = num_heads, context_length
+        self.num_heads, self.context_length = int(num_heads), context_length and int(context_length)
         self.use_bias, self.qkv_bias = use_bias, qkv_bias
-        self.has_projection, self.rotary, self.rate, self.seed = project, rotary, dropout, seed
+        self.has_projection, self.rotary, self.rate, self.seed = project, rotary, float(dropout), int(seed)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.projection_initializer = keras.initializers.get(projection_initializer)
-        self.dropout = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
+        self.dropout = keras.layers.Dropout(self.rate, seed=self.seed, dtype=self.dtype_policy)
 
     def build(self, input_shape):
         width = input_shape[-1]
@@ -108,20 +116,28 @@ class CausalSelfAttention(keras.layers.Layer):
         return attention_weights(q, k)
 
     def empty_cache(self, batch_size):
-        """Return a cache for N = `context_length` positions: zeros `(B, N, H, D)` for keys and for values."""
+        """Return a cache for N = `context_length` positions: zeros `(B, N, H, D)` for keys and for values.
+
+        Raises:
+            ValueError: `context_length` is None: a cache has a length.
+        """
+        if self.context_length is None:
+            raise ValueError("context_length=None sets no limit; a cache needs one")
         shape = (batch_size, self.context_length, self.num_heads, self.head_dim)
         return ops.zeros(shape, dtype=self.compute_dtype), ops.zeros(shape, dtype=self.compute_dtype)
 
     def decode(self, x, cache, index):
         """Continue a sequence: attend from the tokens x `(B, S, C)` at positions `index`, ... to all before them.
 
+        Inside a compiled function nobody can see whether `index + S` is at most N; the caller must (see `write_at`).
+
         Returns:
             `(y, cache)`: y `(B, S, C)`, and the cache with the keys and values of x written into it.
         """
-        positions = index + ops.arange(x.shape[1])
+        positions = index + ops.arange(x.shape[1], dtype="int32")
         q, k, v = self._heads(x, positions)
         keys, values = write_at(cache[0], index, k, axis=1), write_at(cache[1], index, v, axis=1)
-        seen = ops.arange(keys.shape[1])[None, :] <= positions[:, None]  # (S, N)
+        seen = ops.arange(keys.shape[1], dtype="int32")[None, :] <= positions[:, None]  # (S, N)
         return self._merge(attention(q, keys, values, mask=seen)), (keys, values)
 
     def _heads(self, x, positions):

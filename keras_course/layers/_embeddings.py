@@ -8,6 +8,8 @@ import math
 import keras
 from keras import ops
 
+from keras_course.checks import positive, whole_number
+
 
 def check_length(x, context_length):
     """Raise a ValueError where the sequences x `(B, T, ...)` are known to be longer than `context_length`."""
@@ -40,9 +42,8 @@ class PositionEmbedding(keras.layers.Layer):
 
     def __init__(self, context_length, *, initializer="uniform", **kwargs):
         super().__init__(**kwargs)
-        if context_length < 1:
-            raise ValueError(f"context_length={context_length} must be at least 1")
-        self.context_length = context_length
+        whole_number(1, context_length=context_length)
+        self.context_length = int(context_length)
         self.embeddings_initializer = keras.initializers.get(initializer)
 
     def build(self, input_shape):
@@ -55,7 +56,8 @@ class PositionEmbedding(keras.layers.Layer):
 
     def decode(self, x, cache, index):
         """Add the positions `index`, `index + 1`, ... to the tokens x `(B, S, C)`; there is nothing to cache."""
-        return x + ops.take(self.embeddings, index + ops.arange(x.shape[1]), axis=0), cache
+        rows = ops.take(self.embeddings, index + ops.arange(x.shape[1], dtype="int32"), axis=0)
+        return x + ops.cast(rows, x.dtype), cache
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -80,7 +82,7 @@ def rotate(x, positions, *, base=10_000.0):
         A tensor like `x`.
 
     Raises:
-        ValueError: D is odd.
+        ValueError: D is odd, or `base` is no positive number.
 
     Differences from the paper: it pairs neighbouring features; these pairs are D/2 apart, as in GPT-NeoX and LLaMA. The
     two differ by a fixed order of the features, which the kernels before it can learn.
@@ -95,6 +97,7 @@ def rotate(x, positions, *, base=10_000.0):
         >>> rotate(keras.ops.ones((1, 3, 2, 4)), keras.ops.arange(3)).shape == (1, 3, 2, 4)
         True
     """
+    positive(base=base)
     width = x.shape[-1]
     if width % 2:
         raise ValueError(f"a head of width {width} cannot be rotated in pairs: hidden_dim / num_heads must be even")

@@ -2,9 +2,9 @@
 
 import keras
 
-from keras_course.checks import one_of
+from keras_course.checks import one_of, positive, whole_number
 from keras_course.layers._activations import get_activation
-from keras_course.layers._attention import CausalSelfAttention
+from keras_course.layers._attention import CausalSelfAttention, check_attention
 from keras_course.layers._dense import Dense
 from keras_course.layers._initializers import sibling
 
@@ -40,6 +40,10 @@ class TransformerBlock(keras.layers.Layer):
         kernel_initializer: initializer of the kernels that read the stream.
         residual_initializer: initializer of the two kernels that write to it.
 
+    Raises:
+        ValueError: a size is no whole number of at least 1, `norm` is unknown, `epsilon` is not positive, `dropout` lies
+            outside [0, 1), `seed` is no whole number, or (when built) C is not divisible by `num_heads`.
+
     References:
         Language Models are Unsupervised Multitask Learners, Radford et al., 2019,
         https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf
@@ -69,21 +73,25 @@ class TransformerBlock(keras.layers.Layer):
         residual_initializer="glorot_uniform",
         **kwargs,
     ):
+        check_attention(num_heads, context_length, dropout, seed)
+        whole_number(1, mlp_dim=mlp_dim)
+        one_of(("layer", "rms"), norm=norm)
+        positive(epsilon=epsilon)
         super().__init__(**kwargs)
         self.activation = get_activation(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.residual_initializer = keras.initializers.get(residual_initializer)
         self._config = {
-            "num_heads": num_heads,
-            "mlp_dim": mlp_dim,
-            "context_length": context_length,
+            "num_heads": int(num_heads),
+            "mlp_dim": int(mlp_dim),
+            "context_length": context_length and int(context_length),
             "use_bias": use_bias,
             "qkv_bias": qkv_bias,
             "rotary": rotary,
             "norm": norm,
-            "epsilon": epsilon,
-            "dropout": dropout,
-            "seed": seed,
+            "epsilon": float(epsilon),
+            "dropout": float(dropout),
+            "seed": int(seed),
         }
 
     def build(self, input_shape):
