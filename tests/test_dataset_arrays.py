@@ -105,10 +105,13 @@ def test_validation_windows_cover_the_text_once(length):
 
 BAD_TOKENS = [
     ([], "empty"),
+    (np.arange(99) + 2**32, "holds token 4294967394"),
+    (np.arange(99) - 1, "holds token -1"),
+    ([1, 2**64], "type object"),
     (np.arange(T), rf"length {T}.*context_length={T}.*{T + 1}"),
     (np.zeros((9, 9), int), r"\(9, 9\)"),
     (np.zeros(99), "float64"),
-    ("a text of characters", "1-D, of integers"),
+    ("a text of characters", "integer tokens"),
 ]
 
 
@@ -129,6 +132,8 @@ def test_bad_tokens(tokens, message):
         {"seed": -1},
         {"start_epoch": -1},
         {"seed": 0.5},
+        {"seed": None},
+        {"seed": True},
     ],
 )
 def test_bad_numbers(bad):
@@ -171,9 +176,12 @@ def test_table_split():
     np.testing.assert_array_equal(train.y, marked.split(0.9, seed=1)[0].y)
     assert not np.array_equal(train.y, marked.split(0.9, seed=2)[0].y)
     assert train.feature_names == table.feature_names
-    for fraction in (0, 1.0, 1e-9, -1):
+    for fraction in (0, 1.0, 1e-9, -1, None, "half"):
         with pytest.raises(ValueError, match="fraction="):
             table.split(fraction)
+    for seed in (None, True, -1, 0.5):
+        with pytest.raises(ValueError, match=f"seed={seed}"):
+            table.split(0.5, seed)
 
 
 def test_spiral_follows_its_equation():
@@ -224,6 +232,8 @@ def test_gaussian_classes_have_the_moments_that_are_given():
     [
         {"means": [[0.0, float("nan")], [1.0, 0.0]]},
         {"means": [0.0, 1.0]},
+        {"means": np.zeros((0, 2))},
+        {"means": "origin"},
         {"covariances": [1.0, 1.0]},
         {"covariances": [[1.0, 2.0], [2.0, 1.0]]},
         {"covariances": [[1.0, 0.5], [0.0, 1.0]]},
@@ -257,6 +267,11 @@ def test_generators_are_functions_of_their_seed(draw):
         (datasets.spiral, {"num_classes": 0}),
         (datasets.spiral, {"noise": float("nan")}),
         (datasets.spiral, {"seed": -1}),
+        (datasets.spiral, {"seed": None}),
+        (datasets.spiral, {"points_per_class": 2.5}),
+        *((draw, {"seed": True}) for draw in (datasets.two_moons, datasets.blobs, datasets.gaussian_classes)),
+        *((draw, {"noise": float("inf")}) for draw in (datasets.two_moons, datasets.spiral)),
+        (datasets.blobs, {"spread": float("inf")}),
     ],
 )
 def test_bad_arguments_of_generators(draw, bad):

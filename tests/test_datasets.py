@@ -42,7 +42,7 @@ def stand_in(row, folder):
     path = folder / row.file
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    return row._replace(sha256=hashlib.sha256(content).hexdigest())
+    return row._replace(sha256=hashlib.sha256(content).hexdigest(), num_bytes=len(content))
 
 
 @pytest.fixture
@@ -94,6 +94,10 @@ def test_wrong_file_is_refused_with_both_checksums(row, data):
     with pytest.raises(ValueError, match=right) as error:
         datasets.text(row.name, data_dir=data)
     assert hashlib.sha256(b"something else").hexdigest() in str(error.value)
+    with open(data / row.file, "wb") as file:
+        file.truncate(2**40)  # of a large file no more is read than the right one has
+    with pytest.raises(ValueError, match=r"more than [\d,]+ bytes"):
+        datasets.text(row.name, data_dir=data)
 
 
 def test_own_file(tmp_path, monkeypatch):
@@ -102,6 +106,8 @@ def test_own_file(tmp_path, monkeypatch):
     assert datasets.text(path) == datasets.text(str(path)) == "Grüße\n"
     monkeypatch.chdir(tmp_path)
     assert datasets.text("mine.txt") == "Grüße\n"
+    path.write_bytes("\ufeffGrüße\n".encode())  # a byte-order mark is no part of the text
+    assert datasets.text(path) == "Grüße\n"
     path.write_bytes(b"")
     with pytest.raises(ValueError, match="empty"):
         datasets.text(path)
@@ -173,7 +179,7 @@ info = builder.url_infos[row.url]
 registered = info.checksum == row.sha256
 info = checksums.compute_url_info(source)
 type(builder).url_infos = {row.url: info}
-_text.TEXTS = (row._replace(sha256=sha256),)
+_text.TEXTS = (row._replace(sha256=sha256, num_bytes=source.stat().st_size),)
 
 # A wrong file in the download cache, which TFDS itself would take.
 cached = root / "downloads" / name / resource.get_dl_fname(row.url, info.checksum)

@@ -1,6 +1,7 @@
 """Labelled images, from files and from TFDS, and the batches that are made of examples."""
 
 import gzip
+import hashlib
 import io
 import os
 import pathlib
@@ -28,7 +29,8 @@ def fake(tmp_path, monkeypatch):
     (tmp_path / "mnist").mkdir()
     for name, header, values in zip(FILES, (16, 8), (x, y), strict=True):
         (tmp_path / "mnist" / name).write_bytes(gzip.compress(bytes(header) + values.tobytes(), 1))
-    sums = {name: _images.hashlib.sha256((tmp_path / "mnist" / name).read_bytes()).hexdigest() for name in FILES}
+    contents = {name: (tmp_path / "mnist" / name).read_bytes() for name in FILES}
+    sums = {name: (len(content), hashlib.sha256(content).hexdigest()) for name, content in contents.items()}
     monkeypatch.setattr(_images, "_FILES", {**_images._FILES, **sums})
     return tmp_path, x, y
 
@@ -77,7 +79,7 @@ def test_the_real_files():
 def test_wrong_file_is_refused(fake):
     folder, *_ = fake
     shutil.copy(folder / "mnist" / FILES[1], folder / "mnist" / FILES[0])
-    with pytest.raises(ValueError, match=r"t10k-images-idx3-ubyte.gz is not the right file.*SHA-256"):
+    with pytest.raises(ValueError, match=r"t10k-images-idx3-ubyte.gz is not the data set.*SHA-256"):
         datasets.mnist_10k(folder)
 
 
@@ -130,6 +132,10 @@ def test_batch_is_a_pure_function_of_seed_and_number():
         ({"steps_per_epoch": 0}, "steps_per_epoch=0"),
         ({"seed": -1}, "seed=-1"),
         ({"augment": 3}, "augment=3 must be a function"),
+        ({"seed": None}, "seed=None"),
+        ({"x": 3}, "x must be an array"),
+        ({"x": [[1, 2], [3]]}, "x must be an array"),
+        ({"y": ["a"] * 9 + [1.0]}, "y must be an array"),
         ({"y": np.arange(9)}, "x has 10 examples and y has 9"),
     ],
 )
@@ -137,6 +143,21 @@ def test_bad_arguments(options, message):
     arguments = {"x": np.arange(10), "y": np.arange(10), "batch_size": 3, "steps_per_epoch": 4} | options
     with pytest.raises(ValueError, match=message):
         datasets.example_batches(**arguments)
+
+
+class LikePandas(list):
+    """A column that is indexed by labels, in another order than its values, as a pandas Series may be."""
+
+    def __getitem__(self, label):
+        return np.array(list(self)[::-1])[label]
+
+
+def test_examples_are_taken_by_position_whatever_holds_them():
+    for x in (LikePandas(range(10)), list(range(10))):
+        x, y = datasets.example_batches(x, np.arange(10), 4, steps_per_epoch=2)[0]
+        np.testing.assert_array_equal(x, y)
+        table = datasets.Table(LikePandas(range(10)), np.arange(10), ("x",), ("y",))
+        np.testing.assert_array_equal(*table.split(0.5)[0][:2])
 
 
 @pytest.fixture
@@ -154,7 +175,7 @@ def fake_tar(tmp_path, monkeypatch):
                 member.size = content.tell()
                 content.seek(0)
                 tar.addfile(member, content)
-    sums = {path.name: _images.hashlib.sha256(path.read_bytes()).hexdigest()}
+    sums = {path.name: (path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())}
     monkeypatch.setattr(_images, "_FILES", {**_images._FILES, **sums})
     return tmp_path
 
@@ -181,7 +202,7 @@ def test_cifar_from_tfds(monkeypatch):
 def test_another_archive_is_refused(fake_tar):
     path = fake_tar / "cifar10_jpeg" / "cifar10_12k.tar"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(ValueError, match=r"cifar10_12k.tar is not the right file.*SHA-256"):
+    with pytest.raises(ValueError, match=r"cifar10_12k.tar is not the data set.*SHA-256"):
         datasets.cifar10_12k(fake_tar)
 
 

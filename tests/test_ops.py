@@ -257,6 +257,9 @@ def test_write_at():
         ops.jit(lambda t, i, v: ops.write_at(t, i, v, axis=1))(table, np.int32(2), np.ones((1, 2, 2), "float32"))
     )
     assert written[0, :, 0].tolist() == [0, 0, 1, 1, 0]
+    for index, steps in ((4, 2), (-1, 1), (0, 6)):
+        with pytest.raises(ValueError, match=f"{steps} values do not fit at index={index}: the target has 5 positions"):
+            ops.write_at(table, index, np.ones((1, steps, 2), "float32"), axis=1)
 
 
 # Portable weights ----------------------------------------------------------------------------------------------------

@@ -5,10 +5,11 @@ NumPy only; the checks of tokens, examples and model graphs, which need Keras, a
 `checks.examples` and `checks.graphs`.
 """
 
-from keras_course.checks._arrays import as_floats, as_points
+from keras_course.checks._arrays import as_array, as_floats, as_points
 from keras_course.checks._derivatives import jacobian_of, one_array, positions, tuples
 from keras_course.checks._kinds import checked, plain
 from keras_course.checks._numbers import (
+    between_0_and_1,
     flag,
     fraction,
     function,
@@ -23,8 +24,10 @@ from keras_course.checks._numbers import (
 )
 
 __all__ = [
+    "as_array",
     "as_floats",
     "as_points",
+    "between_0_and_1",
     "checked",
     "flag",
     "fraction",

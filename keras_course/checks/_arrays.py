@@ -13,6 +13,20 @@ def as_floats(name, value):
         raise ValueError(f"{name} must be an array of numbers: {error}") from error
 
 
+def as_array(name, value):
+    """Return examples as an array `(N, ...)`; raise a ValueError where they are no array of numbers.
+
+    Lists and pandas objects become arrays here, once: a pandas object would be indexed by label instead of position.
+    """
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array of numbers: {error}") from error
+    if array.ndim < 1 or array.dtype.kind not in "biufcV":
+        raise ValueError(f"{name} must be an array (N, ...) of numbers; it has shape {array.shape}, type {array.dtype}")
+    return array
+
+
 def as_points(x):
     """Return x as a float64 array (N, D); raise a ValueError if it has another rank, no row, or no finite numbers."""
     x = as_floats("x", x)

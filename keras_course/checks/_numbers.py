@@ -43,6 +43,13 @@ def fraction(**arguments):
             raise ValueError(f"{name}={value!r} must be in [0, 1)")
 
 
+def between_0_and_1(**arguments):
+    """Raise a ValueError for the first argument that is no number between 0 and 1, both excluded."""
+    for name, value in arguments.items():
+        if not (is_number(value) and 0 < value < 1):
+            raise ValueError(f"{name}={value!r} must lie between 0 and 1, both excluded")
+
+
 def one_of(choices, **arguments):
     """Raise a ValueError for the first argument that is none of `choices`, and list these."""
     for name, value in arguments.items():

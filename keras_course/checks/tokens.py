@@ -6,6 +6,8 @@ Notation: V tokens in the vocabulary, 0 to V - 1; N the context length, in token
 import keras
 import numpy as np
 
+from keras_course.checks._numbers import HIGHEST
+
 
 def context_length(model):
     """Return N, the number of positions that the model can look back on; 1 if it looks at none (a bigram table).
@@ -35,15 +37,25 @@ def _check_gpt(model):
 
 def check_tokens(argument, tokens, vocab_size, *, ndim=1):
     """Return `tokens` as an int32 array, or raise a ValueError that names the argument and what is allowed."""
-    array = np.asarray(tokens)
+    array = as_tokens(argument, tokens, ndim=ndim)
+    if array.max() >= vocab_size:
+        raise ValueError(f"{argument} holds token {array.max()}; the model knows 0 to {vocab_size - 1}")
+    return array.astype("int32")
+
+
+def as_tokens(argument, tokens, *, ndim=1):
+    """Return tokens of any vocabulary as an array, a memory map as it is, or raise a ValueError for what is none."""
+    try:
+        array = np.asarray(tokens)
+    except ValueError as error:  # lists of several lengths
+        raise ValueError(f"{argument} must be an array of integer tokens: {error}") from None
     if array.ndim != ndim or array.size == 0 or not np.issubdtype(array.dtype, np.integer):
         raise ValueError(
             f"{argument} must be a non-empty array of integer tokens with {ndim} axes; it has shape {array.shape} and "
             f"type {array.dtype}"
         )
-    if array.min() < 0 or array.max() >= vocab_size:
-        raise ValueError(
-            f"{argument} holds token {array.min() if array.min() < 0 else array.max()}; the model knows 0 to "
-            f"{vocab_size - 1}"
-        )
-    return array.astype("int32")
+    if not np.can_cast(array.dtype, "uint16"):  # else no token can be out of range, and nothing need be read for that
+        low, high = array.min(), array.max()
+        if low < 0 or high > HIGHEST:
+            raise ValueError(f"{argument} holds token {low if low < 0 else high}; tokens are 0 to at most {HIGHEST}")
+    return array

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from keras_course.checks import whole_number
+from keras_course.checks import as_array, function, whole_number
 
 
 class ExampleBatches(keras.utils.PyDataset):
@@ -57,7 +57,7 @@ def example_batches(
     have seen. An epoch is what `steps_per_epoch` says, be it more or less than one pass.
 
     Args:
-        x, y: N examples and their targets.
+        x, y: N examples and their targets: arrays, lists or pandas objects (whose index does not matter).
         batch_size: B, at most N.
         steps_per_epoch: number of batches that make an epoch.
         seed: of the orders.
@@ -69,7 +69,8 @@ def example_batches(
         A `keras.utils.PyDataset`; give `fit` its `steps_per_epoch` and `shuffle=False`.
 
     Raises:
-        ValueError: x and y differ in length, a number is out of range, or `augment` is no function.
+        ValueError: x or y is no array of numbers, they differ in length, a number is out of range, or `augment` is no
+            function.
 
     Example:
         >>> import numpy as np
@@ -79,14 +80,15 @@ def example_batches(
         >>> x.shape, len(np.unique(np.concatenate([batches[k][0] for k in range(3)])))
         ((3,), 9)
     """
+    x, y = as_array("x", x), as_array("y", y)
     if len(x) != len(y):
         raise ValueError(f"x has {len(x)} examples and y has {len(y)}; they must be as many.")
     whole_number(1, batch_size=batch_size, steps_per_epoch=steps_per_epoch)
     whole_number(0, seed=seed, start_epoch=start_epoch)
     if batch_size > len(x):
         raise ValueError(f"batch_size={batch_size} must be at most {len(x)}, the number of examples.")
-    if augment is not None and not callable(augment):
-        raise ValueError(f"augment={augment!r} must be a function of examples and a generator, or None.")
+    if augment is not None:
+        function(augment=augment)
     return ExampleBatches(
         x, y, batch_size, steps_per_epoch=steps_per_epoch, seed=seed, start_epoch=start_epoch, augment=augment
     )

@@ -3,6 +3,9 @@
 Each family file (`_text.py`, `_tables.py`, `_generators.py`) keeps the rows of its sets beside their loaders.
 """
 
+import hashlib
+import os
+import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -24,6 +27,7 @@ class Dataset(NamedTuple):
         file: where a downloaded set lies below the data folder.
         url: where it is downloaded from.
         sha256: checksum of that file.
+        num_bytes: size of that file.
     """
 
     name: str
@@ -36,3 +40,24 @@ class Dataset(NamedTuple):
     file: str | None = None
     url: str | None = None
     sha256: str | None = None
+    num_bytes: int | None = None
+
+
+def read_checked(path: pathlib.Path, name: str, num_bytes: int, sha256: str) -> bytes:
+    """Return the content of a file, or raise a ValueError where it is not the one that the table tells of.
+
+    No more is read than that one has, however large the file is.
+    """
+    with open(path, "rb") as file:
+        content = file.read(num_bytes + 1)
+    if len(content) > num_bytes:
+        raise ValueError(f"{path} is not the data set {name!r}: it has more than {num_bytes:,} bytes.")
+    return check(content, path, name, sha256)
+
+
+def check(content: bytes, where: str | os.PathLike, name: str, sha256: str) -> bytes:
+    """Return what `where` names, or raise a ValueError where its checksum is not the one in the table."""
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ValueError(f"{where} is not the data set {name!r}: its SHA-256 is {found}, not {sha256}.")
+    return content

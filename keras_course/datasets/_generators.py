@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from keras_course.checks import as_floats, not_negative, whole_number
 from keras_course.datasets._dataset import Dataset
 
 
@@ -23,7 +24,7 @@ def two_moons(num_points: int = 1000, *, noise: float = 0.1, seed: int = 0) -> t
         x (N, 2) float32, y (N,) int32 in {0, 1}.
 
     Raises:
-        ValueError: `num_points` below 2 or a negative `noise`.
+        ValueError: `num_points` below 2 or a `noise` that is negative or not finite.
 
     Example:
         >>> from keras_course import datasets
@@ -33,8 +34,9 @@ def two_moons(num_points: int = 1000, *, noise: float = 0.1, seed: int = 0) -> t
     """
     from sklearn.datasets import make_moons
 
-    _at_least(2, num_points=num_points)
-    _at_least(0, noise=noise, seed=seed)
+    whole_number(2, num_points=num_points)
+    whole_number(0, seed=seed)
+    not_negative(noise=noise)
     return _as_arrays(*make_moons(num_points, noise=noise, random_state=seed))
 
 
@@ -53,7 +55,7 @@ def blobs(
         x (N, 2) float32, y (N,) int32 in {0, ..., num_classes - 1}.
 
     Raises:
-        ValueError: `num_classes` below 1, fewer points than classes, or a negative `spread`.
+        ValueError: `num_classes` below 1, fewer points than classes, or a `spread` that is negative or not finite.
 
     Example:
         >>> from keras_course import datasets
@@ -63,9 +65,10 @@ def blobs(
     """
     from sklearn.datasets import make_blobs
 
-    _at_least(1, num_classes=num_classes)
-    _at_least(num_classes, num_points=num_points)
-    _at_least(0, spread=spread, seed=seed)
+    whole_number(1, num_classes=num_classes)
+    whole_number(num_classes, num_points=num_points)
+    whole_number(0, seed=seed)
+    not_negative(spread=spread)
     return _as_arrays(*make_blobs(num_points, centers=num_classes, cluster_std=spread, random_state=seed))
 
 
@@ -90,7 +93,7 @@ def spiral(
         in {0, ..., C - 1}.
 
     Raises:
-        ValueError: `points_per_class` below 2, `num_classes` below 1 or a negative `noise`.
+        ValueError: `points_per_class` below 2, `num_classes` below 1 or a `noise` that is negative or not finite.
 
     Example:
         >>> from keras_course import datasets
@@ -98,9 +101,10 @@ def spiral(
         >>> x.shape, set(y[:100].tolist()), set(y[100:].tolist())
         ((200, 2), {0}, {1})
     """
-    _at_least(2, points_per_class=points_per_class)
-    _at_least(1, num_classes=num_classes)
-    _at_least(0, noise=noise, seed=seed)
+    whole_number(2, points_per_class=points_per_class)
+    whole_number(1, num_classes=num_classes)
+    whole_number(0, seed=seed)
+    not_negative(noise=noise)
     radius = np.tile(np.linspace(0.0, 1.0, points_per_class), num_classes)
     label = np.repeat(np.arange(num_classes), points_per_class)
     angle = 2 * math.pi * (label + 2 * radius) / num_classes
@@ -132,10 +136,10 @@ def gaussian_classes(
         >>> x.shape, set(y[:300].tolist()), set(y[300:].tolist())
         ((600, 2), {0}, {1})
     """
-    _at_least(1, points_per_class=points_per_class)
-    _at_least(0, seed=seed)
-    means, covariances = np.asarray(means, "float64"), np.asarray(covariances, "float64")
-    if means.ndim != 2 or means.shape[1] != 2 or not np.isfinite(means).all():
+    whole_number(1, points_per_class=points_per_class)
+    whole_number(0, seed=seed)
+    means, covariances = as_floats("means", means), as_floats("covariances", covariances)
+    if means.ndim != 2 or means.shape[1] != 2 or not len(means) or not np.isfinite(means).all():
         raise ValueError(f"means={means.tolist()} must be finite points of the plane, (K, 2).")
     if covariances.shape not in ((2, 2), (len(means), 2, 2)):
         raise ValueError(f"covariances has shape {covariances.shape}; it must be (2, 2) or ({len(means)}, 2, 2).")
@@ -150,12 +154,6 @@ def gaussian_classes(
 
 def _as_arrays(x, y):
     return x.astype(np.float32), y.astype(np.int32)
-
-
-def _at_least(lowest, **arguments):
-    for name, value in arguments.items():
-        if not value >= lowest:
-            raise ValueError(f"{name}={value!r} must be at least {lowest}.")
 
 
 def _row(load, size, origin):

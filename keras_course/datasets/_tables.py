@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_course.checks import as_array, between_0_and_1, whole_number
 from keras_course.datasets._dataset import Dataset
 
 
@@ -36,7 +37,8 @@ class Table(NamedTuple):
             (train, test).
 
         Raises:
-            ValueError: `fraction` is outside (0, 1) or leaves one of the two without a row.
+            ValueError: `fraction` is outside (0, 1) or leaves one of the two without a row, or `seed` is no whole
+                number.
 
         Example:
             >>> from keras_course import datasets
@@ -44,13 +46,14 @@ class Table(NamedTuple):
             >>> train.x.shape, test.y.shape
             ((120, 4), (30,))
         """
-        if not 0 < fraction < 1:
-            raise ValueError(f"fraction={fraction!r} must lie between 0 and 1, both excluded.")
-        cut = int(len(self.x) * fraction)
-        if not 0 < cut < len(self.x):
-            raise ValueError(f"fraction={fraction!r} of {len(self.x)} rows leaves one part empty.")
-        order = np.random.default_rng(seed).permutation(len(self.x))
-        return tuple(self._replace(x=self.x[rows], y=self.y[rows]) for rows in (order[:cut], order[cut:]))
+        whole_number(0, seed=seed)
+        between_0_and_1(fraction=fraction)
+        x, y = as_array("x", self.x), as_array("y", self.y)
+        cut = int(len(x) * fraction)
+        if not 0 < cut < len(x):
+            raise ValueError(f"fraction={fraction!r} of {len(x)} rows leaves one part empty.")
+        order = np.random.default_rng(seed).permutation(len(x))
+        return tuple(self._replace(x=x[rows], y=y[rows]) for rows in (order[:cut], order[cut:]))
 
 
 def digits() -> Table:

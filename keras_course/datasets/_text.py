@@ -10,13 +10,14 @@ Every file is checked against the SHA-256 of its row in `TEXTS`.
 """
 
 import functools
-import hashlib
 import os
 import pathlib
 import re
 
+from keras_course.checks import between_0_and_1
+from keras_course.checks import text as check_text
 from keras_course.datasets import _tfds
-from keras_course.datasets._dataset import FOLDER, Dataset
+from keras_course.datasets._dataset import FOLDER, Dataset, check, read_checked
 
 
 def text(name: str = "python_docs", *, data_dir: str | os.PathLike | None = None) -> str:
@@ -38,7 +39,7 @@ def text(name: str = "python_docs", *, data_dir: str | os.PathLike | None = None
 
     Raises:
         ValueError: `name` is neither a set nor a path; the file is empty or not UTF-8; a file has another
-            SHA-256 than the set it stands for.
+            size or SHA-256 than the set it stands for.
         FileNotFoundError: the file or folder does not exist, or the set can neither be found nor downloaded;
             the message lists where it was looked for and what to do.
 
@@ -79,8 +80,8 @@ def split_text(text: str, fraction: float = 0.9) -> tuple[str, str]:
         >>> datasets.split_text("abcdefghij", fraction=0.8)
         ('abcdefgh', 'ij')
     """
-    if not 0 < fraction < 1:
-        raise ValueError(f"fraction={fraction!r} must lie between 0 and 1, both excluded.")
+    check_text(text=text)
+    between_0_and_1(fraction=fraction)
     cut = int(len(text) * fraction)
     if not 0 < cut < len(text):
         raise ValueError(f"text has {len(text)} characters: too few to split at fraction={fraction!r}.")
@@ -123,10 +124,12 @@ def _read_set(row, data_dir):
             argument = FOLDER if data_dir is None else "data_dir"
             raise FileNotFoundError(f"{argument}={folder!r}: there is no such folder.")
         if path.is_file():
-            return _checked(path.read_bytes(), row, path)
+            return _read(path, row).decode("utf-8")
         tried = [str(path)]
     try:
-        return _checked(_tfds.read_text(row, check=_checked).encode(), row, f"the {row.name!r} of TFDS")
+        text = _tfds.read_text(row, functools.partial(_read, row=row))
+        check(text.encode(), "what TFDS has", row.name, row.sha256)
+        return text
     except _tfds.Unavailable as error:
         lines = "\n  ".join(tried + error.tried)
         raise FileNotFoundError(
@@ -136,12 +139,8 @@ def _read_set(row, data_dir):
         ) from error
 
 
-def _checked(content, row, where):
-    """Return the bytes of a set as text, after comparing its checksum with the one in the table."""
-    found = hashlib.sha256(content).hexdigest()
-    if found != row.sha256:
-        raise ValueError(f"{where} is not the data set {row.name!r}: its SHA-256 is {found}, not {row.sha256}.")
-    return content.decode("utf-8")
+def _read(path, row):
+    return read_checked(path, row.name, row.num_bytes, row.sha256)
 
 
 TEXTS = (
@@ -174,6 +173,7 @@ TEXTS = (
         file="tiny_shakespeare/input.txt",
         url="https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
         sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+        num_bytes=1_115_394,
     ),
     Dataset(
         name="names",
@@ -186,5 +186,6 @@ TEXTS = (
         file="names/names.txt",
         url="https://raw.githubusercontent.com/karpathy/makemore/master/names.txt",
         sha256="0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
+        num_bytes=228_145,
     ),
 )

@@ -32,8 +32,8 @@ def read_text(row, check):
 
     Args:
         row: the `Dataset`.
-        check: function (bytes, row, where) that raises ValueError for a wrong file; called on a file that
-            TFDS is about to prepare, as TFDS itself takes what lies in its download cache without looking.
+        check: function of a path that raises ValueError for a wrong file; called on a file that TFDS is about to
+            prepare, as TFDS itself takes what lies in its download cache without looking.
 
     Raises:
         Unavailable: it is not there and cannot be downloaded.
@@ -85,9 +85,9 @@ def _prepare(builder, row, root, check):
     cached = root / "downloads" / row.name / resource.get_dl_fname(row.url, info.checksum)
     tried = [str(builder.data_path), str(manual), str(cached)]
     if manual.is_file():
-        check(manual.read_bytes(), row, manual)
+        check(manual)
     elif resource.is_locally_cached(cached):
-        check(cached.read_bytes(), row, cached)
+        check(cached)
     elif reason := _unreachable(row.url):
         raise Unavailable(f"{row.url} cannot be reached ({reason})", tried)
     _hide_gpus()

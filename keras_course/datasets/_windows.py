@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_course.checks import whole_number
+from keras_course.checks.tokens import as_tokens
 
 
 class TokenWindows(keras.utils.PyDataset):
@@ -79,8 +80,8 @@ def token_windows(
         A `keras.utils.PyDataset` of int32 batches.
 
     Raises:
-        ValueError: `tokens` is empty, not 1-D, not of integers or shorter than T + 1, or a number is out of
-            range.
+        ValueError: `tokens` is empty, not 1-D, not of integers from 0 to 2^31 - 1 or shorter than T + 1, or a number
+            is out of range.
 
     Example:
         >>> import numpy as np
@@ -124,7 +125,7 @@ def validation_windows(tokens: np.ndarray, context_length: int) -> tuple[np.ndar
         (x, y, weights): int32, int32 and float32.
 
     Raises:
-        ValueError: `tokens` is empty, not 1-D, not of integers or shorter than T + 1.
+        ValueError: `tokens` is empty, not 1-D, not of integers from 0 to 2^31 - 1 or shorter than T + 1.
 
     Example:
         >>> import numpy as np
@@ -145,11 +146,7 @@ def validation_windows(tokens: np.ndarray, context_length: int) -> tuple[np.ndar
 
 def _check(tokens, context_length):
     whole_number(1, context_length=context_length)
-    tokens = np.asarray(tokens)
-    if tokens.size == 0:
-        raise ValueError("tokens is empty; a window needs context_length + 1 tokens.")
-    if tokens.ndim != 1 or not np.issubdtype(tokens.dtype, np.integer):
-        raise ValueError(f"tokens has shape {tokens.shape} and type {tokens.dtype}; it must be 1-D, of integers.")
+    tokens = as_tokens("tokens", tokens)
     if len(tokens) < context_length + 1:
         raise ValueError(
             f"tokens has length {len(tokens)}: too short for context_length={context_length}, which needs "

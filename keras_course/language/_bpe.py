@@ -258,6 +258,6 @@ def _check_complete(vocab, merges, header: re.Match | None, path: pathlib.Path) 
     for token in vocab:
         if token not in made and any(token[:i] in made and token[i:] in made for i in range(1, len(token))):
             raise ValueError(
-                f"{path} has {len(merges)} merges, and none makes {token!r}, though both parts of it are tokens: it was "
-                f"cut. (Without special tokens a vocabulary of {len(vocab)} has {len(vocab) - 256} merges.)"
+                f"{path} has {len(merges)} merges, and none makes {token!r}, though both parts of it are tokens: it "
+                f"was cut. (Without special tokens a vocabulary of {len(vocab)} has {len(vocab) - 256} merges.)"
             )

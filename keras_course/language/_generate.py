@@ -156,8 +156,8 @@ def _write(model, plan, prompts, length, filters, seed):
         carry = loop(carry)
         if not bool(carry["finite"]):
             raise FloatingPointError(
-                f"model={model.name!r}: the logits of token {start + int(carry['index'])} are NaN or infinite, so there "
-                "is nothing to write: its training diverged, or its numbers overflow their type"
+                f"model={model.name!r}: the logits of token {start + int(carry['index'])} are NaN or infinite, so it "
+                "cannot write: its training diverged, or its numbers overflow their type"
             )
         window, done, scores, parents = (
             ops.convert_to_numpy(carry[key]) for key in ("window", "done", "scores", "rows")

@@ -41,8 +41,8 @@ class TransformerBlock(keras.layers.Layer):
         residual_initializer: initializer of the two kernels that write to it.
 
     Raises:
-        ValueError: a size is no whole number of at least 1, `norm` is unknown, `epsilon` is not positive, `dropout` lies
-            outside [0, 1), `seed` is no whole number, or (when built) C is not divisible by `num_heads`.
+        ValueError: a size is no whole number of at least 1, `norm` is unknown, `epsilon` is not positive, `dropout`
+            lies outside [0, 1), `seed` is no whole number, or (when built) C is not divisible by `num_heads`.
 
     References:
         Language Models are Unsupervised Multitask Learners, Radford et al., 2019,

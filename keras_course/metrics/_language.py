@@ -10,8 +10,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_course.checks import is_number, positive, whole_number
 from keras_course.checks.tokens import check_tokens, context_length, vocab_size
-from keras_course.ops import jit
+from keras_course.ops import jit, known
 
 
 def perplexity(nats):
@@ -50,21 +51,21 @@ def bits_per_character(nats, characters_per_token=1.0):
         (3.0, 0.75)
     """
     _check_nats(nats)
-    if not 0 < characters_per_token < math.inf:
-        raise ValueError(f"characters_per_token={characters_per_token} must be finite and positive")
+    positive(characters_per_token=characters_per_token)
     return nats / math.log(2) / characters_per_token
 
 
 def _check_nats(nats):
-    if not nats >= 0:
-        raise ValueError(f"nats={nats} must not be negative or NaN: it is a mean of -ln p")
+    if not is_number(nats) or not nats >= 0:
+        raise ValueError(f"nats={nats!r} must not be negative or NaN: it is a mean of -ln p")
 
 
 @keras.saving.register_keras_serializable("keras_course")
 class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
     """Perplexity during training: the exponential of the mean cross-entropy over all tokens so far.
 
-    Takes y `(B, T)`, the next tokens, and logits `(B, T, V)`.
+    Takes y `(B, T)`, the next tokens, and logits `(B, T, V)`. A y outside 0 to V - 1 is a ValueError; inside a compiled
+    step, which cannot raise one, the perplexity is NaN from then on.
 
     Args:
         name: name of the metric.
@@ -86,12 +87,22 @@ class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
         super().__init__(name=name, dtype=dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
 
         self._ignored = ignore_class  # Keras's own metric adds nothing for it, but counts it all the same
+        self._vocab_axis = axis
 
     def update_state(self, y_true, y_pred, sample_weight=None):
+        size, labels = y_pred.shape[self._vocab_axis], known(y_true)
+        if labels is not None:
+            wrong = labels[((labels < 0) | (labels >= size)) & (labels != self._ignored)]
+            if wrong.size:
+                raise ValueError(f"y_true holds token {wrong[0]}; the model knows 0 to {size - 1}")
+        y_true = ops.cast(y_true, "int32")
+        weight = ops.where(ops.logical_or(y_true < 0, y_true >= size), float("nan"), 1.0)
         if self._ignored is not None:
-            counted = ops.cast(ops.not_equal(y_true, self._ignored), self.dtype)
-            sample_weight = counted if sample_weight is None else counted * ops.cast(sample_weight, self.dtype)
-        return super().update_state(y_true, y_pred, sample_weight)
+            weight = ops.where(y_true == self._ignored, 0.0, weight)
+        weight = ops.cast(weight, self.dtype)
+        if sample_weight is not None:
+            weight = weight * ops.cast(sample_weight, self.dtype)
+        return super().update_state(ops.clip(y_true, 0, size - 1), y_pred, weight)
 
     def result(self):
         return ops.exp(super().result())
@@ -123,8 +134,9 @@ def text_loss(model, tokens, batch_size=64):
         True
     """
     tokens = check_tokens("tokens", tokens, vocab_size(model))
-    if len(tokens) < 2 or batch_size < 1:
-        raise ValueError(f"tokens holds {len(tokens)} tokens, batch_size={batch_size}; at least 2 and 1 are needed")
+    whole_number(1, batch_size=batch_size)
+    if len(tokens) < 2:
+        raise ValueError(f"tokens holds {len(tokens)} tokens; at least 2 are needed, one to predict from")
     width = context_length(model)
     count = len(tokens) - 1
     batch_size = min(batch_size, -(-count // width))

@@ -15,7 +15,7 @@ from keras_course.ops._images import (
     max_pool2d,
     move_average,
 )
-from keras_course.ops._pieces import attention, attention_weights, gelu, write_at
+from keras_course.ops._pieces import attention, attention_weights, gelu, known, write_at
 from keras_course.ops._training import jit_training
 from keras_course.ops._variables import functional
 
@@ -37,6 +37,7 @@ __all__ = [
     "jit_while",
     "jvp",
     "keep_working_memory",
+    "known",
     "lay_out_kernel",
     "max_pool2d",
     "move_average",

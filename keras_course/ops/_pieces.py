@@ -5,15 +5,39 @@ import keras
 _BACKEND = keras.config.backend()
 if _BACKEND == "jax":
     import jax
-elif _BACKEND == "torch":
+elif _BACKEND == "tensorflow":
+    import tensorflow as tf
+else:
     import torch
+    from torch._subclasses.fake_tensor import FakeTensor
+
+
+def known(value):
+    """Return the value of a tensor as a NumPy array; None inside a compiled function, where it has none yet."""
+    if isinstance(value, keras.KerasTensor):
+        return None
+    if _BACKEND == "jax" and isinstance(value, jax.core.Tracer):
+        return None
+    if _BACKEND == "tensorflow" and tf.is_tensor(value) and not hasattr(value, "numpy"):
+        return None
+    if _BACKEND == "torch" and (torch.compiler.is_compiling() or isinstance(value, FakeTensor)):
+        return None
+    return keras.ops.convert_to_numpy(value)
 
 
 def write_at(target, index, values, axis):
     """Return `target` with `values` written at positions `index`, `index + 1`, ... along `axis`.
 
     `index` is an integer scalar (it may be traced), and `values` a tensor like `target`, but shorter along `axis`.
+
+    Raises:
+        ValueError: the positions are not all in `target`. A compiled function does not know its `index`; there the
+            caller must see to it, as JAX and TensorFlow would write over the last positions instead.
     """
+    room, steps, place = target.shape[axis], values.shape[axis], known(index)
+    if steps > room or (place is not None and not 0 <= place <= room - steps):
+        at = "index" if place is None else f"index={place}"
+        raise ValueError(f"{steps} values do not fit at {at}: the target has {room} positions along axis {axis}")
     if _BACKEND == "torch":  # Keras slices with Python integers there, which a recording would freeze
         positions = index + torch.arange(values.shape[axis], device=target.device)
         return target.index_copy(axis, positions, values)

@@ -48,7 +48,42 @@ def test_a_temperature_too_small_to_divide_by_takes_the_likeliest_token(model):
     assert generate(model, [1, 2], 9, temperature=1e-45).tolist() == generate(model, [1, 2], 9, temperature=0).tolist()
 
 
-@pytest.mark.parametrize("bad", [{"seed": -1}, {"seed": 1.5}, {"top_k": 2.5}, {"length": 2.5}])
+@pytest.mark.parametrize(
+    ("choice", "value"),
+    [({"temperature": 0}, "nan"), ({"cache": False}, "nan"), ({"top_p": 0.9}, "inf"), ({"beams": 2}, "nan")],
+    ids=["greedy", "sample", "filter", "beams"],
+)
+def test_a_model_that_diverged_writes_nothing(choice, value):
+    model = gpt(5, 4, hidden_dim=4, num_layers=0)
+    model.get_layer("head").kernel.assign(np.full((4, 5), value, "float32"))
+    with pytest.raises(FloatingPointError, match="logits of token 2 are NaN or infinite"):
+        generate(model, [1, 2], 3, **choice)
+
+
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype float64")  # JAX has none by default
+@pytest.mark.parametrize(
+    ("floatx", "policy", "choice"),
+    [
+        ("float64", "float64", {"top_p": 0.5}),
+        ("float64", "float64", {"beams": 2}),
+        ("float32", "mixed_bfloat16", {"beams": 2}),
+        ("float32", "mixed_float16", {"top_p": 0.5}),
+    ],
+)
+def test_generate_under_other_types(floatx, policy, choice):
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
+    try:
+        assert len(generate(gpt(5, 4, hidden_dim=4, num_layers=1, num_heads=2), [1, 2], 4, **choice)) == 6
+    finally:
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
+
+
+@pytest.mark.parametrize(
+    "bad", [{"seed": -1}, {"seed": 1.5}, {"seed": None}, {"seed": True}, {"top_k": 2.5}, {"length": 2.5}]
+)
 def test_generate_wants_whole_numbers(model, bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         generate(model, [1], **{"length": 2, **bad})
@@ -216,7 +251,8 @@ def test_seed_and_limits_of_sampling(model):
     assert same != other
     greedy = generate(model, prompt, 30, temperature=0).tolist()
     assert generate(model, prompt, 30, top_k=1, seed=5).tolist() == greedy
-    assert generate(model, prompt, 30, top_p=1e-6, seed=5).tolist() == greedy
+    for top_p in (1e-6, 1e-50):  # the second is 0 in float32
+        assert generate(model, prompt, 30, top_p=top_p, seed=5).tolist() == greedy
     everything = [generate(model, prompt, 30, top_k=k, seed=3).tolist() for k in (20, 10**12)]
     assert everything[0] == everything[1]
     assert generate(model, prompt, 30, temperature=1e-4, seed=5).tolist() == greedy
@@ -328,9 +364,12 @@ def test_bad_architecture(arguments, message):
         ({"prompt": [1.5]}, "integer tokens"),
         ({"prompt": [20]}, "prompt holds token 20; the model knows 0 to 19"),
         ({"prompt": [-1]}, "prompt holds token -1"),
+        ({"prompt": [2**32]}, "prompt holds token 4294967296"),
         ({"length": 0}, "length=0 must be a whole number, at least 1"),
         ({"temperature": -0.1}, "temperature=-0.1 must be 0"),
         ({"temperature": float("nan")}, "temperature=nan"),
+        ({"temperature": "warm"}, "temperature='warm'"),
+        ({"top_p": "most"}, "top_p='most'"),
         ({"top_k": 0}, "top_k=0 must be a whole number, at least 1"),
         ({"top_p": 0.0}, r"top_p=0.0 must lie in \(0, 1\]"),
         ({"top_p": 1.1}, r"top_p=1.1 must lie in \(0, 1\]"),

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_course import ops
 from keras_course.datasets import validation_windows
 from keras_course.language import (
     bigram_optimum,
@@ -142,7 +143,8 @@ def test_text_loss_sees_later_training():
         ([1, 12], 4, "token 12"),
         ([1, -2], 4, "token -2"),
         ([0.5, 1], 4, "float64"),
-        ([1, 2], 0, "0"),
+        ([1, 2], 0, "batch_size=0"),
+        ([1, 2**32 + 1], 4, "token 4294967297"),
     ],
 )
 def test_text_loss_of_no_text(tokens, batch_size, named):
@@ -169,6 +171,20 @@ def test_perplexity_does_not_count_ignored_tokens():
     metric.update_state(y, logits)
     kept.update_state(y[y != 0][None], logits[y != 0][None])
     assert float(metric.result()) == pytest.approx(float(kept.result()), rel=1e-5)
+    for label in (5, -1, 2**32):
+        with pytest.raises(ValueError, match=f"y_true holds token {label}; the model knows 0 to 4"):
+            kept.update_state(np.full((2, 3), label), logits)
+
+
+def test_perplexity_of_unknown_tokens_in_a_compiled_step_is_nan():
+    metric = Perplexity()
+
+    def step(y, logits):
+        metric.update_state(y, logits)
+        return metric.result()
+
+    y = np.array([[1, 5]], "int32")
+    assert np.isnan(float(ops.jit(step, variables=metric.variables)(y, np.zeros((1, 2, 5), "float32"))))
 
 
 def test_numbers_of_a_loss():

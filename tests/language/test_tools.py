@@ -1,6 +1,7 @@
 """Tools: what the strict parser reads and refuses, and the two examples."""
 
 import json
+import time
 
 import pytest
 
@@ -133,6 +134,13 @@ def test_long_calls_are_refused():
     assert parse_tool_call(call("mix", text="a" * 1900), TOOLS).arguments["text"] == "a" * 1900
     with pytest.raises(ToolCallError, match="2042 characters, the limit is 2000"):
         parse_tool_call(call("mix", text="a" * 2000), TOOLS)
+    start = time.perf_counter()  # a million characters take linear time: quadratic would be minutes
+    with pytest.raises(ToolCallError, match="outside a complete"):
+        parse_tool_call("```json\n" * 125_000, TOOLS)
+    keys = ",".join(f'"{i}":1' for i in range(50_000))
+    with pytest.raises(ToolCallError, match="must have the keys"):
+        parse_tool_call(fenced("{" + keys + "}"), TOOLS, max_characters=10**6)
+    assert time.perf_counter() - start < 10
 
 
 @pytest.mark.parametrize(
