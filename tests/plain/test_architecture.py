@@ -8,7 +8,7 @@ import pytest
 from keras_course._lectures import LECTURES
 from keras_course.backend import BACKENDS
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = pathlib.Path(__file__).parents[2]
 PACKAGE = ROOT / "keras_course"
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -17,7 +17,7 @@ from keras_course import backend, datasets
 from keras_course._results import check_row, read_results
 from keras_course.recipes import RECIPES
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # not only here: a process that is started from here looks there, too
 
 from benchmarks import bench_language, common  # noqa: E402

@@ -11,7 +11,7 @@ import pytest
 from keras_course import backend
 from keras_course._results import read_results
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent.parent))  # also for the processes that are started here
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))  # also for the processes that are started here
 
 from benchmarks import bench_perceptron, common
 from benchmarks.peers import perceptron as peers

@@ -10,6 +10,8 @@ from keras import ops
 from keras_course.convnets import convnext, copy_weights, efficientnet, resnet, vgg
 from keras_course.portable import portable_init
 
+pytestmark = pytest.mark.usefixtures("drawn_by_numpy")  # the networks have many shapes
+
 SMALL = (64, 64, 3)
 NORMS = keras.layers.BatchNormalization, keras.layers.LayerNormalization
 

@@ -7,7 +7,7 @@ import re
 from keras_course import list_builders
 from keras_course._lectures import LECTURES
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = pathlib.Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
 

@@ -10,7 +10,7 @@ import pytest
 from keras_course._results import read_results
 from keras_course.autodiff import count_operations
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent.parent))  # also for the processes that are started here
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))  # also for the processes that are started here
 
 from benchmarks import bench_autodiff, common
 from benchmarks.peers import autodiff as peers

@@ -7,7 +7,7 @@ import pytest
 
 from keras_course import backend
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent.parent))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 from benchmarks import bench_fundamentals, common
 

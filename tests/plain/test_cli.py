@@ -13,6 +13,7 @@ import zipfile
 
 import keras
 import pytest
+import tiny_recipe
 from tiny_recipe import recipe
 
 import keras_course
@@ -230,7 +231,7 @@ def test_record_of_a_resumed_run(short, monkeypatch, capsys):
 
 
 def test_ctrl_c_says_how_to_go_on(text, tmp_path):
-    script = pathlib.Path(__file__).with_name("tiny_recipe.py").parent
+    script = pathlib.Path(tiny_recipe.__file__).parent
     code = (
         f"import signal, sys; sys.path.insert(0, {str(script)!r})\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background inherits deafness

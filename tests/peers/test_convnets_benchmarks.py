@@ -10,11 +10,13 @@ import pytest
 
 from keras_course import backend
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent.parent))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 from benchmarks import bench_convnets, common
 from benchmarks.peers import convnets as peers
 from benchmarks.peers import kits
+
+pytestmark = pytest.mark.usefixtures("drawn_by_numpy")  # the networks have many shapes
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import pytest
 from keras_course import _machine, _results, datasets
 from keras_course.recipes import RECIPES, record_result, results_page
 
-DOCS = pathlib.Path(__file__).parent.parent / "docs"
+DOCS = pathlib.Path(__file__).parents[2] / "docs"
 COMMON = {
     "backend": "jax",
     "machine": {"cpu": "Abacus 3", "cores": 2},
