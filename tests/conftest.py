@@ -22,6 +22,8 @@ XLA_FLAGS = (
 
 def pytest_configure(config):
     """Set the environment before anything imports a backend; worker processes inherit it."""
+    config.addinivalue_line("markers", "full: takes long, and runs with --full only")
+    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # else PyTorch's compiler starts processes of its own
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the cores run tests side by side
     if "XLA_FLAGS" not in os.environ:
@@ -31,6 +33,13 @@ def pytest_configure(config):
         os.environ["KERAS_COURSE_DATA"] = os.path.abspath(data)  # tutorials run in their own folder
     if config.getoption("--full"):
         os.environ["KERAS_COURSE_FULL"] = "1"
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what is marked `full`, unless it is asked for."""
+    if not config.getoption("--full"):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("full")])
+        items[:] = [item for item in items if not item.get_closest_marker("full")]
 
 
 def _xla_knows(flags):

@@ -111,6 +111,8 @@ def inputs_of(model, batch_size=BATCH_SIZE, seed=0, length=6, example=None):
             return rng.integers(0, 2, shape).astype(tensor.dtype)
         return rng.normal(size=shape).astype("float32")
 
+    if isinstance(model.input, dict):  # each backend's `tree` has an order of its own
+        return {name: sample(model.input[name]) for name in sorted(model.input)}
     return tree.map_structure(sample, model.input)
 
 
@@ -198,8 +200,6 @@ def check_outputs(subject):
     assert all(np.isfinite(part).all() for part in subject.outputs), "outputs are not finite"
     _reset_noise(model)
     _close(predict(model, x), subject.outputs, "predict and eager calls differ")
-    if subject.build.example is not None:
-        return  # its inputs need not be a batch of examples: a graph, say
     one = predict(model, tree.map_structure(lambda part: part[:1], x))
     assert [y.shape[1:] for y in subject.outputs] == [y.shape[1:] for y in one], "shapes depend on the batch"
     if not owns_its_loss(model):  # those draw noise shaped like the batch

@@ -57,7 +57,7 @@ def toy(build):
 
 
 TOYS = {**toys.BUILDERS, **skewed.BUILDERS}
-MODELS = {**variants.builders(), **TOYS}
+MODELS = {**TOYS, **variants.builders()}
 TRAININGS = {"small_gpt": small_gpt, **{name: functools.partial(toy, build) for name, build in TOYS.items()}}
 SAMPLERS = {"toy_sampler": toys.ToySampler(), "skewed_sampler": skewed.SkewedSampler()}
 

@@ -197,6 +197,11 @@ def test_twins_are_found_among_draws_by_numpy():
         conformance.check_no_twins(conformance.Subject(toys.register(fault_twins)))
 
 
+def test_inputs_that_do_not_fit_are_found_without_an_example():
+    with pytest.raises(AssertionError, match="outputs are not finite"):
+        conformance.check_outputs(conformance.Subject(toys.register(toys.toy_graph)))
+
+
 def test_a_sampler_with_hidden_state_is_found():
     rng = np.random.default_rng(0)
     with pytest.raises(AssertionError, match="two calls differ"):

@@ -66,6 +66,41 @@ def toy_own_loss(num_features, *, hidden_dim=2, seed=0, name="toy_own_loss"):
     return ToyOwnLoss(num_features, hidden_dim=hidden_dim, seed=seed, name=name)
 
 
+def toy_masked(num_features, *, vocab_size=3, seed=0, name="toy_masked"):
+    """A network with several inputs, among them a mask: it averages the steps that count."""
+    whole_number(1, num_features=num_features, vocab_size=vocab_size)
+    whole_number(0, seed=seed)
+    inputs = {
+        "x": keras.Input((None, num_features), name="x"),
+        "mask": keras.Input((None,), dtype="bool", name="mask"),
+        "label": keras.Input((), dtype="int32", name="label"),
+    }
+    weights = ops.cast(inputs["mask"], inputs["x"].dtype)[:, :, None]
+    mean = ops.sum(weights * inputs["x"], axis=1) / ops.sum(weights, axis=1)
+    h = keras.layers.Concatenate()([mean, keras.layers.Embedding(vocab_size, 2)(inputs["label"])])
+    return keras.Model(inputs, keras.layers.Dense(1)(h), name=name)
+
+
+def two_edges(model, batch_size, rng):
+    """Return nodes (B, 5, D) and, for each graph, the two nodes that an edge joins (B, 2)."""
+    nodes = rng.normal(size=(batch_size, *model.input["nodes"].shape[1:])).astype("float32")
+    return {"nodes": nodes, "edge": rng.integers(3, 5, (batch_size, 2)).astype("int32")}
+
+
+def toy_graph(num_features, *, seed=0, name="toy_graph"):
+    """A network whose integers are nodes of a graph; this one has an edge between the nodes 3 and 4 only."""
+    whole_number(1, num_features=num_features)
+    whole_number(0, seed=seed)
+    inputs = {
+        "nodes": keras.Input((5, num_features), name="nodes"),
+        "edge": keras.Input((2,), dtype="int32", name="edge"),
+    }
+    ends = ops.take_along_axis(inputs["nodes"], inputs["edge"][:, :, None], axis=1)
+    valid = ops.cast(inputs["edge"] >= 3, ends.dtype)[:, :, None]
+    h = ops.mean(ends / valid, axis=1)  # not finite for inputs that `example` does not give
+    return keras.Model(inputs, keras.layers.Dense(1)(h), name=name)
+
+
 @dataclasses.dataclass(frozen=True)
 class ToySampler:
     """What is no network (kind c): a random walk of `steps` steps from x (B, D)."""
@@ -84,10 +119,10 @@ class ToySampler:
         return x
 
 
-def register(function):
+def register(function, example=None):
     """Make a builder of a toy without leaving it in the register of real ones."""
     tiny = {"tiny": {"num_features": 3}}
-    built = _registry.builder(reference="a toy of the tests", presets=tiny)(function)
+    built = _registry.builder(reference="a toy of the tests", presets=tiny, example=example)(function)
     del _registry._BUILDERS[function.__name__]
     return built
 
@@ -102,4 +137,7 @@ def with_layer(make):
     return build
 
 
-BUILDERS = {function.__name__: register(function) for function in (toy_network, toy_own_loss)}
+BUILDERS = {
+    **{function.__name__: register(function) for function in (toy_network, toy_own_loss, toy_masked)},
+    "toy_graph": register(toy_graph, example=two_edges),
+}
