@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import tiny_recipe
 
@@ -66,6 +67,13 @@ def text(tmp_path_factory):
     path = tmp_path_factory.mktemp("text") / "roses.txt"
     path.write_text(tiny_recipe.TEXT, encoding="utf-8")
     return path
+
+
+@pytest.fixture(autouse=True)
+def fresh_rng(request, monkeypatch):
+    """Give each test its own random numbers, which do not depend on the tests that ran before it in its process."""
+    if hasattr(request.module, "RNG"):
+        monkeypatch.setattr(request.module, "RNG", np.random.default_rng(1))
 
 
 @pytest.fixture
