@@ -100,6 +100,7 @@ def test_jit_training_changes_no_number(name):
 
 
 @needs_compiler
+@on_torch
 @pytest.mark.parametrize(  # each takes PyTorch's compiler 10 s
     "name",
     [name if name in ("pictures", "heavy ball") else pytest.param(name, marks=pytest.mark.full) for name in FUSED],
