@@ -1,5 +1,6 @@
 """What all tests share: the option `--full`, and a header that says on what they run."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -67,6 +68,15 @@ def text(tmp_path_factory):
     path = tmp_path_factory.mktemp("text") / "roses.txt"
     path.write_text(tiny_recipe.TEXT, encoding="utf-8")
     return path
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forgotten_programs():
+    """JAX keeps every program that it compiled: gigabytes by the end, which slow the process down."""
+    yield
+    if jax := sys.modules.get("jax"):
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture(autouse=True)
