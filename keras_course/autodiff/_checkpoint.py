@@ -14,6 +14,7 @@ import numpy as np
 from keras_course.autodiff._tape import Var, graph
 from keras_course.autodiff._traced import Primitive, Traced, plain
 from keras_course.autodiff._verbs import _vjp, jvp
+from keras_course.checks import is_whole
 
 
 class Checkpointed(Primitive):
@@ -93,7 +94,7 @@ def checkpointed_chain(functions, segments):
     functions = list(functions)
     if not functions:
         raise ValueError("functions=[] must have at least one function")
-    if not isinstance(segments, int) or not 1 <= segments <= len(functions):
+    if not is_whole(segments) or not 1 <= segments <= len(functions):
         raise ValueError(
             f"segments={segments!r} must be an integer from 1 to the number of functions, {len(functions)}"
         )

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_course.autodiff._traced import as_array
 from keras_course.autodiff._verbs import jacobian
+from keras_course.checks import not_negative
 
 
 def gradcheck(fn, *primals, mode="reverse", tolerance=1e-6):
@@ -26,7 +27,7 @@ def gradcheck(fn, *primals, mode="reverse", tolerance=1e-6):
 
     Raises:
         AssertionError: an error is larger than `tolerance`, or not finite; the message names the worst entry.
-        ValueError: `mode` is unknown.
+        ValueError: `mode` is unknown, there are no primals, or `tolerance` is negative or not finite.
 
     Example:
         >>> import numpy as np
@@ -34,6 +35,9 @@ def gradcheck(fn, *primals, mode="reverse", tolerance=1e-6):
         >>> autodiff.gradcheck(lambda x, y: np.sin(x) * y, np.array([1.0, 2.0]), 3.0) < 1e-8
         True
     """
+    not_negative(tolerance=tolerance)
+    if not primals:
+        raise ValueError("primals=() must be the arguments of fn, at least one: derivatives are taken by them")
     primals = [np.array(as_array(x, "primal"), dtype="float64") for x in primals]
     worst = 0.0
     for i in range(len(primals)):

@@ -11,6 +11,7 @@ Notation: out = f(x, y, ...) and t a small change, the tangent of an operand or 
 import math
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from keras_course.autodiff._traced import FUNCTIONS, UFUNCS, Primitive, Traced, apply, plain
 
@@ -132,9 +133,8 @@ class Linear(Primitive):
 
 
 def _axes(axis, ndim):
-    """Return the axes of a reduction as a tuple of numbers from 0 on."""
-    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return tuple(a % ndim for a in axes)
+    """Return axes as a tuple of numbers from 0 on, as numpy understands them; None stands for all."""
+    return normalize_axis_tuple(range(ndim) if axis is None else axis, ndim)
 
 
 def _keep_axes(y, x, axis):
@@ -147,21 +147,24 @@ def _sum_transposed(g, i, x, axis, keepdims):
     return np.broadcast_to(_keep_axes(g, x, axis), x.shape)
 
 
+PICK_ONCE = (int, np.integer, slice, type(None), type(Ellipsis))  # anything else in an index may name an entry twice
+
+
 def _put(t, shape, index):
     """Return zeros of `shape` with t added at `index`: the transpose of x -> x[index]."""
     full = np.zeros(shape, t.dtype)
     parts = index if isinstance(index, tuple) else (index,)
-    if any(isinstance(part, list) or (isinstance(part, np.ndarray) and part.dtype != bool) for part in parts):
-        np.add.at(full, index, t)  # an entry that was picked twice gets both
-    else:
+    if all(isinstance(part, PICK_ONCE) or (isinstance(part, np.ndarray) and part.dtype == bool) for part in parts):
         full[index] = t
+    else:
+        np.add.at(full, index, t)  # an entry that was picked twice gets both
     return full
 
 
 def _part(g, i, *arrays, axis):
     """Return what operand i of a concatenation gets: its part of g."""
     start = sum(a.shape[axis] for a in arrays[:i])
-    return g[(slice(None),) * (axis % g.ndim) + (slice(start, start + arrays[i].shape[axis]),)]
+    return g[(slice(None),) * normalize_axis_index(axis, g.ndim) + (slice(start, start + arrays[i].shape[axis]),)]
 
 
 sum_ = Linear("sum", lambda x, axis, keepdims: x.sum(axis=axis, keepdims=keepdims), _sum_transposed)
@@ -170,10 +173,10 @@ reshape = Linear("reshape", np.reshape, lambda g, i, x, shape: g.reshape(x.shape
 transpose = Linear(
     "transpose",
     np.transpose,
-    lambda g, i, x, axes: np.transpose(g, None if axes is None else tuple(int(a) for a in np.argsort(axes))),
+    lambda g, i, x, axes: np.transpose(g, None if axes is None else np.argsort(_axes(axes, x.ndim)).tolist()),
 )
 swapaxes = Linear("swapaxes", np.swapaxes, lambda g, i, x, axis1, axis2: np.swapaxes(g, axis1, axis2))
-roll = Linear("roll", np.roll, lambda g, i, x, shift, axis: np.roll(g, np.negative(shift), axis))
+roll = Linear("roll", np.roll, lambda g, i, x, shift, axis: np.roll(g, -np.asarray(shift, int), axis))
 getitem = Linear("getitem", lambda x, index: x[index], lambda g, i, x, index: put(g, shape=x.shape, index=index))
 put = Linear("put", _put, lambda g, i, x, shape, index: g[index])
 concatenate = Linear("concatenate", lambda *arrays, axis: np.concatenate(arrays, axis), _part)
@@ -239,6 +242,11 @@ def _mean(x, axis=None, keepdims=False):
     return x.sum(axis, keepdims) / math.prod(x.shape[a] for a in _axes(axis, x.ndim))
 
 
+def _moveaxis(x, source, destination):
+    numbered = np.empty(range(x.ndim))  # of shape (0, 1, 2, ...): numpy moves the numbers along with the axes
+    return transpose(x, axes=np.moveaxis(numbered, source, destination).shape)
+
+
 def _expand_dims(x, axis):
     return reshape(x, shape=np.expand_dims(plain(x), axis).shape)
 
@@ -273,6 +281,7 @@ FUNCTIONS.update(
         np.reshape: lambda x, shape: reshape(x, shape=shape),
         np.ravel: lambda x: reshape(x, shape=-1),
         np.transpose: lambda x, axes=None: transpose(x, axes=axes),
+        np.moveaxis: _moveaxis,
         np.swapaxes: lambda x, axis1, axis2: swapaxes(x, axis1=axis1, axis2=axis2),
         np.expand_dims: _expand_dims,
         np.squeeze: _squeeze,

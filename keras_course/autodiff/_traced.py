@@ -9,6 +9,7 @@ it. The inner of two nested calls starts later, so its level is higher; a primit
 among its operands, and what lies below is a constant there. So nested derivatives never mix up their arrays.
 """
 
+import copy
 import itertools
 
 import numpy as np
@@ -145,7 +146,7 @@ class Traced:
         return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
 
     def __getitem__(self, index):
-        return FUNCTIONS["getitem"](self, index=index)
+        return FUNCTIONS["getitem"](self, index=copy.deepcopy(index))  # its owner may change it
 
     def __len__(self):
         return len(plain(self))

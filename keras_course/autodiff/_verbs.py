@@ -17,7 +17,7 @@ from keras_course.autodiff._dual import Dual
 from keras_course.autodiff._tape import Var, owned, sweep
 from keras_course.autodiff._traced import Traced, as_array, fresh_level
 from keras_course.autodiff._tree import flatten, map_structure, unflatten
-from keras_course.checks import jacobian_of, one_array, positions, tuples
+from keras_course.checks import jacobian_of, matched, one_array, positions, tuples, whole_number
 
 # Reverse mode ------------------------------------------------------------------------------------------------------
 
@@ -34,7 +34,7 @@ def vjp(fn, *primals):
         for each primal, zero where the output does not depend on it. Call it as often as you like.
 
     Raises:
-        ValueError: a cotangent is not shaped like the output (raised by the pullback).
+        ValueError: a cotangent has not the keys, entries and shapes of the output (raised by the pullback).
         TypeError: a primal is not made of real numbers, or the function uses what has no rule.
 
     Example:
@@ -56,15 +56,16 @@ def _vjp(fn, primals):
     values = [y.value if i in recorded else as_array(y, "output") for i, y in enumerate(outputs)]
 
     def pullback(cotangent):
-        cotangents = [as_array(u, "cotangent") for u in flatten(cotangent)]
-        if [u.shape for u in cotangents] != [y.shape for y in values]:
-            raise ValueError(
-                f"cotangent has shapes {[u.shape for u in cotangents]}, the output has {[y.shape for y in values]}"
-            )
+        cotangents = flatten(_like("cotangent", cotangent, "the output", structure))
         adjoints = sweep([outputs[i] for i in recorded], [cotangents[i] for i in recorded])
         return tuple(unflatten(primals, owned(adjoints, inputs, cotangents)))
 
     return unflatten(structure, values), pullback
+
+
+def _like(name, structure, like, other):
+    """Return cotangents or tangents in the order of what they belong to."""
+    return matched(name, structure, like, other, lambda x, _: as_array(x, name))
 
 
 def value_and_grad(fn, argnums=0):
@@ -94,7 +95,7 @@ def value_and_grad(fn, argnums=0):
         if np.shape(value) != ():
             raise ValueError(f"fn must return a scalar to have a gradient; its value has shape {np.shape(value)}")
         gradient = pullback(np.ones((), value.dtype))
-        return value, gradient[0] if isinstance(argnums, int) else gradient
+        return value, gradient if isinstance(argnums, tuple) else gradient[0]
 
     return wrapped
 
@@ -137,13 +138,13 @@ def jvp(fn, primals, tangents):
     Args:
         fn: function of arrays (or nested lists, tuples and dicts of them) that returns the same.
         primals: tuple of all its arguments.
-        tangents: tuple with a direction for each of them, shaped alike.
+        tangents: tuple with a direction for each of them, shaped alike; in a dict they are found by their keys.
 
     Returns:
         `(output, tangent)`, both structured alike.
 
     Raises:
-        ValueError: the tangents are not shaped like the primals.
+        ValueError: the tangents have not the keys, entries and shapes of the primals.
         TypeError: primals or tangents are no tuples, are not made of real numbers, or the function uses what has no
             rule.
 
@@ -154,10 +155,8 @@ def jvp(fn, primals, tangents):
     """
     tuples(primals=primals, tangents=tangents)
     level = fresh_level()
-    pairs = [flatten(tuple(a)) for a in (primals, tangents)]
-    if len(pairs[0]) != len(pairs[1]):
-        raise ValueError(f"tangents has {len(pairs[1])} arrays, and must have {len(pairs[0])} as primals has")
-    inputs = [Dual(x, v, level) for x, v in zip(*pairs, strict=True)]
+    tangents = _like("tangents", tangents, "primals", tuple(primals))
+    inputs = [Dual(x, v, level) for x, v in zip(flatten(tuple(primals)), flatten(tangents), strict=True)]
     structure = fn(*unflatten(tuple(primals), inputs))
     outputs = []
     for y in flatten(structure):
@@ -285,8 +284,7 @@ def nth_derivative(fn, n):
         >>> autodiff.nth_derivative(np.tanh, 3)(np.zeros(2)).tolist()
         [-2.0, -2.0]
     """
-    if not isinstance(n, int) or n < 0:
-        raise ValueError(f"n={n!r} must be an integer of at least 0")
+    whole_number(0, n=n)
     if n == 0:
         return fn
     below = nth_derivative(fn, n - 1)

@@ -6,7 +6,7 @@ NumPy only; the checks of tokens, examples and model graphs, which need Keras, a
 """
 
 from keras_course.checks._arrays import as_array, as_floats, as_points
-from keras_course.checks._derivatives import jacobian_of, one_array, positions, tuples
+from keras_course.checks._derivatives import jacobian_of, matched, one_array, positions, tuples
 from keras_course.checks._kinds import checked, plain
 from keras_course.checks._numbers import (
     between_0_and_1,
@@ -35,6 +35,7 @@ __all__ = [
     "is_number",
     "is_whole",
     "jacobian_of",
+    "matched",
     "not_negative",
     "number",
     "one_array",

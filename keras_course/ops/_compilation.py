@@ -6,7 +6,7 @@ import warnings
 import keras
 from keras import tree
 
-from keras_course.ops._variables import bind, bindings, to_tensors, values_of
+from keras_course.ops._variables import functional, to_tensors, tracked, values_of
 
 _BACKEND = keras.config.backend()
 if _BACKEND == "jax":
@@ -22,8 +22,8 @@ def jit(fn, *, variables=()):
 
     JAX: `jax.jit`. TensorFlow: `tf.function` with XLA. PyTorch: the function is recorded once per set of shapes as a
     list of primitive calls, which TorchScript replays without the cost of Keras and Python around each; that takes a
-    fraction of a second, where `torch.compile` takes half a minute. (The gradient of a convolution is one call that
-    TorchScript cannot hold; such a list Python goes through.)
+    fraction of a second, where `torch.compile` takes half a minute. (The gradients of a convolution and of layer
+    normalization are calls that TorchScript cannot hold; Python goes through such a list.)
 
     Args:
         fn: function of tensors, returning tensors (both may be nested). Its Python runs once per set of shapes.
@@ -57,13 +57,11 @@ def jit(fn, *, variables=()):
 
 def run_and_track(fn, variables, values, args):
     """Run `fn(*args)` with `values` bound; return its output and `{position: new value}` of what it assigned."""
-    with bind(variables, values) as scope:
-        output = fn(*args)
-        new = [scope.get_current_value(v) for v in variables]
-        known = {id(v) for v, _ in bindings}
-    if any(key not in known for key in scope.state_mapping):
+    output, assigned = tracked(fn, variables)(values, *args)
+    place = {id(v): i for i, v in enumerate(variables)}
+    if any(id(v) not in place for v, _ in assigned):
         raise ValueError("fn assigns a variable (a SeedGenerator's state?) that is not in `variables`: pass it there")
-    return output, {i: now for i, (now, was) in enumerate(zip(new, values, strict=True)) if now is not was}
+    return output, {place[id(v)]: value for v, value in assigned}
 
 
 class Recordings(dict):
@@ -96,17 +94,17 @@ def _record(fn, variables, args):
     if assigned:
         return lambda args: fn(*args)
 
+    of_tensors = functional(fn, variables)
+
     def flat(*leaves):
         values, leaves = leaves[: len(variables)], leaves[len(variables) :]
-        with bind(variables, values):
-            return tuple(tree.flatten(fn(*tree.pack_sequence_as(args, leaves))))
+        return tuple(tree.flatten(of_tensors(values, *tree.pack_sequence_as(args, leaves))))
 
     leaves = (*values_of(variables), *tree.flatten(args))
     with warnings.catch_warnings():  # PyTorch advises torch.compile instead, which takes a hundred times as long
         warnings.simplefilter("ignore", DeprecationWarning)
         program = record_calls(flat, *leaves)
-        calls = {node.target for node in program.graph.nodes}
-        if torch.ops.aten.convolution_backward.default not in calls:  # TorchScript cannot hold it: Python replays then
+        if not any(map(_chooses_outputs, program.graph.nodes)):
             program = torch.jit.trace(program, leaves, check_trace=False)
 
     def replay(args):
@@ -114,6 +112,12 @@ def _record(fn, variables, args):
 
     replay.flat = program
     return replay
+
+
+def _chooses_outputs(node):
+    """Return whether a call takes a mask of its outputs, `bool[3]`: TorchScript cannot hold that argument."""
+    schema = getattr(node.target, "_schema", None)
+    return schema is not None and any(str(a.type) == "List[bool]" for a in schema.arguments)
 
 
 def jit_while(cond, body, *, variables=()):

@@ -9,7 +9,8 @@ like x), and H the Hessian of a scalar f.
     hvp     H v            forward mode over reverse mode, H itself is never formed
 
 Every verb differentiates with respect to arguments, or, with `variables=`, with respect to Keras variables that the
-function reads, such as `model.trainable_variables`.
+function reads, such as `model.trainable_variables`. What the function assigns to a variable is kept, as in a plain call
+of it: the moving averages of batch normalization, the state of a `SeedGenerator`. `functional` drops it.
 """
 
 import math
@@ -17,8 +18,8 @@ import math
 import keras
 from keras import tree
 
-from keras_course.checks import jacobian_of, one_array, positions, tuples
-from keras_course.ops._variables import functional, to_tensors, values_of
+from keras_course.checks import jacobian_of, matched, one_array, positions, tuples
+from keras_course.ops._variables import functional, keeping, to_tensors, tracked, values_of
 
 _BACKEND = keras.config.backend()
 if _BACKEND == "jax":
@@ -51,7 +52,7 @@ def value_and_grad(fn, argnums=0, *, variables=None):
         [8.0, 12.0]
     """
     if variables is not None:
-        bound = functional(fn, variables)
+        bound = keeping(fn, variables)
         inner = value_and_grad(lambda values, args: bound(values, *args))
         return lambda *args: inner(values_of(variables), args)
 
@@ -65,7 +66,7 @@ def value_and_grad(fn, argnums=0, *, variables=None):
         of_picked, picked = _of_picked(fn, argnums, args)
         value, pullback = vjp(scalar, *picked)
         gradient = tuple(pullback(keras.ops.ones((), dtype=value.dtype)))
-        return value, gradient[0] if isinstance(argnums, int) else gradient
+        return value, gradient if isinstance(argnums, tuple) else gradient[0]
 
     return wrapped
 
@@ -122,28 +123,45 @@ def vjp(fn, *primals, variables=None):
         (9.0, 60.0)
     """
     if variables is not None:
-        bound = functional(lambda: fn(*primals), variables)
+        bound = keeping(lambda: fn(*primals), variables)
         output, pullback = vjp(bound, values_of(variables))
         return output, lambda cotangent: pullback(cotangent)[0]
     primals = _to_floats(primals)
+    run, keep = _with_state(fn)
     if _BACKEND == "jax":
-        output, pull = jax.vjp(fn, *primals)
+        output, pull, state = jax.vjp(run, *primals, has_aux=True)
     elif _BACKEND == "torch":
-        output, pull = torch.func.vjp(fn, *primals)
+        output, pull, state = torch.func.vjp(run, *primals, has_aux=True)
     else:
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(tree.flatten(primals))
-            output = fn(*primals)
+            output, state = run(*primals)
 
         def pull(cotangent):
-            return tape.gradient(output, primals, cotangent, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            gradients = tape.gradient(output, primals, cotangent, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            return tree.map_structure(tf.convert_to_tensor, gradients)  # that of a look-up is a tf.IndexedSlices
 
-    def pullback(cotangent):
-        cotangent = _to_floats(cotangent)
-        _check_shapes("cotangent", cotangent, "the output", output)
-        return pull(cotangent)
+    keep(state)
+    return output, lambda cotangent: pull(_like("cotangent", cotangent, "the output", output))
 
-    return output, pullback
+
+def _with_state(fn):
+    """Return `fn` with what it assigns as a second output, a list of tensors; and the function that keeps these.
+
+    So the tensors leave a transformation by the front door, and no variable is left holding its tracers.
+    """
+    variables = []
+
+    def run(*args):
+        output, assigned = tracked(fn, [])([], *args)
+        variables[:] = [variable for variable, _ in assigned]
+        return output, [value for _, value in assigned]
+
+    def keep(values):
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+    return run, keep
 
 
 def jvp(fn, primals, tangents, *, variables=None):
@@ -168,19 +186,23 @@ def jvp(fn, primals, tangents, *, variables=None):
         [6.0, 3.0]
     """
     if variables is not None:
-        bound = functional(lambda: fn(*primals), variables)
+        bound = keeping(lambda: fn(*primals), variables)
         return jvp(bound, (values_of(variables),), (tangents,))
     tuples(primals=primals, tangents=tangents)
-    primals, tangents = _to_floats(tuple(primals)), _to_floats(tuple(tangents))
-    _check_shapes("tangents", tangents, "primals", primals)
+    primals = _to_floats(tuple(primals))
+    tangents = _like("tangents", tangents, "primals", primals)
+    run, keep = _with_state(fn)
     if _BACKEND == "jax":
-        return jax.jvp(fn, primals, tangents)
-    if _BACKEND == "torch":
+        output, tangent, state = jax.jvp(run, primals, tangents, has_aux=True)
+    elif _BACKEND == "torch":
         with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):  # the fused one has no forward mode
-            return torch.func.jvp(fn, primals, tangents)
-    with tf.autodiff.ForwardAccumulator(tree.flatten(primals), tree.flatten(tangents)) as forward:
-        output = fn(*primals)
-    return output, forward.jvp(output, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            output, tangent, state = torch.func.jvp(run, primals, tangents, has_aux=True)
+    else:
+        with tf.autodiff.ForwardAccumulator(tree.flatten(primals), tree.flatten(tangents)) as forward:
+            output, state = run(*primals)
+        tangent = forward.jvp(output, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    keep(state)
+    return output, tangent
 
 
 def hvp(fn, primals, tangents, *, variables=None):
@@ -195,7 +217,7 @@ def hvp(fn, primals, tangents, *, variables=None):
         [12.0]
     """
     if variables is not None:
-        bound = functional(lambda: fn(*primals), variables)
+        bound = keeping(lambda: fn(*primals), variables)
         return hvp(bound, (values_of(variables),), (tangents,))[0]
     tuples(primals=primals)
     gradient = grad(fn, tuple(range(len(primals))))
@@ -234,7 +256,8 @@ def jacobian(fn, argnums=0, mode="reverse"):
         y, pullback = vjp(lambda x: one_array(of_x(x)), x)
         if mode == "reverse":
             return keras.ops.reshape(keras.ops.stack([pullback(u)[0] for u in _units(y)]), (*y.shape, *x.shape))
-        columns = [jvp(of_x, (x,), (v,))[1] for v in _units(x)]
+        quietly = functional(of_x, [])  # the state was kept above
+        columns = [jvp(lambda x: quietly([], x), (x,), (v,))[1] for v in _units(x)]
         return keras.ops.reshape(keras.ops.stack(columns, axis=-1), (*y.shape, *x.shape))
 
     return wrapped
@@ -270,8 +293,10 @@ def _to_floats(structure):
     return tree.map_structure(to_float, to_tensors(structure))
 
 
-def _check_shapes(name, structure, like, other):
-    """Refuse what has not the shapes of another structure: some backends would broadcast it in silence."""
-    shapes, wanted = ([tuple(x.shape) for x in tree.flatten(s)] for s in (structure, other))
-    if shapes != wanted:
-        raise ValueError(f"{name} has shapes {shapes}, and must be shaped like {like}, {wanted}")
+def _like(name, structure, like, other):
+    """Return cotangents or tangents in the order, and in the types, of the tensors that they belong to."""
+
+    def tensor(x, counterpart):
+        return keras.ops.cast(keras.ops.convert_to_tensor(x), counterpart.dtype)
+
+    return matched(name, structure, like, other, tensor)

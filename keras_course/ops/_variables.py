@@ -1,11 +1,28 @@
 """Keras variables as arguments of a function: what makes a model one that can be differentiated and compiled."""
 
-import contextlib
-
 import keras
 from keras import tree
 
-bindings: list = []  # (variable, value) of all enclosing `functional` calls: an inner scope must not hide an outer
+
+class Scope(keras.StatelessScope):
+    """A scope in which variables hold given values; it notes what is assigned, and changes no variable.
+
+    What an enclosing scope says of other variables holds inside as well: Keras's own scope would hide it.
+    """
+
+    def __init__(self, variables=(), values=()):
+        super().__init__(list(zip(variables, values, strict=True)), collect_losses=True)
+        self.assigned = {}  # variables by their identity
+
+    def __enter__(self):
+        super().__enter__()
+        if self.original_scope is not None:
+            self.state_mapping = {**self.original_scope.state_mapping, **self.state_mapping}
+        return self
+
+    def add_update(self, update):
+        super().add_update(update)
+        self.assigned[id(update[0])] = update[0]
 
 
 def functional(fn, variables):
@@ -14,26 +31,35 @@ def functional(fn, variables):
     So a Keras model, a function with state, becomes one of tensors, which every backend can differentiate and compile.
     What `fn` assigns to a variable is dropped when `g` returns.
     """
+    g = tracked(fn, variables)
+    return lambda values, *args: g(values, *args)[0]
+
+
+def tracked(fn, variables):
+    """Return `functional(fn, variables)` that returns `(output, assigned)`, the second as pairs (variable, value)."""
     if isinstance(variables, keras.Variable):
         raise ValueError(f"variables must be a list of keras.Variable; write [v] for one, here {variables.path}")
     variables = list(variables)
 
     def g(values, *args):
-        with bind(variables, values):
-            return fn(*args)
+        with Scope(variables, values) as scope:
+            output = fn(*args)
+            return output, [(v, scope.get_current_value(v)) for v in scope.assigned.values()]
 
     return g
 
 
-@contextlib.contextmanager
-def bind(variables, values):
-    outer = len(bindings)
-    bindings.extend(zip(variables, values, strict=True))
-    try:
-        with keras.StatelessScope(state_mapping=list(bindings), collect_losses=True) as scope:
-            yield scope
-    finally:
-        del bindings[outer:]
+def keeping(fn, variables):
+    """Return `functional(fn, variables)` that does not drop what `fn` assigns: the enclosing scope gets it."""
+    g = tracked(fn, variables)
+
+    def kept(values, *args):
+        output, assigned = g(values, *args)
+        for variable, value in assigned:
+            variable.assign(value)
+        return output
+
+    return kept
 
 
 def values_of(variables):

@@ -52,7 +52,7 @@ def test_nth_derivative_of_arrays():
     np.testing.assert_allclose(nth_derivative(np.sin, 4)(x), np.sin(x), rtol=1e-14)
     np.testing.assert_allclose(nth_derivative(lambda x: x**5, 5)(x), np.full(5, 120.0), rtol=1e-14)
     for n in (-1, 1.5):
-        with pytest.raises(ValueError, match=rf"n={n} must be an integer of at least 0"):
+        with pytest.raises(ValueError, match=rf"n={n} must be a whole number, at least 0"):
             nth_derivative(np.sin, n)
 
 
@@ -90,6 +90,40 @@ def test_outputs_may_be_structures():
     (gradient,) = pullback({"square": V, "sum": [10.0, 5.0]})
     np.testing.assert_allclose(gradient, 2 * X * V + 10.0)
     np.testing.assert_allclose(pullback({"square": V, "sum": [10.0, 5.0]})[0], gradient)  # as often as you like
+
+
+POINT_OF_DICTS = {"a": 1.0, "b": [{"c": 2.0, "d": 3.0}]}
+
+
+def of_dicts(p):
+    return {"u": p["a"] * p["b"][0]["c"], "v": [p["b"][0]["d"] ** 2]}
+
+
+@pytest.mark.parametrize("library", [autodiff, ops], ids=["autodiff", "ops"])
+def test_dicts_are_matched_by_their_keys(library):
+    """d(ac, d^2) along d is (0, 2d), in whatever order a dict was written; ops gives the same on every backend."""
+    along = {"b": [{"d": 1.0, "c": 0.0}], "a": 0.0}
+    tangent = library.jvp(of_dicts, (POINT_OF_DICTS,), (along,))[1]
+    assert (float(tangent["u"]), float(tangent["v"][0])) == (0.0, 6.0)
+    _, pullback = library.vjp(of_dicts, POINT_OF_DICTS)
+    (gradient,) = pullback({"v": [0.0], "u": 1.0})
+    assert [float(x) for x in (gradient["a"], gradient["b"][0]["c"], gradient["b"][0]["d"])] == [2.0, 1.0, 0.0]
+    scalar = lambda p: p["a"] ** 2 + p["b"][0]["c"] * p["b"][0]["d"]  # noqa: E731
+    (product,) = library.hvp(scalar, (POINT_OF_DICTS,), (along,))
+    assert [float(x) for x in (product["a"], product["b"][0]["c"], product["b"][0]["d"])] == [0.0, 1.0, 0.0]
+
+    other = {"a": 0.0, "b": [{"c": 0.0, "e": 1.0}]}
+    for verb, fn in ((library.jvp, of_dicts), (library.hvp, scalar)):
+        with pytest.raises(ValueError, match=r"tangents\[0\]\['b'\]\[0\] has the keys \['c', 'e'\].* \['c', 'd'\]"):
+            verb(fn, (POINT_OF_DICTS,), (other,))
+    for bad, message in [
+        ({"u": 1.0}, r"cotangent has the keys \['u'\].*the output, \['u', 'v'\]"),
+        ([1.0, 1.0], "cotangent has no keys"),
+        ({"u": {"u": 1.0}, "v": [0.0]}, r"cotangent\['u'\] has the keys \['u'\], and must be an array"),
+        ({"u": 1.0, "v": 0.0}, r"cotangent\['v'\] has no entries, and must have 1"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            pullback(bad)
 
 
 def test_vjp_keeps_a_copy_of_its_arguments():
@@ -176,9 +210,12 @@ def test_gradients_of_recorded_arrays_are_recorded():
 def test_errors():
     with pytest.raises(ValueError, match=r"must return a scalar.*\(3,\)"):
         grad(lambda x: x**2)(X)
-    for argnums in (2, -2, (0, 2), "x", 1.0, [0]):
+    for argnums in (2, -2, (0, 2), "x", 1.0, [0], True):
         with pytest.raises(ValueError, match=re.escape(f"argnums={argnums!r} must be the position") + ".*there are 1"):
             grad(bowl, argnums=argnums)(X)
+    for argnums in ((0, 0), (0, -2), (1, 0, 1)):
+        with pytest.raises(ValueError, match=re.escape(f"argnums={argnums!r} must name each argument once")):
+            grad(lambda x, y: np.sum(x * y), argnums)(X, V)
     with pytest.raises(ValueError, match=r"argnums=\(0, 1\) must be the position of a single argument"):
         jacobian(bowl, argnums=(0, 1))
     for mode in ("reverse", "forward"):
@@ -197,11 +234,13 @@ def test_errors():
         vjp(lambda x: "text", X)
     with pytest.raises(ValueError, match="mode='sideways' is none of 'reverse', 'forward'"):
         jacobian(bowl, mode="sideways")
-    with pytest.raises(ValueError, match=r"tangent has shape \(2,\).*\(3,\)"):
+    with pytest.raises(
+        ValueError, match=r"tangents\[0\] has shape \(2,\), and must be shaped like primals\[0\], \(3,\)"
+    ):
         jvp(bowl, (X,), (np.ones(2),))
-    with pytest.raises(ValueError, match="tangents has 2 arrays, and must have 1"):
+    with pytest.raises(ValueError, match="tangents has 2 entries, and must have 1 as primals has"):
         jvp(bowl, (X,), (V, V))
-    with pytest.raises(ValueError, match=r"cotangent has shapes \[\(3,\)\], the output has \[\(2,\)\]"):
+    with pytest.raises(ValueError, match=r"cotangent has shape \(3,\), and must be shaped like the output, \(2,\)"):
         vjp(curve, X)[1](V)
 
 

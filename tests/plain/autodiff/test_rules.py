@@ -1,5 +1,7 @@
 """Every primitive against central differences, in both modes and to second order; what has no rule."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -98,6 +100,10 @@ CASES = {  # name: [(function, operands)]
         (lambda x: x[INDEX], away(3)), (lambda x: x[[0, 0]], away(2, 3)), (lambda x: x[:, INDEX], away(2, 3)),
         (lambda x: x[x > 0], np.array([0.5, -1.0, 2.0])), (lambda x: x[INDEX, INDEX.T], away(3, 3)),
         (lambda x: sum(row * i for i, row in enumerate(x)), away(3, 2)),
+        (lambda x: x[:, (0, 0)], away(2, 3)), (lambda x: x[(0, 1), (2, -1)], away(2, 3)),
+        (lambda x: x[[0, -3]], away(3)), (lambda x: x[((0, 0), (1, 1)), ...], away(3)),
+        (lambda x: x[range(2), None, np.int64(1)], away(2, 3)),
+        (lambda x: x[[True, False], 1:], away(2, 3)), (lambda x: x[np.array([True, False]), (2, 2)], away(2, 3)),
     ],
     "reshape": [
         (lambda x: x.reshape(3, 2), away(2, 3)), (lambda x: np.reshape(x, (-1,)), away(2, 3)),
@@ -109,6 +115,7 @@ CASES = {  # name: [(function, operands)]
         (lambda x: x.transpose(1, 2, 0), away(2, 3, 2)), (np.transpose, away(2, 3, 2)),
         (lambda x: x.transpose((2, 0, 1)), away(2, 3, 2)),
     ],
+    "moveaxis": [(lambda x: np.moveaxis(x, (0, -1), [-1, 1]), away(2, 3, 2))],
     "swapaxes": [(lambda x: np.swapaxes(x, 0, -1), away(2, 3, 2)), (lambda x: np.swapaxes(x, 0, 1), away(2, 3, 2))],
     "expand_dims": [
         (lambda x: np.expand_dims(x, -1), away(2, 3)),
@@ -119,7 +126,7 @@ CASES = {  # name: [(function, operands)]
     "roll": [
         (lambda x: np.roll(x, 1, axis=0), away(3, 2)),
         (lambda x: np.roll(x, (1, 2), (0, 1)), away(3, 4)),
-        (lambda x: np.roll(x, 2), away(2, 3)), (lambda x: np.roll(x, [1, 2], (0, 1)), away(3, 4)),
+        (lambda x: np.roll(x, np.uint8(2)), away(2, 3)), (lambda x: np.roll(x, [1, 2], (0, 1)), away(3, 4)),
     ],
     "concatenate": [
         (lambda x, y: np.concatenate([x, y, np.ones((2, 1))], axis=-1), away(2, 3), away(2, 2)),
@@ -167,6 +174,45 @@ def test_second_derivatives_of_rule(function, operands):
             assert gradcheck(grad(scalar, i), *operands, mode=mode) < 1e-6
         tangents = tuple(float(j == i) * np.ones(np.shape(x)) for j, x in enumerate(operands))
         assert gradcheck(lambda *xs, t=tangents: jvp(scalar, xs, t)[1], *operands) < 1e-6  # reverse over forward
+
+
+ON_AXES = {  # name: (function of x and axes, the axes that it takes, the rank that they are counted in)
+    "transpose": (lambda x, *axes: np.transpose(x, axes), itertools.permutations(range(3)), 3),
+    "moveaxis": (np.moveaxis, itertools.product(range(3), repeat=2), 3),
+    "swapaxes": (np.swapaxes, itertools.product(range(3), repeat=2), 3),
+    **{f.__name__: (f, [(0,), (1,), (2,)], 3) for f in (np.sum, np.mean, np.max, np.min)},
+    "sums": (lambda x, *axes: np.sum(x, axes), itertools.permutations(range(3), 2), 3),
+    "means": (lambda x, *axes: x.mean(axes, keepdims=True), itertools.permutations(range(3), 2), 3),
+    "maxima": (lambda x, *axes: np.max(x, axes), itertools.permutations(range(3), 2), 3),
+    "roll": (lambda x, axis: np.roll(x, 1, axis), [(0,), (1,), (2,)], 3),
+    "squeeze": (np.squeeze, [(1,)], 3),
+    "concatenate": (lambda x, axis: np.concatenate([x, 2 * x], axis), [(0,), (1,), (2,)], 3),
+    "stack": (lambda x, axis: np.stack([x, 2 * x], axis), [(0,), (1,), (2,), (3,)], 4),
+    "expand_dims": (np.expand_dims, [(0,), (1,), (2,), (3,)], 4),
+}
+
+
+@pytest.mark.parametrize("name", ON_AXES)
+def test_axes_may_be_counted_from_the_end(name):
+    function, choices, rank = ON_AXES[name]
+    x, weights = away(2, 1, 3), np.arange(1.0, 13.0)
+    for axes in choices:
+        for spelled in itertools.product(*((axis, axis - rank) for axis in axes)):
+
+            def weighted(x, axes=spelled):  # no entry is like another
+                y = function(x, *axes)
+                return y * weights[: np.size(y)].reshape(np.shape(y))
+
+            for mode in ("reverse", "forward"):
+                assert gradcheck(weighted, x, mode=mode) < 1e-7, spelled
+
+
+def test_gradcheck_refuses_what_always_passes():
+    for bad in (float("nan"), float("inf"), -1.0, None):
+        with pytest.raises(ValueError, match=f"tolerance={bad} must be a finite number, at least 0"):
+            gradcheck(np.sin, 1.0, tolerance=bad)
+    with pytest.raises(ValueError, match="primals="):
+        gradcheck(np.sin)
 
 
 def test_gradcheck_sees_a_wrong_rule():

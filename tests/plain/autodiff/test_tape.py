@@ -83,9 +83,11 @@ def test_recorded_values_do_not_change():
     for t in (1.0, 2.0):
         buffer[:] = t
         y = y + np.sum(x**2 * buffer)
-    a[:] = 100.0
+    rows, list_of_rows = np.array([0, 0]), [0, 0]
+    y = y + np.sum(x[rows]) + np.sum(x[list_of_rows])
+    a[:], rows[:], list_of_rows[:] = 100.0, 1, [1, 1]
     buffer[:] = 100.0
-    np.testing.assert_array_equal(backward(y, [x])[0], [6.0, 12.0])
+    np.testing.assert_array_equal(backward(y, [x])[0], [6.0 + 4.0, 12.0])
     with pytest.raises(ValueError, match="read-only"):
         y.parents()[1].parents()[0].value[0] = 5.0
     with pytest.raises(ValueError, match="read-only"):
