@@ -77,6 +77,26 @@ def test_batch_normalization(training, options):
     assert_same(layers.BatchNormalization(**options), theirs, shape=(5, 4), training=training)
 
 
+@pytest.mark.parametrize("options", [{}, {"center": False, "scale": False, "groups": -1}])
+@pytest.mark.parametrize("shape", [(2, 3, 5, 4), (5, 4)])
+def test_group_normalization(options, shape):
+    options = {"groups": 2, "epsilon": 1e-5, **options}
+    assert_same(layers.GroupNormalization(**options), keras.layers.GroupNormalization(**options), shape=shape)
+
+
+def test_normalization_of_large_means():
+    """Features such as years or pressures in hPa: E[x^2] - E[x]^2 in float32 is -0.2 where the variance is 0.01."""
+    x = np.random.default_rng(0).normal(1000, 0.1, (64, 8)).astype("float32")
+    for layer, axis, options in (
+        (layers.BatchNormalization(), 0, {"training": True}),
+        (layers.GroupNormalization(1), 1, {}),
+        (keras.layers.LayerNormalization(epsilon=1e-5), 1, {}),
+    ):
+        exact = x.astype("float64") - x.mean(axis=axis, keepdims=True, dtype="float64")
+        exact /= np.sqrt(np.mean(exact**2, axis=axis, keepdims=True) + 1e-5)
+        np.testing.assert_allclose(ops.convert_to_numpy(layer(x, **options)), exact, atol=0.02)
+
+
 def test_frozen_batch_normalization_does_not_learn():
     layer = layers.BatchNormalization()
     layer.build((4, 3))
@@ -111,6 +131,7 @@ def test_half_precision(policy):
         layers.DepthwiseConv2D(3, dtype=policy),
         layers.MaxPooling2D(2, dtype=policy),
         layers.BatchNormalization(dtype=policy),
+        layers.GroupNormalization(3, dtype=policy),
         layers.LayerScale(dtype=policy),
     ):
         y = layer(x, training=True) if isinstance(layer, layers.BatchNormalization) else layer(x)
@@ -176,6 +197,9 @@ def test_layer_scale():
         (lambda: layers.BatchNormalization(renorm=True), "renorm=True"),
         (lambda: layers.BatchNormalization(momentum=1.5), r"momentum=1\.5 must be in \[0, 1\)"),
         (lambda: layers.BatchNormalization(epsilon=0.0), r"epsilon=0\.0 must be a finite number above 0"),
+        (lambda: layers.GroupNormalization(2, axis=1), "axis=1 must be -1"),
+        (lambda: layers.GroupNormalization(0), "groups=0 must be a whole number"),
+        (lambda: layers.GroupNormalization(2, epsilon=float("nan")), "epsilon=nan must be a finite number above 0"),
         (lambda: layers.DepthwiseConv2D(3, strides=(1, 2)), r"strides=\(1, 2\) must be the same along both"),
         (lambda: layers.LayerScale(start=None), "start=None must be a finite number"),
     ],

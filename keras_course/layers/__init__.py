@@ -13,6 +13,7 @@ from keras_course.layers._images import (
     BatchNormalization,
     Conv2D,
     DepthwiseConv2D,
+    GroupNormalization,
     LayerScale,
     MaxPooling2D,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "Conv2D",
     "Dense",
     "DepthwiseConv2D",
+    "GroupNormalization",
     "LayerScale",
     "MaxPooling2D",
     "PositionEmbedding",

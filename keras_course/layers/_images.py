@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_course import ops as course_ops
-from keras_course.checks import fraction, number, one_of, positive
+from keras_course.checks import fraction, number, one_of, positive, whole_number
 
 
 class _ChannelsLast:
@@ -173,6 +173,53 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def _offset(self, dtype):
         return ops.cast(self.beta, dtype) if self.center else ops.zeros(self.moving_mean.shape, dtype)
+
+
+@keras.saving.register_keras_serializable("keras_course")
+class GroupNormalization(keras.layers.GroupNormalization):
+    """`keras.layers.GroupNormalization` of the last axis, exact where the mean is large beside the deviation.
+
+    Takes and gives `(B, ..., C)`; mean m and variance v are those of an example's positions and a group's channels:
+
+        y = (x - m) / sqrt(v + epsilon) * gain + offset,  v = E[(x - m)^2]
+
+    Keras's v on PyTorch is E[x^2] - m^2, a difference of two large numbers, which rounding may make negative: NaN.
+
+    Args:
+        groups: number of groups of channels; it must divide C. -1 makes each channel a group of its own.
+        epsilon: what keeps the root from zero, above 0.
+        kwargs: all other arguments of `keras.layers.GroupNormalization`; it has no other `axis`.
+
+    Raises:
+        ValueError: another `axis`, or a number is out of range.
+
+    References:
+        Group Normalization, Wu and He, 2018, https://arxiv.org/abs/1803.08494
+
+    Example:
+        >>> import keras
+        >>> from keras_course.layers import GroupNormalization
+        >>> GroupNormalization(2)(keras.ops.arange(1000.0, 1004.0)[None]).shape == (1, 4)
+        True
+    """
+
+    def __init__(self, groups=32, epsilon=1e-5, axis=-1, **kwargs):
+        if axis != -1:
+            raise ValueError(f"axis={axis!r} must be -1: channels are last")
+        if groups != -1:
+            whole_number(1, groups=groups)
+        positive(epsilon=epsilon)
+        super().__init__(int(groups), epsilon=epsilon, **kwargs)
+
+    def call(self, x):
+        shape, dtype = ops.shape(x), "float64" if self.compute_dtype == "float64" else "float32"
+        groups = ops.reshape(ops.cast(x, dtype), (shape[0], -1, self.groups, x.shape[-1] // self.groups))
+        centered = groups - ops.mean(groups, axis=(1, 3), keepdims=True)
+        variance = ops.mean(ops.square(centered), axis=(1, 3), keepdims=True)
+        y = ops.reshape(centered * ops.rsqrt(variance + self.epsilon), shape)
+        y = y * ops.cast(self.gamma, dtype) if self.scale else y
+        y = y + ops.cast(self.beta, dtype) if self.center else y
+        return ops.cast(y, self.compute_dtype)
 
 
 @keras.saving.register_keras_serializable("keras_course")

@@ -19,7 +19,7 @@ import keras
 from keras import tree
 
 from keras_course.checks import jacobian_of, matched, one_array, positions, tuples
-from keras_course.ops._variables import functional, keeping, to_tensors, tracked, values_of
+from keras_course.ops._variables import functional, keeping, renew, to_tensors, tracked, values_of
 
 _BACKEND = keras.config.backend()
 if _BACKEND == "jax":
@@ -159,7 +159,7 @@ def _with_state(fn):
 
     def keep(values):
         for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
+            renew(variable, value)
 
     return run, keep
 

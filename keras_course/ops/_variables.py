@@ -3,6 +3,10 @@
 import keras
 from keras import tree
 
+_BACKEND = keras.config.backend()
+if _BACKEND == "torch":
+    import torch
+
 
 class Scope(keras.StatelessScope):
     """A scope in which variables hold given values; it notes what is assigned, and changes no variable.
@@ -19,6 +23,12 @@ class Scope(keras.StatelessScope):
         if self.original_scope is not None:
             self.state_mapping = {**self.original_scope.state_mapping, **self.state_mapping}
         return self
+
+    def get_current_value(self, variable):
+        value = super().get_current_value(variable)
+        if value is None and _BACKEND == "torch" and variable._value is not None:
+            return variable._value.view_as(variable._value)  # stays as it is when the variable is renewed
+        return value
 
     def add_update(self, update):
         super().add_update(update)
@@ -62,12 +72,19 @@ def keeping(fn, variables):
     return kept
 
 
+def renew(variable, value):
+    """Assign a value; on PyTorch not in place, as a gradient that is still to come may need the old one."""
+    old = variable.value
+    if _BACKEND == "torch" and isinstance(old, torch.nn.Parameter):
+        old.data = torch.empty_like(old.data).copy_(value.detach())
+    else:
+        variable.assign(value)
+
+
 def values_of(variables):
     """Return the values of variables; on PyTorch without the history that would cling to the results."""
     values = [v.value for v in variables]
-    if keras.config.backend() == "torch":
-        import torch
-
+    if _BACKEND == "torch":
         return [value.detach() if isinstance(value, torch.nn.Parameter) else value for value in values]
     return values
 

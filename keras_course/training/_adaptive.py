@@ -11,7 +11,7 @@ import dataclasses
 
 from keras import ops
 
-from keras_course.training._optimizer import Optimizer
+from keras_course.training._optimizer import Optimizer, one_for_zero
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +46,7 @@ class AdaGrad(Optimizer):
     def update(self, w, g, slots, gamma, t):
         (r,) = slots
         r = r + g**2
-        return w - gamma * g / (ops.sqrt(r) + self.epsilon), (r,)
+        return w - gamma * g / one_for_zero(ops.sqrt(r) + self.epsilon), (r,)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +81,7 @@ class RMSProp(Optimizer):
     def update(self, w, g, slots, gamma, t):
         (r,) = slots
         r = self.rho * r + (1 - self.rho) * g**2
-        return w - gamma * g / (ops.sqrt(r) + self.epsilon), (r,)
+        return w - gamma * g / one_for_zero(ops.sqrt(r) + self.epsilon), (r,)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Adam(Optimizer):
         m = self.beta_1 * m + (1 - self.beta_1) * g
         v = self.beta_2 * v + (1 - self.beta_2) * g**2
         mean, square = m / (1 - self.beta_1**t), v / (1 - self.beta_2**t)
-        return w - gamma * mean / (ops.sqrt(square) + self.epsilon), (m, v)
+        return w - gamma * mean / one_for_zero(ops.sqrt(square) + self.epsilon), (m, v)
 
 
 @dataclasses.dataclass(frozen=True)

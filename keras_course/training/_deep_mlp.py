@@ -7,7 +7,7 @@ import keras
 
 from keras_course._registry import builder
 from keras_course.checks import one_of, whole_number
-from keras_course.layers import sibling
+from keras_course.layers import BatchNormalization, GroupNormalization, sibling
 from keras_course.layers._activations import get_activation
 from keras_course.layers._initializers import get_initializer
 
@@ -110,10 +110,10 @@ def _initializer(law, seed):
 def _norm(kind, width, name):
     """Return a normalization with PyTorch's constants, which are those of the papers; Keras's epsilon is 1e-3."""
     if kind == "batch":
-        return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)
+        return BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)
     if kind == "layer":
         return keras.layers.LayerNormalization(epsilon=1e-5, name=name)
     if kind == "rms":
         return keras.layers.RMSNormalization(epsilon=1e-5, name=name)
     groups = max(n for n in range(1, 9) if width % n == 0)
-    return keras.layers.GroupNormalization(groups, epsilon=1e-5, name=name)
+    return GroupNormalization(groups, epsilon=1e-5, name=name)

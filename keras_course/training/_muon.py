@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_course.checks import whole_number
 from keras_course.training._adaptive import Adam
-from keras_course.training._optimizer import floats
+from keras_course.training._optimizer import floats, scaled
 
 QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's polynomial: steep at 0, so that five rounds lift small values to near 1
 
@@ -68,6 +68,7 @@ def orthogonalize(matrix, num_rounds=5):
         X <- a X + b (X X') X + c (X X')^2 X,  from `X = matrix / |matrix|`
 
     An odd polynomial of a matrix is that polynomial of its singular values: U S V' becomes U (a S + b S^3 + c S^5) V'.
+    A matrix of zeros stays one.
 
     Args:
         matrix: tensor `(N, K)`.
@@ -91,10 +92,11 @@ def orthogonalize(matrix, num_rounds=5):
     if len(matrix.shape) != 2:
         raise ValueError(f"matrix has shape {tuple(matrix.shape)}; it must be (N, K)")
     a, b, c = QUINTIC
-    x = matrix / (ops.sqrt(ops.sum(ops.square(matrix))) + 1e-7)
+    (x,), _, length = scaled([matrix])
+    x = x / length
     tall = x.shape[0] > x.shape[1]
     x = ops.transpose(x) if tall else x  # the product X X' is the smaller of the two then
     for _ in range(num_rounds):
         gram = ops.matmul(x, ops.transpose(x))
         x = a * x + ops.matmul(b * gram + c * ops.matmul(gram, gram), x)
-    return ops.transpose(x) if tall else x
+    return ops.cast(ops.transpose(x) if tall else x, matrix.dtype)

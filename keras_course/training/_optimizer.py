@@ -7,7 +7,8 @@ lists, tuples and dicts of arrays, such as all weights of a network.
     state = optimizer.init(w)
     w, state = optimizer.step(w, g, state)
 
-Both are pure functions of tensors: they run on every backend, and inside `keras_course.ops.jit`.
+Both are pure functions of tensors: they run on every backend, and inside `keras_course.ops.jit`. Weights in half
+precision are updated, and their slots kept, in float32: an epsilon of 1e-8 is 0 in float16, and so is 0.001^2.
 """
 
 import dataclasses
@@ -44,7 +45,7 @@ class Optimizer:
 
     def init(self, w):
         """Return the state `(steps made, slots of each array)` before the first step on the structure w."""
-        return 0, [self.slots(part) for part in tree.flatten(floats(w))]
+        return 0, [self.slots(widen(part)) for part in tree.flatten(floats(w))]
 
     def step(self, w, g, state):
         """Return `(w, state)` after one step against the gradient g, a structure like w.
@@ -60,8 +61,10 @@ class Optimizer:
         rate = self.rate(t)
         done = []
         for part, gradient, slot in zip(parts, gradients, slots, strict=True):
-            gamma, now = (ops.convert_to_tensor(a, dtype=part.dtype) for a in (rate, t + 1))
-            done.append(self.update(part, gradient, slot, gamma, now))
+            wide = widen(part)
+            gamma, now = (ops.convert_to_tensor(a, dtype=wide.dtype) for a in (rate, t + 1))
+            new, slot = self.update(wide, ops.cast(gradient, wide.dtype), slot, gamma, now)
+            done.append((ops.cast(new, part.dtype), slot))
         return tree.pack_sequence_as(w, [part for part, _ in done]), (t + 1, [slot for _, slot in done])
 
     def rate(self, t):
@@ -85,6 +88,37 @@ def floats(structure):
         return x if backend.is_float_dtype(backend.standardize_dtype(x.dtype)) else ops.cast(x, backend.floatx())
 
     return tree.map_structure(convert, structure)
+
+
+def widen(x):
+    """Return a tensor in float32, or as it is if it is in float64."""
+    return ops.cast(x, _wide(x))
+
+
+def _wide(*tensors):
+    """Return the name of a type that holds the numbers of all; Keras's `result_type` would make float64 float32."""
+    return "float64" if any(backend.standardize_dtype(x.dtype) == "float64" for x in tensors) else "float32"
+
+
+def scaled(parts):
+    """Return (parts / m, m, |parts| / m) for the largest entry m of some tensors, in one type of at least float32.
+
+    The norm |parts| itself may be too large for the type, and the squares of its entries too large or too small.
+    """
+    dtype = _wide(*parts)
+    parts = [ops.cast(part, dtype) for part in parts]
+    largest = ops.convert_to_tensor(0.0, dtype=dtype)
+    for part in parts:
+        largest = ops.maximum(largest, ops.max(ops.abs(part), initial=0.0))
+    largest = one_for_zero(largest)
+    units = [part / largest for part in parts]
+    square = sum(ops.sum(ops.square(unit)) for unit in units)
+    return units, largest, ops.sqrt(one_for_zero(square))
+
+
+def one_for_zero(x):
+    """Return x with 1 in place of 0, to divide by: 0 / 0 then is 0."""
+    return ops.where(x == 0, ops.ones_like(x), x)
 
 
 def pairs(w, g, names=("w", "g")):

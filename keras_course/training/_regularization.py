@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops, tree
 
 from keras_course.checks import fraction, not_negative, positive, whole_number
-from keras_course.training._optimizer import Optimizer, floats, pairs
+from keras_course.training._optimizer import Optimizer, floats, pairs, scaled, widen
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,8 @@ class L2(_Decay):
     def step(self, w, g, state):
         """Return `(w, state)` after one step, as `Optimizer.step`."""
         weights, gradients = pairs(floats(w), floats(g))
-        g = [b + self.strength * a for a, b in zip(weights, gradients, strict=True)]
+        wide = [widen(a) for a in weights]
+        g = [ops.cast(b, a.dtype) + self.strength * a for a, b in zip(wide, gradients, strict=True)]
         return self.optimizer.step(w, tree.pack_sequence_as(w, g), state)
 
 
@@ -88,7 +89,9 @@ class Decoupled(_Decay):
         """Return `(w, state)` after one step, as `Optimizer.step`."""
 
         def shrink(part):
-            return part * (1 - ops.convert_to_tensor(self.optimizer.rate(state[0]), dtype=part.dtype) * self.strength)
+            wide = widen(part)
+            rate = ops.convert_to_tensor(self.optimizer.rate(state[0]), dtype=wide.dtype)
+            return ops.cast(wide * (1 - rate * self.strength), part.dtype)
 
         return self.optimizer.step(tree.map_structure(shrink, floats(w)), g, state)
 
@@ -119,6 +122,9 @@ def clip_by_value(g, limit):
 def clip_by_norm(g, limit):
     """Shorten each array of a gradient to `|g_i| <= limit`; each keeps its direction. `clipnorm` in Keras.
 
+    The norm may be larger than the type of the array can hold. An array with an entry that is NaN or infinite has no
+    direction: all its entries become NaN.
+
     Args:
         g: an array, or nested lists of arrays.
         limit: the longest array that is left as it is; positive.
@@ -137,11 +143,13 @@ def clip_by_norm(g, limit):
         ([0.6, 0.8], 0.5)
     """
     positive(limit=limit)
-    return tree.map_structure(lambda part: part * _factor([part], limit), floats(g))
+    return tree.map_structure(lambda part: _shorten([part], limit)[0], floats(g))
 
 
 def clip_by_global_norm(g, limit):
     """Shorten a gradient as a whole to `|g| <= limit`; it keeps its direction. `global_clipnorm` in Keras.
+
+    The arrays may differ in type. Where an entry of one is NaN or infinite, all entries of all become NaN.
 
     Args:
         g: an array, or nested lists of arrays.
@@ -165,14 +173,18 @@ def clip_by_global_norm(g, limit):
         (0.6, 0.8)
     """
     positive(limit=limit)
-    g = floats(g)
-    factor = _factor(tree.flatten(g), limit)
-    return tree.map_structure(lambda part: part * ops.cast(factor, part.dtype), g)
+    return tree.pack_sequence_as(g, _shorten(tree.flatten(floats(g)), limit))
 
 
-def _factor(parts, limit):
-    norm = ops.sqrt(sum(ops.sum(ops.square(part)) for part in parts))
-    return limit / ops.maximum(norm, limit)
+def _shorten(parts, limit):
+    """Return arrays whose norm together is at most `limit`, each in its type."""
+    units, largest, length = scaled(parts)
+    fits = largest * length <= limit  # not true of NaN
+
+    def shorten(part, unit):
+        return ops.cast(ops.where(fits, ops.cast(part, unit.dtype), unit * (limit / length)), part.dtype)
+
+    return [shorten(part, unit) for part, unit in zip(parts, units, strict=True)]
 
 
 def average_weights(average, w, momentum=0.99):
@@ -210,8 +222,13 @@ def average_weights(average, w, momentum=0.99):
     """
     fraction(momentum=momentum)
     old, new = pairs(floats(average), floats(w), ("average", "w"))
-    mixed = [momentum * a + (1 - momentum) * b for a, b in zip(old, new, strict=True)]
+    mixed = [_mix(momentum, a, b) for a, b in zip(old, new, strict=True)]
     return tree.pack_sequence_as(average, mixed)
+
+
+def _mix(momentum, a, b):
+    wide = widen(a)
+    return ops.cast(momentum * wide + (1 - momentum) * ops.cast(b, wide.dtype), a.dtype)
 
 
 def early_stop(losses, patience, *, min_delta=0.0):

@@ -5,6 +5,9 @@ Notation: t = 0, 1, 2, ... the number of steps made so far, gamma(t) the learnin
 
 Each schedule is a function of t, a number or an array of them, and a Keras schedule as well: it goes into every
 optimizer of Keras and of this lecture in place of a learning rate.
+
+What happens at a certain step is found by integer arithmetic: a compiler multiplies by 1 / 41 where it should divide by
+41, and then finds floor(41 / 41) = 0.
 """
 
 import dataclasses
@@ -15,6 +18,9 @@ import numpy as np
 from keras import ops
 
 from keras_course.checks import is_number, positive, whole_number
+
+STEPS = 2**31 - 1  # more than this no backend counts in 32 bits
+RESTARTS = 4096  # the most of them in so many steps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,13 +33,17 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         positive(learning_rate=self.learning_rate)
 
     def __call__(self, step):
-        """Return gamma at the given step or steps; a ValueError where one is negative, unless it is a tensor."""
-        if isinstance(step, (int, float, list, tuple, np.ndarray, np.number)) and not np.all(np.asarray(step) >= 0):
-            raise ValueError(f"step={step} must not be negative")
-        return self.rate(ops.cast(step, "float32"))
+        """Return gamma at the given step or steps; a ValueError where one is out of range, unless it is a tensor."""
+        if isinstance(step, (int, float, list, tuple, np.ndarray, np.number)):
+            steps = np.asarray(step)
+            if not np.all((steps >= 0) & (steps < STEPS)):
+                raise ValueError(f"step={step} must not be negative, and less than {STEPS}")
+        step = ops.convert_to_tensor(step)
+        whole = step if "int" in keras.backend.standardize_dtype(step.dtype) else ops.floor(step)
+        return self.rate(ops.cast(step, "float32"), ops.cast(whole, "int32"))
 
-    def rate(self, t):
-        """Return gamma(t) for a tensor t of real numbers."""
+    def rate(self, t, whole):
+        """Return gamma(t) for a tensor t of real numbers, with `whole` = floor(t) as integers."""
         raise TypeError(f"{type(self).__name__} is no schedule by itself: choose one, such as CosineSchedule")
 
     def get_config(self):
@@ -67,8 +77,8 @@ class StepSchedule(Schedule):
         whole_number(1, every=self.every)
         _share("factor", self.factor)
 
-    def rate(self, t):
-        return self.learning_rate * self.factor ** ops.floor(t / self.every)
+    def rate(self, t, whole):
+        return self.learning_rate * self.factor ** ops.cast(whole // min(self.every, STEPS), "float32")
 
 
 @keras.saving.register_keras_serializable("keras_course")
@@ -87,7 +97,7 @@ class ExponentialSchedule(StepSchedule):
         [1.0, 0.5, 0.25]
     """
 
-    def rate(self, t):
+    def rate(self, t, whole):
         return self.learning_rate * self.factor ** (t / self.every)
 
 
@@ -118,7 +128,7 @@ class InverseTimeSchedule(Schedule):
         super().__post_init__()
         whole_number(1, every=self.every)
 
-    def rate(self, t):
+    def rate(self, t, whole):
         return self.learning_rate / (1 + t / self.every)
 
 
@@ -161,7 +171,7 @@ class CosineSchedule(Schedule):
             raise ValueError(f"warmup={self.warmup} must be less than num_steps={self.num_steps}")
         _below("final", self.final, self.learning_rate)
 
-    def rate(self, t):
+    def rate(self, t, whole):
         rise = self.learning_rate * (t + 1) / (self.warmup + 1)
         done = ops.clip((t - self.warmup) / (self.num_steps - self.warmup), 0.0, 1.0)
         return ops.where(t < self.warmup, rise, _half_cosine(self.learning_rate, self.final, done))
@@ -179,7 +189,8 @@ class RestartSchedule(Schedule):
     Args:
         learning_rate: gamma_0, the peak of the first stretch; positive.
         first: T_0, the number of steps of the first stretch.
-        stretch: how much longer each is than the one before, at least 1.
+        stretch: how much longer each is than the one before: 1, or so much more that there are at most 4096 restarts
+            in 2^31 steps (1.004 is enough).
         shrink: how much lower each peak is than the one before, in (0, 1].
         final: the lowest rate, from 0 to gamma_0.
 
@@ -206,24 +217,39 @@ class RestartSchedule(Schedule):
         whole_number(1, first=self.first)
         if not (is_number(self.stretch) and 1 <= self.stretch < math.inf):
             raise ValueError(f"stretch={self.stretch!r} must be finite and at least 1")
+        if self.stretch > 1 and len(self._lengths()) > RESTARTS:
+            raise ValueError(f"stretch={self.stretch!r} gives over {RESTARTS} restarts: it must be 1, or larger")
         _share("shrink", self.shrink)
         _below("final", self.final, self.learning_rate)
 
-    def rate(self, t):
-        turns = t / self.first  # in units of the first stretch
+    def rate(self, t, whole):
+        part = t - ops.cast(whole, "float32")
         if self.stretch == 1:
-            i = ops.floor(turns)
-            start, length = i, 1.0
+            first = min(self.first, STEPS)
+            i = whole // first
+            since, length = ops.cast(whole - i * first, "float32") + part, first
         else:
-            i = ops.floor(ops.log(1 + turns * (self.stretch - 1)) / math.log(self.stretch) + 1e-5)
-            i = ops.where(self._start(i) > turns * (1 + 5e-7), i - 1, i)  # the logarithm is rounded, and so is a start
-            start, length = self._start(i), self.stretch**i
-        done = ops.clip((turns - start) / length, 0.0, 1.0)
-        return _half_cosine(self.learning_rate * self.shrink**i, self.final, done)
+            lengths = self._lengths()
+            starts = np.cumsum([0.0, *lengths[:-1]])
+            near = np.rint(starts)
+            starts = np.where(np.abs(starts - near) < 1e-3, near, starts)  # a sum may be 3310.0000000000005
+            floors = ops.convert_to_tensor(starts.astype("int32"))
+            parts = ops.convert_to_tensor((starts % 1).astype("float32"))
+            ahead = ops.expand_dims(whole, -1) - floors
+            begun = ops.logical_or(ahead > 0, ops.logical_and(ahead == 0, ops.expand_dims(part, -1) >= parts))
+            i = ops.sum(ops.cast(begun, "int32"), axis=-1) - 1
+            since = ops.cast(whole - ops.take(floors, i), "float32") + part - ops.take(parts, i)
+            length = ops.take(lengths.astype("float32"), i)
+        peak = self.learning_rate * self.shrink ** ops.cast(i, "float32")
+        return _half_cosine(peak, self.final, ops.clip(since / length, 0.0, 1.0))
 
-    def _start(self, i):
-        """The length of the first i stretches, in units of the first: (stretch^i - 1) / (stretch - 1)."""
-        return (self.stretch**i - 1) / (self.stretch - 1)
+    def _lengths(self):
+        """Return the lengths of all stretches that begin before the last step there is, or of 4097 of them."""
+        lengths, end = [], 0.0
+        while end < STEPS and len(lengths) <= RESTARTS:
+            lengths.append(self.first * self.stretch ** len(lengths))
+            end += lengths[-1]
+        return np.array(lengths, "float64")
 
 
 def _half_cosine(high, low, done):

@@ -11,10 +11,12 @@ from keras import ops as k
 from keras_course import ops
 from keras_course.training import (
     GD,
+    L2,
     SGD,
     AdaGrad,
     Adam,
     AdamW,
+    Decoupled,
     Lion,
     Momentum,
     Muon,
@@ -215,13 +217,44 @@ def test_structures_and_plain_numbers():
 
 
 def test_orthogonalize_brings_singular_values_near_one():
-    for shape in [(6, 6), (4, 9), (9, 4)]:
-        matrix = RNG.normal(size=shape).astype("float32")
+    assert not k.convert_to_numpy(orthogonalize(np.zeros((2, 3)))).any()
+    for shape, scale in [((6, 6), 1.0), ((4, 9), 1e-25), ((9, 4), 1e25)]:  # whose squares float32 cannot hold
+        matrix = scale * RNG.normal(size=shape).astype("float32")
         u, _, v = np.linalg.svd(matrix, full_matrices=False)
         found = k.convert_to_numpy(orthogonalize(k.convert_to_tensor(matrix)))
         sizes = np.diag(u.T @ found @ v.T)  # the same singular vectors, other values
         np.testing.assert_allclose(u * sizes @ v, found, atol=1e-4)
         assert np.all(abs(sizes - 0.95) < 0.3)
+
+
+@pytest.mark.parametrize("make", ALL)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_zero_and_large_gradients_in_every_precision(make, dtype):
+    """A weight without a gradient stays (or decays, by AdamW); 300^2 is no number of float16, and 1e-8 neither."""
+    w = k.ones((3,), dtype=dtype)
+    large = ours(make(0.01), 2, [w], lambda w: [k.convert_to_tensor([0.0, 300.0, 1e-3], dtype=dtype)])[0]
+    kept = 1 - 0.01 * 0.01 if make is AdamW else 1.0
+    np.testing.assert_allclose(large[0].astype(float), kept**2, rtol=1e-3 if dtype == "float32" else 1e-2)
+    assert np.isfinite(large.astype(float)).all()
+    exact = ours(make(0.01), 2, [np.ones(3)], lambda w: [k.convert_to_tensor([0.0, 300.0, 1e-3], dtype=w[0].dtype)])[0]
+    np.testing.assert_allclose(large.astype(float), exact, rtol=1e-2, atol=1e-2)
+    matrix = ours(make(0.1), 1, [k.ones((2, 2), dtype=dtype)], lambda w: [k.zeros((2, 2), dtype=dtype)])[0]
+    np.testing.assert_allclose(matrix.astype(float), 0.999 if make is AdamW else 1.0, rtol=1e-2)
+
+
+@pytest.mark.parametrize("make", [AdaGrad, RMSProp, Adam, AdamW, Muon])
+def test_an_epsilon_of_zero_moves_no_weight_without_a_gradient(make):
+    for epsilon in (0.0, 1e-60):
+        w = first_step(make(0.1, epsilon=epsilon), np.array([0.0, 1.0], "float32"))
+        assert w[0] == 0.0 > w[1]
+
+
+def test_gradients_of_another_type_than_the_weights():
+    w, g = np.ones(2, "float32"), np.array([1.0, -1.0], "float16")
+    for optimizer in (GD(0.5), L2(GD(0.5), 0.0), Decoupled(GD(0.5), 0.0)):
+        (found,), _ = optimizer.step([w], [g], optimizer.init([w]))
+        assert found.dtype == k.convert_to_tensor(w).dtype
+        assert k.convert_to_numpy(found).tolist() == [0.5, 1.5]
 
 
 # Bad input ---------------------------------------------------------------------------------------------------------

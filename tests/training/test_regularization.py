@@ -115,6 +115,28 @@ def test_clipping_turns_or_keeps_directions():
     assert abs(entries).max() == 1
 
 
+@pytest.mark.parametrize("clip", [clip_by_norm, clip_by_global_norm])
+def test_clipping_where_the_norm_is_no_number_of_the_type(clip):
+    for g in ([300.0, 400.0], "float16"), ([3e20, 4e20], "float32"), ([3e-30, 4e-30], "float32"):
+        g = np.array(*g)
+        limit = float(g[0]) / 3
+        (found,) = clip([g], limit)
+        np.testing.assert_allclose(k.convert_to_numpy(found) / limit, [0.6, 0.8], rtol=1e-3)
+        assert keras.backend.standardize_dtype(found.dtype) == g.dtype.name
+    half = 2**-0.5
+    np.testing.assert_allclose(k.convert_to_numpy(clip([np.full(2, 3e38, "float32")], 1.0)[0]), half, rtol=1e-5)
+    assert k.convert_to_numpy(clip([np.zeros(2, "float16")], 1.0)[0]).tolist() == [0.0, 0.0]
+    assert clip([np.zeros((0, 2), "float32")], 1.0)[0].shape == (0, 2)
+    for bad in (np.inf, -np.inf, np.nan):
+        assert np.isnan(k.convert_to_numpy(clip([np.array([1.0, bad], "float32")], 1.0)[0])).all()
+
+
+def test_clipping_of_arrays_of_several_types():
+    found = clip_by_global_norm({"half": np.ones(1, "float16"), "single": np.ones(1, "float32")}, 1.0)
+    assert [keras.backend.standardize_dtype(found[name].dtype) for name in ("half", "single")] == ["float16", "float32"]
+    np.testing.assert_allclose([float(part[0]) for part in found.values()], 2**-0.5, rtol=1e-3)
+
+
 def test_average_equals_keras():
     optimizer = keras.optimizers.SGD(0.125, use_ema=True, ema_momentum=0.75)
     w = keras.Variable(G[1])

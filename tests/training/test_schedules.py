@@ -1,5 +1,6 @@
 """Schedules equal Keras's, and go into its optimizers."""
 
+import fractions
 import math
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from keras import ops as k
 
+from keras_course import ops
 from keras_course.training import (
     SGD,
     CosineSchedule,
@@ -67,6 +69,38 @@ def test_rates_are_exact():
         assert min(float(waves(math.ceil(end + 0.01))) for end in ends) > 0.99
 
 
+def test_compiled_rates_are_those_of_exact_arithmetic():
+    """Under XLA t / 41 is t times a rounded 1 / 41: its floor is one too small at t = 41, 82 and 164."""
+    t = np.arange(500)
+    periods = range(1, 61)
+    stretched = [(1, 1.5), (2, 2), (7, 1.1), (10, 3), (41, 1.25), (1000, 1.1)]
+    ours = [StepSchedule(1.0, every, 0.9) for every in periods]
+    ours += [RestartSchedule(1.0, first, 1) for first in periods]
+    ours += [RestartSchedule(1.0, first, stretch, 0.9) for first, stretch in stretched]
+    right = [0.9 ** (t // every) for every in periods]
+    right += [(1 + np.cos(np.pi * (t % first) / first)) / 2 for first in periods]
+    for first, stretch in stretched:
+        starts, length = [fractions.Fraction(0)], fractions.Fraction(first)
+        for _ in range(30):
+            starts.append(starts[-1] + length)
+            length *= fractions.Fraction(str(stretch))
+        i = np.searchsorted(np.array(starts, float), t, side="right") - 1
+        done = [float((int(a) - starts[j]) / (starts[j + 1] - starts[j])) for a, j in zip(t, i, strict=True)]
+        right.append(0.9**i * (1 + np.cos(np.pi * np.array(done))) / 2)
+    rates = ops.jit(lambda t: k.stack([schedule(t) for schedule in ours]))
+    for steps in (t, t.astype("float32")):
+        np.testing.assert_allclose(k.convert_to_numpy(rates(steps)), right, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        [[float(s(int(a))) for a in t[40:500:123]] for s in ours[::7]],
+        np.array(right)[::7, 40:500:123],
+        rtol=1e-4,
+        atol=1e-5,
+    )
+    late = StepSchedule(1.0, 2**30 + 1, 0.5)  # where float32 tells every 64th step only
+    assert [float(late(a)) for a in (2**30, 2**30 + 1)] == [1.0, 0.5]
+    assert [float(RestartSchedule(1.0, 1, 1.5)(a)) for a in (2.4, 2.5)] == pytest.approx([0.0109, 1.0], abs=1e-3)
+
+
 @pytest.mark.parametrize("name", AGREE)
 def test_in_optimizers_of_keras_and_ours(name):
     schedule = AGREE[name][0]
@@ -102,6 +136,9 @@ def test_bad_schedules():
         (lambda: RestartSchedule(0.1, 3, shrink="1"), "shrink='1'"),
         (lambda: CosineSchedule(0.1, 3, final="0"), "final='0'"),
         (lambda: StepSchedule(0.1, 3)(float("nan")), "step=nan must not be negative"),
+        (lambda: RestartSchedule(0.1, 3, 1 + 1e-9), "stretch=1.000000001 gives over 4096 restarts"),
+        (lambda: StepSchedule(0.1, 3)(2**31), "step=2147483648 must not be negative, and less than 2147483647"),
+        (lambda: CosineSchedule(0.1, 3)(float("inf")), "step=inf must not be negative"),
         (lambda: StepSchedule(0.1, 3)(-1), "step=-1 must not be negative"),
         (lambda: StepSchedule(0.1, 3)(np.array([0, -2])), "must not be negative"),
     ]
