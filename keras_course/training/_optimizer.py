@@ -101,19 +101,20 @@ def _wide(*tensors):
 
 
 def scaled(parts):
-    """Return (parts / m, m, |parts| / m) for the largest entry m of some tensors, in one type of at least float32.
+    """Return (parts / m, m, |parts| / m) for about the largest entry m of some tensors, in one type: `widen`.
 
-    The norm |parts| itself may be too large for the type, and the squares of its entries too large or too small.
+    The norm |parts| itself may be too large for the type, and the squares of its entries too large or too small. The
+    bounds of m keep 1 / m from what a backend takes for 0 or infinity; |parts| / m is 1 where all is 0.
     """
     dtype = _wide(*parts)
+    bound = 1022 if dtype == "float64" else 126
+    largest, low, high = (ops.convert_to_tensor(number, dtype=dtype) for number in (0.0, 2.0**-bound, 2.0**bound))
     parts = [ops.cast(part, dtype) for part in parts]
-    largest = ops.convert_to_tensor(0.0, dtype=dtype)
     for part in parts:
         largest = ops.maximum(largest, ops.max(ops.abs(part), initial=0.0))
-    largest = one_for_zero(largest)
+    largest = ops.where(largest > high, high, ops.where(largest < low, low, largest))
     units = [part / largest for part in parts]
-    square = sum(ops.sum(ops.square(unit)) for unit in units)
-    return units, largest, ops.sqrt(one_for_zero(square))
+    return units, largest, ops.sqrt(one_for_zero(sum(ops.sum(ops.square(unit)) for unit in units)))
 
 
 def one_for_zero(x):

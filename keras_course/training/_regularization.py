@@ -179,10 +179,11 @@ def clip_by_global_norm(g, limit):
 def _shorten(parts, limit):
     """Return arrays whose norm together is at most `limit`, each in its type."""
     units, largest, length = scaled(parts)
-    fits = largest * length <= limit  # not true of NaN
+    fits = largest * length <= limit
+    factor = ops.where(ops.isfinite(length), limit / length, math.nan)
 
     def shorten(part, unit):
-        return ops.cast(ops.where(fits, ops.cast(part, unit.dtype), unit * (limit / length)), part.dtype)
+        return ops.cast(ops.where(fits, ops.cast(part, unit.dtype), unit * factor), part.dtype)
 
     return [shorten(part, unit) for part, unit in zip(parts, units, strict=True)]
 
