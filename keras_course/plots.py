@@ -6,9 +6,11 @@ drawing works on a machine without a screen.
 
 import functools
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, ValuesView
 
 import numpy as np
+
+from keras_course.checks import as_floats, finite, mapping, positive, string, strings, whole_number
 
 _PER_ROW = 4  # panels beside each other
 
@@ -20,6 +22,16 @@ def _figure(width, height, rows=1, columns=1):
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def _numbers(name, values, gaps=False):
+    """Return a non-empty row of numbers as a float64 array; `gaps` allows NaN, which Matplotlib leaves out."""
+    values = as_floats(name, list(values) if isinstance(values, ValuesView) else values)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"{name} has shape {values.shape}; it must be a row of numbers, at least one")
+    if not gaps:
+        finite(**{name: values})
+    return values
 
 
 @functools.cache
@@ -58,12 +70,20 @@ def loss_curves(histories: Mapping[str, Mapping[str, Sequence[float]]], *, unit:
         >>> figure.axes[0].get_xlabel()
         'training step'
     """
-    if not histories:
-        raise ValueError("histories is empty: there is nothing to draw.")
+    mapping(histories=histories)
+    string(unit=unit, title=title)
     kinds = {"loss": "training", "val_loss": "validation"}
     for label, history in histories.items():
+        mapping(**{f"histories[{label!r}]": history})
         if not kinds.keys() & history.keys():
             raise ValueError(f"histories[{label!r}] has the columns {sorted(history)}, but no loss and no val_loss.")
+        columns = [
+            _numbers(f"histories[{label!r}][{name!r}]", history[name], gaps=True)
+            for name in ("step", *kinds)
+            if name in history
+        ]
+        if len({len(column) for column in columns}) > 1:
+            raise ValueError(f"histories[{label!r}] has columns of {[len(column) for column in columns]} entries")
     drawn = [name for name in kinds if any(name in history for history in histories.values())]
     figure, (ax,) = _figure(7, 4.2)
     for i, (label, history) in enumerate(histories.items()):
@@ -101,9 +121,12 @@ def attention_map(weights, tokens: Sequence[str], *, title: str = ""):
         >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
         ['a', 'b', '␣']
     """
-    weights = np.asarray(weights)
+    weights = as_floats("weights", weights)
+    finite(weights=weights)
+    strings(tokens=tokens)
+    string(title=title)
     heads = weights[None] if weights.ndim == 2 else weights
-    if heads.ndim != 3 or heads.shape[1:] != (len(tokens), len(tokens)):
+    if heads.ndim != 3 or not len(heads) or heads.shape[1:] != (len(tokens), len(tokens)):
         raise ValueError(
             f"weights has shape {weights.shape}; for {len(tokens)} tokens it must end in that number twice."
         )
@@ -136,6 +159,7 @@ def visible(token: str) -> str:
         >>> visible(" the\\n")
         '␣the⏎'
     """
+    string(token=token)
     return token.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥").replace("$", r"\$")
 
 
@@ -160,11 +184,15 @@ def temperature_bars(logits, tokens: Sequence[str], temperatures: Sequence[float
         >>> len(figure.axes)
         2
     """
-    logits = np.asarray(logits, "float64")
+    logits = as_floats("logits", logits)
+    finite(logits=logits)
+    strings(tokens=tokens)
+    whole_number(1, top=top)
     if logits.ndim != 1 or len(logits) != len(tokens):
         raise ValueError(f"logits has shape {logits.shape}; it must be ({len(tokens)},), one entry for each token.")
-    if not len(temperatures) or min(temperatures) <= 0:
-        raise ValueError(f"temperatures={tuple(temperatures)} must be positive numbers, at least one.")
+    temperatures = _numbers("temperatures", temperatures).tolist()
+    for temperature in temperatures:
+        positive(temperatures=temperature)
     best = np.argsort(-logits, kind="stable")[:top]
     figure, axes = _figure(3.2 * len(temperatures) + 0.5, 3, 1, len(temperatures))
     for ax, temperature in zip(axes, temperatures, strict=True):
@@ -197,14 +225,14 @@ def length_histogram(lengths: Mapping[str, Sequence[int]], *, xlabel: str = "len
         >>> [float(bar.get_height()) for bar in figure.axes[0].patches]
         [0.0, 0.25, 0.5, 0.0, 0.0, 0.25]
     """
+    mapping(lengths=lengths)
+    string(xlabel=xlabel)
     counts = {}
     for label, values in lengths.items():
         values = np.asarray(values)
         if values.ndim != 1 or not len(values) or not np.issubdtype(values.dtype, np.integer) or values.min() < 0:
             raise ValueError(f"lengths[{label!r}] must be a non-empty sequence of non-negative integers.")
         counts[label] = np.bincount(values) / len(values)
-    if not counts:
-        raise ValueError("lengths is empty: there is nothing to count.")
     figure, (ax,) = _figure(7, 3.5)
     width = 0.8 / len(counts)
     for i, (label, shares) in enumerate(counts.items()):
@@ -237,13 +265,17 @@ def lines(x: Sequence, curves: Mapping[str, Sequence[float]], *, style: str = "-
         >>> figure.axes[0].get_ylabel()
         'area (m^2)'
     """
-    if not curves:
-        raise ValueError("curves is empty: there is nothing to draw.")
+    mapping(curves=curves)
+    string(style=style)
+    x = np.asarray(x)
+    if x.ndim != 1 or not len(x) or x.dtype.kind not in "biufU" or (x.dtype.kind == "f" and not np.isfinite(x).all()):
+        raise ValueError(f"x must be finite numbers or texts, at least one; it has shape {x.shape} and type {x.dtype}")
+    curves = {label: _numbers(f"curves[{label!r}]", y, gaps=True) for label, y in curves.items()}
     figure, (ax,) = _figure(6.5, 3.4)
     for label, y in curves.items():
         if len(y) != len(x):
             raise ValueError(f"curves[{label!r}] has {len(y)} points, and x has {len(x)}.")
-        ax.plot(x, list(y), style, label=label)
+        ax.plot(x, y, style, label=label)
     ax.set(**axes)
     ax.legend(frameon=False)
     return figure
@@ -270,8 +302,10 @@ def tape(steps: Sequence):
         >>> [text.get_text() for text in plots.tape([x, y]).axes[0].texts][-3:]
         ['times 3', '6.000', '1.000']
     """
-    if not steps:
-        raise ValueError("steps is empty: there is nothing to draw.")
+    if not isinstance(steps, Sequence) or isinstance(steps, str) or not len(steps):
+        raise ValueError(f"steps={steps!r} must be a list of steps, at least one")
+    if not all(hasattr(step, name) for step in steps for name in ("name", "value", "adjoint", "parents")):
+        raise ValueError(f"steps={steps!r} must have the attributes name, value, adjoint and parents")
     figure, (ax,) = _figure(8, 1.8)
     ax.axis("off")
     ax.set(xlim=(-1.3, len(steps) - 0.6), ylim=(-0.7, 0.7))
@@ -311,6 +345,8 @@ def wind_tunnel(run):
         >>> figure.axes[3].get_xlabel()
         'step of gradient ascent'
     """
+    if not all(hasattr(run, name) for name in ("upper", "lower", "obstacle", "moments", "lift_over_drag")):
+        raise ValueError(f"run={run!r} must be what keras_course.autodiff.optimise_shape returns")
     fields = [np.asarray(field, "float64") for field in (run.upper, run.lower, run.obstacle)]
     shapes = [field.shape for field in fields]
     if len(set(shapes)) != 1 or len(shapes[0]) != 3 or shapes[0][0] != 3:

@@ -14,6 +14,9 @@ import zlib
 import keras
 import numpy as np
 
+from keras_course.checks import whole_number
+from keras_course.checks.graphs import name_of
+
 
 def portable_init(model, seed=0):
     """Fill every weight of a model from NumPy, each by the law of its own initializer.
@@ -37,10 +40,9 @@ def portable_init(model, seed=0):
         >>> bool(abs(kernel).max() <= (6 / (4 + 3)) ** 0.5), float(bias.max())      # Glorot's uniform law
         (True, 0.0)
     """
-    if seed < 0:
-        raise ValueError(f"seed={seed} must be at least 0")
-    if not model.built:
-        raise ValueError(f"model={model.name!r} is not built: it has no weights to fill yet")
+    whole_number(0, seed=seed)
+    if not isinstance(model, keras.layers.Layer) or not model.built:
+        raise ValueError(f"model={name_of(model)!r} must be a keras.Model or layer that is built")
     owners = {
         id(weight): (layer, attribute)
         for layer in [model, *model._flatten_layers(include_self=False)]
@@ -71,6 +73,8 @@ def canonical_paths(variables):
         True
     """
     numbers, paths = {}, []
+    if not isinstance(variables, list | tuple) or not all(hasattr(variable, "path") for variable in variables):
+        raise ValueError(f"variables={variables!r} must be a list of the variables of a model")
     for variable in variables:
         path = ""
         for part in variable.path.split("/"):

@@ -5,36 +5,45 @@ NumPy only; the checks of tokens, examples and model graphs, which need Keras, a
 `checks.examples` and `checks.graphs`.
 """
 
-from keras_course.checks._arrays import as_array, as_floats, as_points
-from keras_course.checks._derivatives import jacobian_of, matched, one_array, positions, tuples
+from keras_course.checks._arrays import as_array, as_floats, as_points, as_real, finite, tensor
+from keras_course.checks._derivatives import argument_numbers, jacobian_of, matched, one_array, positions, tuples
 from keras_course.checks._kinds import checked, plain
 from keras_course.checks._numbers import (
     between_0_and_1,
     flag,
     fraction,
     function,
+    generator,
     is_number,
     is_whole,
+    mapping,
     not_negative,
     number,
     one_of,
     positive,
-    text,
+    string,
+    strings,
     whole_number,
+    whole_numbers,
 )
 
 __all__ = [
+    "argument_numbers",
     "as_array",
     "as_floats",
     "as_points",
+    "as_real",
     "between_0_and_1",
     "checked",
+    "finite",
     "flag",
     "fraction",
     "function",
+    "generator",
     "is_number",
     "is_whole",
     "jacobian_of",
+    "mapping",
     "matched",
     "not_negative",
     "number",
@@ -43,7 +52,10 @@ __all__ = [
     "plain",
     "positions",
     "positive",
-    "text",
+    "string",
+    "strings",
+    "tensor",
     "tuples",
     "whole_number",
+    "whole_numbers",
 ]

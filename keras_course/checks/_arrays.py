@@ -3,14 +3,24 @@
 import numpy as np
 
 
+def as_real(name, value):
+    """Return an argument as an array of real numbers, of its own type; raise a ValueError where it is none."""
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind == "c":
+            raise ValueError("it holds complex ones")
+        if array.dtype.kind in "US":
+            raise ValueError(f"could not convert strings such as {array.ravel()[:1]}")
+        if array.dtype.kind not in "biufV":  # V: bfloat16
+            raise ValueError(f"it is {_kind_of(value)}")
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name} must be an array of numbers: {error}") from error
+    return array
+
+
 def as_floats(name, value):
     """Return an argument as a float64 array; raise a ValueError with its name where it holds something else."""
-    try:
-        if np.iscomplexobj(value):
-            raise ValueError("it holds complex ones")
-        return np.asarray(value, "float64")
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be an array of numbers: {error}") from error
+    return np.asarray(as_real(name, value), "float64")
 
 
 def as_array(name, value):
@@ -32,6 +42,23 @@ def as_points(x):
     x = as_floats("x", x)
     if x.ndim != 2 or 0 in x.shape:
         raise ValueError(f"x has shape {x.shape}; it must be (N, D), one row a point, with at least one of each")
-    if not np.isfinite(x).all():
-        raise ValueError(f"x has {np.sum(~np.isfinite(x))} entries that are not finite (NaN or infinity)")
+    finite(x=x)
     return x
+
+
+def tensor(**arguments):
+    """Raise a ValueError for the first argument that is no tensor, array, list of numbers or number."""
+    for name, value in arguments.items():
+        if not hasattr(value, "dtype") or isinstance(value, np.ndarray | np.generic):
+            as_real(name, value)
+
+
+def finite(**arrays):
+    """Raise a ValueError for the first array that holds NaN or infinity."""
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} has {np.sum(~np.isfinite(array))} entries that are not finite (NaN or infinity)")
+
+
+def _kind_of(value):
+    return "None" if value is None else f"of type {type(value).__name__}"

@@ -7,6 +7,12 @@ import numpy as np
 from keras_course.checks._numbers import is_whole, one_of
 
 
+def argument_numbers(argnums):
+    """Raise a ValueError for what is no position of an argument and no tuple of them, whatever a call will have."""
+    if not all(map(is_whole, argnums if isinstance(argnums, tuple) else (argnums,))):
+        raise ValueError(f"argnums={argnums!r} must be the position of an argument, or a tuple of them")
+
+
 def positions(argnums, count):
     """Return the positions of arguments to differentiate as a tuple; a ValueError where a call of `count` has none."""
     picked = argnums if isinstance(argnums, tuple) else (argnums,)

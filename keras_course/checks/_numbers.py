@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -15,6 +16,14 @@ def whole_number(lowest, **arguments):
             raise ValueError(f"{name}={value!r} must be a whole number, at least {lowest}")
         if value > HIGHEST:
             raise ValueError(f"{name}={value!r} must be a whole number, at most {HIGHEST}")
+
+
+def whole_numbers(lowest, **arguments):
+    """Raise a ValueError for the first argument that is no tuple or list of integers of at least `lowest`."""
+    for name, value in arguments.items():
+        if not isinstance(value, tuple | list):
+            raise ValueError(f"{name}={value!r} must be a tuple of whole numbers, such as (1, 2)")
+        whole_number(lowest, **{f"{name}[{i}]": part for i, part in enumerate(value)})
 
 
 def number(*, above=-math.inf, at_least=-math.inf, at_most=math.inf, **arguments):
@@ -69,11 +78,27 @@ def flag(**arguments):
             raise ValueError(f"{name}={value!r} must be True or False")
 
 
-def text(**arguments):
+def string(**arguments):
     """Raise a ValueError for the first argument that is no string."""
     for name, value in arguments.items():
         if not isinstance(value, str):
             raise ValueError(f"{name}={value!r} must be a string")
+
+
+def strings(**arguments):
+    """Raise a ValueError for the first argument that is no list or array of strings, nor a string of letters."""
+    for name, value in arguments.items():
+        if not isinstance(value, list | tuple | str | np.ndarray) or not all(isinstance(part, str) for part in value):
+            raise ValueError(f"{name}={value!r} must be a list of strings")
+
+
+def mapping(**arguments):
+    """Raise a ValueError for the first argument that is no dict with an entry."""
+    for name, value in arguments.items():
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{name}={value!r} must be a dict")
+        if not value:
+            raise ValueError(f"{name} is empty: there must be at least one entry")
 
 
 def function(**arguments):
@@ -83,9 +108,23 @@ def function(**arguments):
             raise ValueError(f"{name}={value!r} must be a function")
 
 
+def generator(**arguments):
+    """Raise a ValueError for the first argument that is no random generator of NumPy."""
+    for name, value in arguments.items():
+        if not isinstance(value, np.random.Generator):
+            raise ValueError(f"{name}={value!r} must be a numpy.random.Generator, such as numpy.random.default_rng(0)")
+
+
 def is_number(value):
-    """Return whether a value is a real number of Python or NumPy: neither a string nor an array, nor true or false."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+    """Return whether a value is a real number of Python or NumPy: neither a string nor an array, nor true or false.
+
+    An integer of more than 64 bits is none either: no backend holds it.
+    """
+    return (
+        isinstance(value, numbers.Real)
+        and not isinstance(value, bool)
+        and (not isinstance(value, int) or abs(value) < 2**63)
+    )
 
 
 def is_whole(value):

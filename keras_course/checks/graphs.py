@@ -1,6 +1,13 @@
-"""The graph of a Keras model, for those who walk it layer by layer."""
+"""Checks of Keras models, and their graph, for those who walk it layer by layer."""
 
 import keras
+
+
+def check_model(**arguments):
+    """Raise a ValueError for the first argument that is no `keras.Model`, or has no weights and layers yet."""
+    for name, value in arguments.items():
+        if not isinstance(value, keras.Model) or not value.built:
+            raise ValueError(f"{name}={name_of(value)!r} must be a keras.Model that is built")
 
 
 def flat_graph(model):

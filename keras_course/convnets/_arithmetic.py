@@ -155,6 +155,8 @@ def toeplitz_matrix(kernel, input_shape, *, stride=1, padding=0, dilation=1):
     if not isinstance(input_shape, tuple | list):
         raise ValueError(f"input_shape={input_shape!r} must be a tuple, (n,) for a sequence")
     whole_number(1, **{f"input_shape[{axis}]": n for axis, n in enumerate(input_shape)})
+    if not input_shape:
+        raise ValueError("input_shape=() must have an axis, (n,) for a sequence")
     x = np.zeros(input_shape)
     x, kernel, out_size, _ = _prepare(x, kernel, rank, stride, padding, dilation)
     matrix = np.zeros((*out_size, kernel.shape[-1], *x.shape))
@@ -172,7 +174,7 @@ def _prepare(x, kernel, rank, stride, padding, dilation):
     whole_number(0, padding=padding)
     x, kernel = as_floats("x", x), as_floats("kernel", kernel)
     plain = kernel.ndim == rank
-    if x.ndim != rank + (not plain) or kernel.ndim not in (rank, rank + 2) or 0 in kernel.shape:
+    if x.ndim != rank + (not plain) or kernel.ndim not in (rank, rank + 2) or 0 in kernel.shape + x.shape:
         axes = {1: ("(n,)", "(k,)", "(n, C_in)", "(k, C_in, C_out)")}.get(
             rank, ("(H, W)", "(k_h, k_w)", "(H, W, C_in)", "(k_h, k_w, C_in, C_out)")
         )

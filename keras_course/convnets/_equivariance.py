@@ -10,7 +10,7 @@ that leave on one side come back in on the other.
 import numpy as np
 from keras import ops
 
-from keras_course.checks import whole_number
+from keras_course.checks import as_floats, as_real, flag, function, is_whole, whole_number
 from keras_course.convnets._models import as_images
 
 
@@ -46,6 +46,7 @@ def equivariance_error(fn, x, shift, *, stride=1, border=None):
         >>> equivariance_error(lambda x: x**2, x, shift=2), equivariance_error(lambda x: x[:, ::-1], x, shift=2) > 0.1
         (0.0, True)
     """
+    function(fn=fn)
     x, shift = as_images(x), _pair(shift)
     whole_number(1, stride=stride)
     if any(v % stride for v in shift):
@@ -55,7 +56,7 @@ def equivariance_error(fn, x, shift, *, stride=1, border=None):
         raise ValueError(f"fn(x) has shape {before.shape}; it must be (B, h, w, K)")
     h, w = before.shape[1:3]
     borders = (h // 4, w // 4) if border is None else (border, border)
-    whole_number(0, border=min(borders))
+    whole_number(0, border=borders[0])
     if 2 * borders[0] >= h or 2 * borders[1] >= w:
         raise ValueError(f"border={border} leaves nothing of the {h} x {w} outputs")
     inside = np.s_[:, borders[0] : h - borders[0], borders[1] : w - borders[1]]
@@ -88,6 +89,7 @@ def invariance_error(fn, x, shift):
         >>> invariance_error(lambda x: x.max(axis=(1, 2)), x, shift=1), invariance_error(lambda x: x, x, shift=(2, 0))
         (0.0, 0.5333333333333333)
     """
+    function(fn=fn)
     x, shift = as_images(x), _pair(shift)
     return _relative(_values(fn, _move(x, shift)), _values(fn, x))
 
@@ -121,8 +123,9 @@ def permute_pixels(x, seed=0, *, inverse=False):
         >>> sorted(permuted.ravel().tolist()), permute_pixels(permuted, seed=1, inverse=True).tolist() == x.tolist()
         ([0, 1, 2, 3, 4, 5], True)
     """
-    x = np.asarray(x)
+    x = as_real("x", x)
     whole_number(0, seed=seed)
+    flag(inverse=inverse)
     if x.ndim not in (3, 4) or 0 in x.shape:
         raise ValueError(f"x has shape {x.shape}; it must be images (B, H, W) or (B, H, W, C), at least one")
     order = np.random.default_rng(seed).permutation(x.shape[1] * x.shape[2])
@@ -132,17 +135,17 @@ def permute_pixels(x, seed=0, *, inverse=False):
 
 def _pair(shift):
     pair = tuple(shift) if isinstance(shift, tuple | list) else (shift, shift)
-    if len(pair) != 2 or not all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in pair):
+    if len(pair) != 2 or not all(map(is_whole, pair)):
         raise ValueError(f"shift={shift!r} must be a whole number of pixels, or a pair of them")
     return pair
 
 
 def _move(x, shift):
-    return np.roll(x, shift, axis=(1, 2))
+    return np.roll(x, [v % n for v, n in zip(shift, x.shape[1:3], strict=True)], axis=(1, 2))
 
 
 def _values(fn, x):
-    return np.asarray(ops.convert_to_numpy(fn(x)), "float64")
+    return as_floats("fn(x)", ops.convert_to_numpy(fn(x)))
 
 
 def _relative(found, expected):

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course.checks.graphs import name_of
+from keras_course.checks.examples import check_examples, to_real
+from keras_course.checks.graphs import check_model, name_of
 from keras_course.convnets._models import as_images, find_layer, image_input
 from keras_course.ops import functional, grad
 
@@ -46,7 +47,7 @@ def kernels_as_images(layer):
         raise ValueError(f"layer={name_of(layer)!r} has no kernel: is it a convolution, and built?")
     if isinstance(layer, keras.layers.DepthwiseConv2D | keras.layers.Conv2DTranspose):
         raise ValueError(f"layer={layer.name!r} ({type(layer).__name__}) has no kernel of axes (k_h, k_w, C, K)")
-    kernel = np.asarray(ops.convert_to_numpy(kernel), "float32")
+    kernel = to_real("layer", kernel).astype("float32")
     if kernel.ndim != 4 or 0 in kernel.shape:
         raise ValueError(f"layer has a kernel of shape {kernel.shape}; it must be (k_h, k_w, C, K)")
     if not np.isfinite(kernel).all():
@@ -81,11 +82,14 @@ def activations(model, x, layers=None):
     """
     image = image_input(model)
     own = {layer.name: layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)}
+    if layers is not None and not isinstance(layers, list | tuple):
+        raise ValueError(f"layers={layers!r} must be a list of layers or names")
     names = list(own) if layers is None else [name_of(layer) for layer in layers]
-    unknown = [name for name in names if name not in own]
+    unknown = [name for name in names if not isinstance(name, str) or name not in own]
     if unknown or not names:
         raise ValueError(f"layers={unknown} are none of model={model.name!r}; it has {', '.join(own)}")
-    outputs = keras.Model(image, {name: own[name].output for name in names})(as_images(x), training=False)
+    x, _ = check_examples(model, as_images(x))
+    outputs = keras.Model(image, {name: own[name].output for name in names})(x, training=False)
     return {name: ops.convert_to_numpy(outputs[name]) for name in names}
 
 
@@ -118,6 +122,7 @@ def saliency(model, x, class_id=None):
         >>> saliency(keras.Sequential([keras.Input((2, 2, 3)), *layers]), np.zeros((1, 2, 2, 3))).tolist()
         [[[1.0, 1.0], [1.0, 1.0]]]
     """
+    check_model(model=model)
     x = as_images(x)
     chosen = _one_hot(model, x, class_id)
     gradient = functional(grad(lambda x: _score(model, x, chosen)), [])([], x)
@@ -185,6 +190,7 @@ def _score(model, x, chosen):
 
 def _one_hot(model, x, class_id):
     """Return the chosen classes as float32 (B, K), 1 at the class of each image."""
+    check_examples(model, x)
     logits = ops.convert_to_numpy(model(x, training=False))
     if logits.ndim != 2:
         raise ValueError(f"model={model.name!r} gives shape {logits.shape}; it must give logits (B, K)")

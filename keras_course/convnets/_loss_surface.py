@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops, tree
 
 from keras_course.checks import positive, whole_number
+from keras_course.checks.examples import check_examples, get_loss
 from keras_course.checks.graphs import name_of
 from keras_course.ops import functional, grad, jit
 
@@ -109,7 +110,7 @@ def loss_surface(model, x, y, loss, *, span=1.0, num=21, seed=0):
 
     Raises:
         ValueError: an argument is out of range, the model has no trainable kernel, or x and y do not hold equally many
-            examples, or numbers that are not finite.
+            examples, numbers that are not finite, or labels out of range.
 
     References:
         Visualizing the Loss Landscape of Neural Nets, Li et al., 2018, https://arxiv.org/abs/1712.09913
@@ -161,8 +162,8 @@ def gradient_norms(model, x, y, loss):
         A dict of floats by the path of the kernel, for each trainable weight with at least two axes.
 
     Raises:
-        ValueError: the model has no trainable kernel, or x and y do not hold equally many examples, or numbers
-            that are not finite.
+        ValueError: the model has no trainable kernel, or x and y do not hold equally many examples, numbers that are
+            not finite, or labels out of range.
 
     Example:
         >>> import keras, numpy as np
@@ -201,16 +202,10 @@ def _check_model(model):
 def _batch(model, x, y, loss):
     """Return x and y as tensors, and L as a function of them."""
     _check_model(model)
-    x, y = tree.map_structure(ops.convert_to_tensor, (x, y))
-    sizes = {part.shape[0] if part.shape else 0 for part in tree.flatten((x, y))}
-    if len(sizes) != 1 or 0 in sizes:
-        raise ValueError(f"x and y hold {sorted(sizes)} examples: they must have equally many, at least 1")
-    arrays = [ops.convert_to_numpy(part) for part in tree.flatten((x, y))]
-    if not all(np.isfinite(array).all() for array in arrays):
-        raise ValueError("x and y must hold finite numbers: they hold NaN or infinity")
-    loss = keras.losses.get(loss)
-    if not callable(loss):
-        raise ValueError(f"loss={loss!r} must be a Keras loss or its name")
+    if y is None:
+        raise ValueError("y=None: the loss needs targets")
+    loss = get_loss(loss)
+    x, y = tree.map_structure(ops.convert_to_tensor, check_examples(model, x, y, loss))
 
     def measure(x, y):
         return ops.mean(ops.cast(loss(y, model(x, training=False)), "float32"))

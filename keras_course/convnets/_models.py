@@ -1,15 +1,16 @@
 """What the tools of this lecture ask of layers and images."""
 
-import numpy as np
-from keras import ops
-
-from keras_course.checks.graphs import flat_graph, name_of
+from keras_course.checks import finite
+from keras_course.checks.examples import to_real
+from keras_course.checks.graphs import check_model, flat_graph, name_of
 
 
 def find_layer(model, layer):
     """Return a layer of a model, nested ones included, given itself or its name, or raise a ValueError."""
+    check_model(model=model)
     layers = model._flatten_layers(include_self=False)
-    found = [candidate for candidate in layers if candidate is layer or candidate.name == layer]
+    named = layer if isinstance(layer, str) else None
+    found = [candidate for candidate in layers if candidate is layer or candidate.name == named]
     if not found:
         names = ", ".join(candidate.name for candidate in layers)
         raise ValueError(f"layer={name_of(layer)!r} is none of model={model.name!r}; it has {names}")
@@ -27,10 +28,9 @@ def image_input(model):
 
 def as_images(x):
     """Return images as a float32 array (B, H, W, C), or raise a ValueError."""
-    x = np.asarray(ops.convert_to_numpy(x))
+    x = to_real("x", x)
     if x.ndim != 4 or 0 in x.shape:
         raise ValueError(f"x has shape {x.shape}; it must be images (B, H, W, C), at least one")
-    real = any(np.issubdtype(x.dtype, kind) for kind in (np.floating, np.integer, np.bool_))
-    if not real or not np.isfinite(x).all():
-        raise ValueError(f"x of dtype {x.dtype} must hold finite real numbers")
-    return x.astype("float32")
+    x = x.astype("float32")
+    finite(x=x)
+    return x

@@ -14,8 +14,7 @@ import os
 import pathlib
 import re
 
-from keras_course.checks import between_0_and_1
-from keras_course.checks import text as check_text
+from keras_course.checks import between_0_and_1, string
 from keras_course.datasets import _tfds
 from keras_course.datasets._dataset import FOLDER, Dataset, check, read_checked
 
@@ -80,7 +79,7 @@ def split_text(text: str, fraction: float = 0.9) -> tuple[str, str]:
         >>> datasets.split_text("abcdefghij", fraction=0.8)
         ('abcdefgh', 'ij')
     """
-    check_text(text=text)
+    string(text=text)
     between_0_and_1(fraction=fraction)
     cut = int(len(text) * fraction)
     if not 0 < cut < len(text):

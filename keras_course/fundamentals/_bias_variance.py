@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_course.checks import one_of, whole_number
 from keras_course.fundamentals._data import as_numbers
+from keras_course.fundamentals._problem import RegressionProblem
 from keras_course.fundamentals._risk import fitted
 
 _MEDIAN_OF_SQUARES = 0.45493642311957274  # of a standard normal number's square
@@ -93,6 +94,8 @@ def bias_variance_decomposition(fit, problem, *, num_points=15, num_sets=200, at
     whole_number(2, num_sets=num_sets)
     whole_number(0, seed=seed)
     one_of(("mean", "median"), estimate=estimate)
+    if not isinstance(problem, RegressionProblem):
+        raise ValueError(f"problem={problem!r} must be a RegressionProblem")
     if np.ndim(at) == 0:
         whole_number(1, at=at)
         x = problem.grid(at)

@@ -69,7 +69,7 @@ class _Estimator:
         positive(learning_rate=self.learning_rate)
         model = self._built(X.shape[1:], num_outputs)
         head = head_of(model)
-        model.compile(keras.optimizers.Adam(self.learning_rate), loss=head.loss, metrics=[head.metric])
+        model.compile(keras.optimizers.Adam(float(self.learning_rate)), loss=head.loss, metrics=[head.metric])
         history = model.fit(
             _batches(X, y, self.batch_size, self.epochs, self.seed),
             steps_per_epoch=-(-len(X) // self.batch_size),
@@ -86,7 +86,7 @@ class _Estimator:
         return self
 
     def _built(self, input_shape, num_outputs):
-        data, own = data_arguments(self.build, input_shape, num_outputs), self.model or {}
+        data, own = data_arguments(self.build, input_shape, num_outputs), {} if self.model is None else self.model
         if not isinstance(own, dict):
             raise ValueError(f"model={own!r} must be a dict of arguments of the builder")
         check_arguments(self.build, own)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_course.checks import as_floats, not_negative, number, whole_number
+from keras_course.checks import as_floats, function, not_negative, number, whole_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,11 +37,11 @@ class RegressionProblem:
     noise: float
 
     def __post_init__(self):
-        if not callable(self.function):
-            raise ValueError(f"function={self.function!r} must be a function of x")
-        number(low=self.low)
+        function(function=self.function)
+        number(low=self.low, high=self.high)
         not_negative(noise=self.noise)
-        number(high=self.high, above=self.low)
+        if not self.low < self.high:
+            raise ValueError(f"low={self.low!r} must be below high={self.high!r}")
 
     @property
     def bayes_risk(self):

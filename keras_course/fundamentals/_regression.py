@@ -126,7 +126,7 @@ class PolynomialRegressor:
         not_negative(penalty=penalty)
         if isinstance(scale, str) and scale != "largest":
             raise ValueError(f"scale={scale!r} must be 'largest' or a finite number above 0")
-        if scale != "largest":
+        if not isinstance(scale, str):
             positive(scale=scale)
         one_of(("exact", "gradient"), solver=solver)
         if learning_rate is not None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from keras_course.checks import as_floats, positive, whole_number
+from keras_course.checks import as_floats, flag, function, positive, whole_number
 from keras_course.fundamentals._data import as_pair, as_sizes
 
 
@@ -51,6 +51,7 @@ def empirical_risk(predict, x, y, *, loss="squared"):
         >>> empirical_risk(lambda x: 2 * x, [1.0, 2.0], [2.0, 5.0])
         0.5
     """
+    function(predict=predict)
     measure = _loss(loss)
     x, y = _examples(x, y)
     prediction = np.asarray(predict(x))
@@ -107,6 +108,7 @@ def train_validation_test(x, y, *, validation=0.2, test=0.2, stratify=False, see
     whole_number(0, seed=seed)
     positive(validation=validation)
     positive(test=test)
+    flag(stratify=stratify)
     if validation + test >= 1:
         raise ValueError(f"validation={validation} and test={test} leave nothing to train on: together below 1")
     sizes = [round(share * len(x)) for share in (validation, test)]
@@ -271,7 +273,7 @@ def _copy(estimator):
 def _loss(loss):
     if callable(loss):
         return loss
-    if loss not in LOSSES:
+    if not isinstance(loss, str) or loss not in LOSSES:
         raise ValueError(f"loss={loss!r} must be one of {', '.join(map(repr, LOSSES))}, or a function")
     return LOSSES[loss]
 

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_course import ops as course_ops
+from keras_course.checks.tensors import on_tensors
 
 
 @keras.saving.register_keras_serializable("keras_course")
@@ -29,6 +30,7 @@ def gelu(x):
 
 
 @keras.saving.register_keras_serializable("keras_course")
+@on_tensors(x=None)
 def gelu_tanh(x):
     """The tanh form of GELU, as in GPT-2: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
 
@@ -51,6 +53,7 @@ def gelu_tanh(x):
 
 
 @keras.saving.register_keras_serializable("keras_course")
+@on_tensors(x=None)
 def relu_squared(x):
     """The squared rectifier max(x, 0)^2.
 

@@ -7,9 +7,10 @@ A (B, H, T, T) attention weights. The cache of a layer is the pair (k, v) of all
 import keras
 from keras import ops
 
-from keras_course.checks import fraction, whole_number
+from keras_course.checks import flag, fraction, whole_number
 from keras_course.layers._dense import Dense
 from keras_course.layers._embeddings import check_length, rotate
+from keras_course.layers._initializers import get_initializer
 from keras_course.ops import attention, attention_weights, write_at
 
 
@@ -73,12 +74,13 @@ class CausalSelfAttention(keras.layers.Layer):
         **kwargs,
     ):
         check_attention(num_heads, context_length, dropout, seed)
+        flag(use_bias=use_bias, qkv_bias=qkv_bias, project=project, rotary=rotary)
         super().__init__(**kwargs)
         self.num_heads, self.context_length = int(num_heads), context_length and int(context_length)
         self.use_bias, self.qkv_bias = use_bias, qkv_bias
         self.has_projection, self.rotary, self.rate, self.seed = project, rotary, float(dropout), int(seed)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.projection_initializer = keras.initializers.get(projection_initializer)
+        self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
+        self.projection_initializer = get_initializer(projection_initializer=projection_initializer)
         self.dropout = keras.layers.Dropout(self.rate, seed=self.seed, dtype=self.dtype_policy)
 
     def build(self, input_shape):

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_course.checks import whole_number
+
 
 @keras.saving.register_keras_serializable("keras_course")
 class Dense(keras.layers.Dense):
@@ -20,6 +22,10 @@ class Dense(keras.layers.Dense):
         >>> Dense(5)(keras.ops.ones((2, 3, 4))).shape == (2, 3, 5)
         True
     """
+
+    def __init__(self, units, *args, **kwargs):
+        whole_number(1, units=units)
+        super().__init__(int(units), *args, **kwargs)
 
     def call(self, x, training=None):
         if len(x.shape) <= 2:

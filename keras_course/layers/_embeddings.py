@@ -9,6 +9,8 @@ import keras
 from keras import ops
 
 from keras_course.checks import positive, whole_number
+from keras_course.checks.tensors import on_tensors
+from keras_course.layers._initializers import get_initializer
 
 
 def check_length(x, context_length):
@@ -44,7 +46,7 @@ class PositionEmbedding(keras.layers.Layer):
         super().__init__(**kwargs)
         whole_number(1, context_length=context_length)
         self.context_length = int(context_length)
-        self.embeddings_initializer = keras.initializers.get(initializer)
+        self.embeddings_initializer = get_initializer(initializer=initializer)
 
     def build(self, input_shape):
         shape = (self.context_length, input_shape[-1])
@@ -67,6 +69,7 @@ class PositionEmbedding(keras.layers.Layer):
         return {**super().get_config(), "context_length": self.context_length, "initializer": initializer}
 
 
+@on_tensors(x=4, positions=1)
 def rotate(x, positions, *, base=10_000.0):
     """Rotary positions: turn each pair of features by an angle that grows with the position.
 
@@ -99,8 +102,10 @@ def rotate(x, positions, *, base=10_000.0):
     """
     positive(base=base)
     width = x.shape[-1]
-    if width % 2:
-        raise ValueError(f"a head of width {width} cannot be rotated in pairs: hidden_dim / num_heads must be even")
+    if None not in (positions.shape[0], x.shape[1]) and positions.shape[0] not in (1, x.shape[1]):
+        raise ValueError(f"positions has {positions.shape[0]} entries; x of shape {tuple(x.shape)} needs {x.shape[1]}")
+    if width % 2 or not width:
+        raise ValueError(f"x has heads of width {width}; to be rotated in pairs, hidden_dim / num_heads must be even")
     rates = ops.exp(ops.arange(width // 2, dtype="float32") * (-2.0 * math.log(base) / width))
     angles = ops.cast(positions, "float32")[:, None, None] * rates  # (T, 1, D/2)
     cos, sin = ops.cast(ops.cos(angles), x.dtype), ops.cast(ops.sin(angles), x.dtype)

@@ -7,19 +7,31 @@ import keras
 from keras import ops
 
 from keras_course import ops as course_ops
-from keras_course.checks import fraction, number, one_of, positive, whole_number
+from keras_course.checks import flag, fraction, is_whole, number, one_of, plain, positive, whole_number, whole_numbers
 
 
 class _ChannelsLast:
-    """A layer that has its channels last, whatever the configuration of Keras says; another order is refused."""
+    """A layer that has its channels last, whatever the configuration of Keras says; another order is refused.
+
+    Numbers of NumPy, which Keras refuses, are taken. `positional` names the first arguments of the layer.
+    """
+
+    positional = ("pool_size", "strides")
 
     def __init__(self, *args, data_format="channels_last", **kwargs):
         one_of(("channels_last",), data_format=data_format)
-        super().__init__(*args, data_format=data_format, **kwargs)
+        given = dict(zip(self.positional, args, strict=False)) | kwargs
+        for name in {"filters", "kernel_size", "pool_size", "strides", "dilation_rate"} & given.keys():
+            check = whole_numbers if isinstance(given[name], tuple | list) and name != "filters" else whole_number
+            if name != "strides" or given[name] is not None:
+                check(1, **{name: given[name]})
+        super().__init__(*plain(args), data_format=data_format, **plain(kwargs))
 
 
 class _Convolution(_ChannelsLast):
     """A convolution by the function `convolve` of `keras_course.ops`, and a non-linearity."""
+
+    positional = ("filters", "kernel_size", "strides")
 
     def call(self, x):
         y = self.convolve(
@@ -71,6 +83,7 @@ class DepthwiseConv2D(_Convolution, keras.layers.DepthwiseConv2D):
     """
 
     convolve = staticmethod(course_ops.depthwise_conv2d)
+    positional = ("kernel_size", "strides")
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -149,8 +162,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """
 
     def __init__(self, momentum=0.9, epsilon=1e-5, axis=-1, renorm=False, synchronized=False, **kwargs):
-        if axis != -1:
+        if not is_whole(axis) or axis != -1:
             raise ValueError(f"axis={axis!r} must be -1: channels are last")
+        flag(renorm=renorm, synchronized=synchronized)
         if renorm or synchronized:
             raise ValueError(f"renorm={renorm!r} and synchronized={synchronized!r} must be False")
         fraction(momentum=momentum)

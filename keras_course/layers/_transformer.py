@@ -2,11 +2,11 @@
 
 import keras
 
-from keras_course.checks import one_of, positive, whole_number
+from keras_course.checks import flag, one_of, positive, whole_number
 from keras_course.layers._activations import get_activation
 from keras_course.layers._attention import CausalSelfAttention, check_attention
 from keras_course.layers._dense import Dense
-from keras_course.layers._initializers import sibling
+from keras_course.layers._initializers import get_initializer, sibling
 
 
 def normalization(kind, *, use_bias, epsilon, dtype=None, name=None):
@@ -75,12 +75,13 @@ class TransformerBlock(keras.layers.Layer):
     ):
         check_attention(num_heads, context_length, dropout, seed)
         whole_number(1, mlp_dim=mlp_dim)
+        flag(use_bias=use_bias, qkv_bias=qkv_bias, rotary=rotary)
         one_of(("layer", "rms"), norm=norm)
         positive(epsilon=epsilon)
         super().__init__(**kwargs)
         self.activation = get_activation(activation)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.residual_initializer = keras.initializers.get(residual_initializer)
+        self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
+        self.residual_initializer = get_initializer(residual_initializer=residual_initializer)
         self._config = {
             "num_heads": int(num_heads),
             "mlp_dim": int(mlp_dim),

@@ -8,13 +8,15 @@ format, at every layer; here PyTorch gets a view of the same memory, and nothing
 
 import keras
 
-from keras_course.checks import one_of
+from keras_course.checks import fraction, one_of, positive, whole_numbers
+from keras_course.checks.tensors import on_tensors, variable
 
 _BACKEND = keras.config.backend()
 if _BACKEND == "torch":
     import torch
 
 
+@on_tensors(x=4, kernel=4, bias=1)
 def conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", dilation=(1, 1)):
     """Cross-correlate pictures with a kernel and add a bias: `keras.ops.conv`, without its copies on PyTorch.
 
@@ -29,8 +31,9 @@ def conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", dilation=(1
         dilation: pair, the distances of neighbouring taps.
 
     Raises:
-        ValueError: another `padding`.
+        ValueError: another `padding`, or what is no tensor or pair.
     """
+    _check(padding, strides=strides, dilation=dilation)
     if _BACKEND != "torch":
         y = keras.ops.conv(
             x, kernel, strides=strides, padding=padding, dilation_rate=dilation, data_format="channels_last"
@@ -43,8 +46,10 @@ def conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", dilation=(1
     return _last(torch.nn.functional.conv2d(x, kernel, bias, strides, sides, dilation, groups))
 
 
+@on_tensors(x=4, kernel=4, bias=1)
 def depthwise_conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", dilation=(1, 1)):
     """Cross-correlate each channel with kernels of its own: x `(B, H, W, C)`, kernel `(k_h, k_w, C, M)`, M each."""
+    _check(padding, strides=strides, dilation=dilation)
     if _BACKEND != "torch":
         y = keras.ops.depthwise_conv(
             x, kernel, strides=strides, padding=padding, dilation_rate=dilation, data_format="channels_last"
@@ -54,11 +59,14 @@ def depthwise_conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", d
     return conv2d(x, kernel, bias, strides=strides, padding=padding, dilation=dilation)
 
 
+@on_tensors(x=4)
 def max_pool2d(x, pool_size, *, strides, padding="valid"):
     """Return the largest value of each window of each channel: from `(B, H, W, C)` to `(B, H', W', C)`.
 
     `pool_size` and `strides` are pairs, `padding` is "valid" or "same".
     """
+    _check(padding, pool_size=pool_size, strides=strides)
+    pool_size, strides = tuple(pool_size), tuple(strides)
     if _BACKEND != "torch":
         return keras.ops.max_pool(x, pool_size, strides, padding, data_format="channels_last")
     least = -float("inf") if x.is_floating_point() else torch.iinfo(x.dtype).min
@@ -66,21 +74,29 @@ def max_pool2d(x, pool_size, *, strides, padding="valid"):
     return _last(torch.nn.functional.max_pool2d(x, pool_size, strides, sides))
 
 
+@on_tensors(x=4)
 def average_pool2d(x, pool_size, *, strides, padding="valid"):
     """Return the mean of each window of each channel; what is padded does not count.
 
     Shapes and arguments are those of `max_pool2d`.
     """
+    _check(padding, pool_size=pool_size, strides=strides)
+    pool_size, strides = tuple(pool_size), tuple(strides)
     if _BACKEND != "torch" or padding != "valid":
         return keras.ops.average_pool(x, pool_size, strides, padding, data_format="channels_last")
     return _last(torch.nn.functional.avg_pool2d(_first(x), pool_size, strides))
 
 
+@on_tensors(x=None, gain=1, offset=1)
 def batch_normalize(x, gain, offset, epsilon):
     """Standardize each channel over batch and places, and return the mean and the variance that this took, too.
 
     Takes x `(B, ..., C)`, gain and offset `(C,)`; gives `(y, mean, variance)`, shaped like x, `(C,)` and `(C,)`.
     """
+    positive(epsilon=epsilon)
+    shapes = [tuple(tensor.shape) for tensor in (x, gain, offset)]
+    if len(shapes[0]) < 2 or {shapes[0][-1:]} != set(shapes[1:]):
+        raise ValueError(f"x, gain and offset have the shapes {shapes}; they must be (B, ..., C), (C,) and (C,)")
     if _BACKEND != "torch":
         mean, variance = keras.ops.moments(x, axes=tuple(range(len(x.shape) - 1)))
         return keras.ops.batch_normalization(x, mean, variance, -1, offset, gain, epsilon), mean, variance
@@ -89,8 +105,13 @@ def batch_normalize(x, gain, offset, epsilon):
     return torch.movedim(y, 1, -1), mean, inverse.detach() ** -2 - epsilon
 
 
+@on_tensors(now=None)
 def move_average(average, now, momentum):
     """Let a variable keep the share `momentum` of its value and take the rest from `now`, shaped like it."""
+    variable(average=average)
+    fraction(momentum=momentum)
+    if tuple(now.shape) != tuple(average.shape):
+        raise ValueError(f"now has shape {tuple(now.shape)}; it must be {tuple(average.shape)}, as average has")
     now = keras.ops.cast(now, average.dtype)
     if _BACKEND == "torch":  # the same in one call
         average.assign(torch.lerp(now, average.value, momentum))
@@ -104,9 +125,21 @@ def lay_out_kernel(kernel, order=(3, 0, 1, 2)):
     Nobody sees a difference: shape and values are what they were. Without it every step writes all kernels, and their
     gradients, out anew. `order` has the axes as they lie in memory, those of neighbouring numbers last.
     """
+    variable(kernel=kernel)
+    if not isinstance(order, tuple | list) or sorted(map(str, order)) != ["0", "1", "2", "3"]:
+        raise ValueError(f"order={order!r} must hold 0, 1, 2 and 3")
     if _BACKEND == "torch":
         weights = kernel.value
         weights.data = weights.data.permute(*order).contiguous().permute(*map(order.index, range(4)))
+
+
+def _check(padding, **pairs):
+    """Raise a ValueError for an unknown padding, or for what is no pair of whole numbers."""
+    one_of(("valid", "same"), padding=padding)
+    whole_numbers(1, **pairs)
+    for name, value in pairs.items():
+        if len(value) != 2:
+            raise ValueError(f"{name}={value!r} must be a pair, along height and width")
 
 
 def _first(x):
@@ -119,7 +152,6 @@ def _last(x):
 
 def _padded(x, spare, strides, padding, fill):
     """Return x and what PyTorch pads on each side: Keras pads "same" by one more at the end where it has to be odd."""
-    one_of(("valid", "same"), padding=padding)
     if padding == "valid":
         return x, (0, 0)
     total = []

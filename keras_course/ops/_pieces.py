@@ -2,6 +2,9 @@
 
 import keras
 
+from keras_course.checks import is_whole
+from keras_course.checks.tensors import on_tensors
+
 _BACKEND = keras.config.backend()
 if _BACKEND == "jax":
     import jax
@@ -25,6 +28,7 @@ def known(value):
     return keras.ops.convert_to_numpy(value)
 
 
+@on_tensors(target=None, values=None)
 def write_at(target, index, values, axis):
     """Return `target` with `values` written at positions `index`, `index + 1`, ... along `axis`.
 
@@ -34,6 +38,13 @@ def write_at(target, index, values, axis):
         ValueError: the positions are not all in `target`. A compiled function does not know its `index`; there the
             caller must see to it, as JAX and TensorFlow would write over the last positions instead.
     """
+    rank = len(target.shape)
+    if not is_whole(axis) or not -rank <= axis < rank:
+        raise ValueError(f"axis={axis!r} must be an axis of the target, which has {rank}")
+    if len(values.shape) != rank:
+        raise ValueError(f"values has shape {tuple(values.shape)}; it must have {rank} axes, as the target")
+    if not is_whole(index) and not keras.ops.is_tensor(index):
+        raise ValueError(f"index={index!r} must be a whole number")
     room, steps, place = target.shape[axis], values.shape[axis], known(index)
     if steps > room or (place is not None and not 0 <= place <= room - steps):
         at = "index" if place is None else f"index={place}"
@@ -45,6 +56,7 @@ def write_at(target, index, values, axis):
     return keras.ops.slice_update(target, start, values)
 
 
+@on_tensors(q=4, k=4, v=4, mask=2)
 def attention(q, k, v, mask=None):
     """Scaled dot-product attention, softmax(q k' / sqrt(D) + mask) v: returns `(B, T, H, D)`.
 
@@ -58,6 +70,7 @@ def attention(q, k, v, mask=None):
     return keras.ops.dot_product_attention(q, k, v, mask=mask[None, None])
 
 
+@on_tensors(q=4, k=4, mask=2)
 def attention_weights(q, k, mask=None):
     """Return the weights softmax(q k' / sqrt(D) + mask) of `attention`, `(B, H, T, N)`."""
     if mask is None:
@@ -69,6 +82,7 @@ def attention_weights(q, k, mask=None):
     return odds / keras.ops.sum(odds, axis=-1, keepdims=True)
 
 
+@on_tensors(x=None)
 def gelu(x):
     """The exact GELU x Phi(x), with Phi the distribution function of the standard normal law."""
     if _BACKEND == "jax":  # written out it takes a tenth off a GPT's training step on a CPU

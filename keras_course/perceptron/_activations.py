@@ -11,6 +11,7 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
+from keras_course.checks.tensors import on_tensors
 from keras_course.layers import gelu
 
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # for which N(0, 1) is a fixed point
@@ -41,6 +42,7 @@ class Activation:
 
 
 @keras.saving.register_keras_serializable("keras_course")
+@on_tensors(z=None)
 def step(z):
     """The Heaviside step 1[z >= 0]: what a threshold unit does. Its derivative is 0 wherever it has one.
 
@@ -61,6 +63,7 @@ def step(z):
 
 
 @keras.saving.register_keras_serializable("keras_course")
+@on_tensors(z=None)
 def leaky_relu(z):
     """The rectifier that leaks, max(z, z / 10): a unit that is off still has a gradient.
 

@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_course.checks import is_number, one_of, whole_number
+from keras_course.checks import as_floats, finite, is_number, number, one_of, whole_number
 from keras_course.perceptron._activations import step
 from keras_course.perceptron._mlp import mlp
 
@@ -37,6 +37,20 @@ class SumOfUnits:
     knots: np.ndarray
     heights: np.ndarray
     offset: float
+
+    def __post_init__(self):
+        one_of(_UNITS, kind=self.kind)
+        for name in ("knots", "heights"):
+            values = as_floats(name, getattr(self, name))
+            if values.ndim != 1 or not len(values):
+                raise ValueError(f"{name} has shape {values.shape}; it must be (M,), an entry for each unit")
+            finite(**{name: values})
+            object.__setattr__(self, name, values)
+        if len(self.knots) != len(self.heights):
+            raise ValueError(
+                f"heights has {len(self.heights)} entries, and knots {len(self.knots)}: they must be as many"
+            )
+        number(offset=self.offset)
 
     def __call__(self, x):
         """Return the function's values at an array of any shape, in float64."""
@@ -156,7 +170,9 @@ def _check(low, high, num_units, kind):
 
 
 def _values(function, x):
-    values = np.asarray(function(x), "float64")
+    if not callable(function):
+        raise ValueError(f"function={function!r} must be a function")
+    values = as_floats("function", function(x))
     if values.shape != x.shape or not np.isfinite(values).all():
         raise ValueError(f"function must give one finite number for each of {len(x)} points; got shape {values.shape}")
     return values

@@ -11,7 +11,7 @@ import numpy as np
 from keras import tree
 
 from keras_course import ops
-from keras_course.checks import as_floats, positive, whole_number
+from keras_course.checks import as_floats, as_real, function, generator, positive, tensor, whole_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,14 +101,15 @@ def stochastic_gradient_descent(loss, start, data, *, learning_rate, batch_size=
         [0.0, 0.5, 0.75]
     """
     whole_number(1, batch_size=batch_size, num_epochs=num_epochs)
-    if not isinstance(data, tuple | list) or not data or 0 in map(np.ndim, data):
+    if not isinstance(data, tuple | list) or not data or not all(map(np.ndim, data)):
         raise ValueError(f"data is of type {type(data).__name__}; it must be a tuple of arrays, such as (x, y) or (x,)")
-    data = tuple(map(np.asarray, data))
+    data = tuple(as_real("data", array) for array in data)
     if len({len(array) for array in data}) != 1:
         raise ValueError(f"data has arrays of {[len(array) for array in data]} examples: their lengths must be equal")
     _check_finite("data", data)
     if batch_size > len(data[0]):
         raise ValueError(f"batch_size={batch_size} must be at most the number of examples, {len(data[0])}")
+    whole_number(0, seed=seed)
     rng = np.random.default_rng(seed)
     orders = (rows for _ in range(num_epochs) for rows in mini_batches(len(data[0]), batch_size, rng))
     return _descend(loss, start, learning_rate, (tuple(array[rows] for array in data) for rows in orders))
@@ -132,12 +133,14 @@ def mini_batches(num_examples, batch_size, rng):
         [4, 4, 2]
     """
     whole_number(1, num_examples=num_examples, batch_size=batch_size)
+    generator(rng=rng)
     order = rng.permutation(num_examples)
     return [order[i : i + batch_size] for i in range(0, num_examples, batch_size)]
 
 
 def _descend(loss, start, learning_rate, batches):
     """Make one step for each batch (a tuple of further arguments of the loss)."""
+    function(loss=loss)
     positive(learning_rate=learning_rate)
     _check_finite("start", start)
     value_and_gradient = ops.jit(ops.value_and_grad(loss))
@@ -153,7 +156,10 @@ def _descend(loss, start, learning_rate, batches):
 
 
 def _check_finite(name, structure):
-    if not all(np.isfinite(as_floats(name, array)).all() for array in tree.flatten(structure)):
+    arrays = [as_floats(name, array) for array in tree.flatten(structure)]
+    if not arrays or not all(array.size for array in arrays):
+        raise ValueError(f"{name} holds no number")
+    if not all(np.isfinite(array).all() for array in arrays):
         raise ValueError(f"{name} has entries that are not finite (NaN or infinity)")
 
 
@@ -188,6 +194,7 @@ def quadratic_surrogate(loss, point, *, learning_rate):
         >>> surrogate([1.0, 0.5]).tolist()      # theta_0, and the step from it
         [1.0, 0.5]
     """
+    function(loss=loss)
     positive(learning_rate=learning_rate)
     _check_finite("point", point)
     start = _as_float(point)
@@ -218,4 +225,5 @@ def double_well(t):
         >>> double_well(4.0) < double_well(-4.0) < double_well(0.0)
         True
     """
+    tensor(t=t)
     return 0.02 * ((t - 1 / 3) ** 4 - 30 * t**2)

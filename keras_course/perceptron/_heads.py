@@ -11,7 +11,7 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
-from keras_course.checks import one_of
+from keras_course.checks import one_of, string
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +99,8 @@ class GaussianNegativeLogLikelihood(keras.losses.Loss):
     """
 
     def __init__(self, reduction="sum_over_batch_size", name="gaussian_negative_log_likelihood"):
+        one_of(("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None), reduction=reduction)
+        string(name=name)
         super().__init__(reduction=reduction, name=name)
 
     def call(self, y_true, y_pred):

@@ -6,7 +6,7 @@ at random to some of them, one response unit, whose A + 1 weights (motor-driven 
 
 import numpy as np
 
-from keras_course.checks import whole_number
+from keras_course.checks import as_floats, whole_number
 from keras_course.perceptron._unit import rosenblatt
 
 
@@ -46,6 +46,7 @@ class MarkOne:
 
     def __init__(self, num_association_units=512, *, size=20, fan_in=20, seed=0):
         whole_number(1, num_association_units=num_association_units, size=size, fan_in=fan_in)
+        whole_number(0, seed=seed)
         if 2 * fan_in > size**2:
             raise ValueError(f"fan_in={fan_in} needs {2 * fan_in} cells; a retina of size={size} has {size**2}")
         self.size, rng = size, np.random.default_rng(seed)
@@ -56,7 +57,7 @@ class MarkOne:
 
     def associate(self, images):
         """Return which association units fire, `(N, A)` of 0 and 1, for images `(N, S, S)`."""
-        images = np.asarray(images, "float64")
+        images = as_floats("images", images)
         if images.ndim != 3 or images.shape[1:] != (self.size, self.size) or not np.isin(images, (0, 1)).all():
             raise ValueError(f"images has shape {images.shape}; it must be (N, {self.size}, {self.size}) of 0 and 1")
         return (images.reshape(len(images), -1) @ self.wires >= 1).astype(int)

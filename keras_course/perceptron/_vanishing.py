@@ -9,8 +9,9 @@ import keras
 import numpy as np
 
 from keras_course import ops
-from keras_course.checks import as_floats, whole_number
-from keras_course.checks.examples import check_examples
+from keras_course.checks import as_floats, number, whole_number
+from keras_course.checks.examples import check_examples, get_loss
+from keras_course.checks.graphs import check_model
 
 
 def sigmoid_chain(x, weights):
@@ -72,8 +73,9 @@ def vanishing_bound(x, num_layers):
         >>> vanishing_bound(2.0, num_layers=3)
         0.03125
     """
+    number(x=x)
     whole_number(1, num_layers=num_layers)
-    return abs(float(_finite(x))) * 0.25**num_layers
+    return abs(float(x)) * 0.25**num_layers
 
 
 def backpropagated_gradients(model, loss, x, y):
@@ -105,8 +107,8 @@ def backpropagated_gradients(model, loss, x, y):
         {'hidden_0': (5, 8), 'hidden_1': (5, 4)}
     """
     hidden = _hidden_layers(model)
-    check_examples(model, _finite(x), y, loss)
-    x, y = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(y)
+    x, y = map(keras.ops.convert_to_tensor, check_examples(model, x, y, loss))
+    loss = get_loss(loss)
 
     def value(shifts):
         """The loss when every h_l is shifted: its gradient with respect to a shift is the one to h_l."""
@@ -115,7 +117,7 @@ def backpropagated_gradients(model, loss, x, y):
             h = layer(h)
             if layer in hidden:
                 h = h + shifts[hidden.index(layer)]
-        return loss(y, h)
+        return keras.ops.mean(loss(y, h))
 
     shifts = [keras.ops.zeros((x.shape[0], layer.units), dtype=layer.compute_dtype) for layer in hidden]
     gradients = ops.grad(value)(shifts)
@@ -147,19 +149,14 @@ def dead_units(model, x):
     """
     hidden = _hidden_layers(model)
     features = keras.Model(model.input, {layer.name: layer.output for layer in hidden})
-    outputs = features(keras.ops.convert_to_tensor(_finite(x)))
+    outputs = features(keras.ops.convert_to_tensor(check_examples(model, x)[0]))
     alive = {layer.name: np.any(keras.ops.convert_to_numpy(outputs[layer.name]) > 0, axis=0) for layer in hidden}
     return {name: float(1 - np.mean(on)) for name, on in alive.items()}
 
 
-def _finite(x):
-    if not (np.size(x) and np.isfinite(as_floats("x", x)).all()):
-        raise ValueError(f"x has shape {np.shape(x)}; it must hold numbers, all of them finite")
-    return x
-
-
 def _hidden_layers(model):
     """Return all dense layers but the last; raise a ValueError if layers are not in series."""
+    check_model(model=model)
     for before, after in itertools.pairwise(model.layers):
         if after.input is not before.output:
             raise ValueError(

@@ -11,6 +11,7 @@ from keras import ops, tree
 
 from keras_course.checks import whole_number
 from keras_course.checks.examples import check_examples
+from keras_course.checks.graphs import check_model
 from keras_course.ops import jit, value_and_grad
 
 
@@ -51,9 +52,11 @@ def gradient_noise(model, x, y=None, *, batch_sizes=(1, 4, 16, 64), num_batches=
         raise ValueError(f"batch_sizes={batch_sizes!r} must be a series of whole numbers, such as (1, 4, 16)")
     for size in batch_sizes:
         whole_number(1, batch_sizes=size)
+    whole_number(0, seed=seed)
+    check_model(model=model)
     if not model.compiled:
         raise ValueError(f"model={model.name!r} is not compiled: it has no loss")
-    check_examples(model, x, y)
+    x, y = check_examples(model, x, y)
 
     def loss(x, y):
         targets = {} if y is None else {"y": y}

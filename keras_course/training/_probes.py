@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops, tree
 
 from keras_course.checks.examples import check_examples
+from keras_course.checks.graphs import check_model
 from keras_course.ops import functional, grad
 
 DEAD, EXPLODED = 1e-5, 1e4  # standard deviations below and above which training is hopeless in float32
@@ -92,7 +93,7 @@ def probe_activations(model, x, *, training=False):
         >>> probes[0].name, probes[0].values.shape, probes[0].label
         ('zeros', (2, 50), 'dead')
     """
-    _check(model, x)
+    x, _ = _check(model, x)
     seen = []
 
     def keep(layer, output):
@@ -132,7 +133,7 @@ def probe_gradients(model, x, y=None, *, loss=None, training=False):
         >>> {probe.name: probe.mean for probe in probes}      # of the sum of all outputs
         {'first': 3.0, 'second': 1.0}
     """
-    _check(model, x, y, loss)
+    x, y = _check(model, x, y, loss)
     if loss is not None and y is None:
         raise ValueError(f"loss={loss!r} needs the targets y")
     if y is not None and loss is None and not model.compiled:
@@ -191,6 +192,7 @@ def _probes(seen):
 
 
 def _check(model, x, y=None, loss=None):
+    check_model(model=model)
     if not _leaves(model):
         raise ValueError(f"model={model.name!r} has no layers to look into")
-    check_examples(model, x, y, loss)
+    return check_examples(model, x, y, loss)

@@ -11,6 +11,7 @@ from keras import ops, tree
 
 from keras_course.checks import positive, whole_number
 from keras_course.checks.examples import check_examples
+from keras_course.checks.graphs import check_model
 
 
 class RangeTest(NamedTuple):
@@ -86,8 +87,10 @@ def learning_rate_range_test(
         raise ValueError(f"lowest={lowest!r} must be less than highest={highest!r}")
     if not explosion > 1:
         raise ValueError(f"explosion={explosion!r} must be greater than 1")
+    whole_number(0, seed=seed)
+    check_model(model=model)
     optimizer = _optimizer(model)
-    check_examples(model, x, y)
+    x, y = check_examples(model, x, y)
     state = [*model.variables, *optimizer.variables]
     before = [np.array(ops.convert_to_numpy(v)) for v in state]
     rng, rates, losses = np.random.default_rng(seed), np.geomspace(lowest, highest, num_steps), []

@@ -204,16 +204,16 @@ def test_bad_chains():
             sigmoid_chain(*bad)
     with pytest.raises(ValueError, match="num_layers=0 must be"):
         vanishing_bound(1.0, 0)
-    with pytest.raises(ValueError, match="all of them finite"):
+    with pytest.raises(ValueError, match="x=nan must be a finite number"):
         vanishing_bound(np.nan, 3)
 
 
 def test_inputs_that_are_no_numbers_do_not_pass_for_dead_units():
     model, loss = mlp((2,), 1, hidden_dims=(4,)), output_head("regression").loss
     for bad in (np.full((3, 2), np.nan), np.ones((0, 2))):
-        with pytest.raises(ValueError, match=r"x has shape .* it must hold numbers, all of them finite"):
+        with pytest.raises(ValueError, match=r"x holds numbers that are not finite|x and y hold .0. examples"):
             dead_units(model, bad)
-        with pytest.raises(ValueError, match=r"x has shape .* it must hold numbers, all of them finite"):
+        with pytest.raises(ValueError, match=r"x holds numbers that are not finite|x and y hold .0. examples"):
             backpropagated_gradients(model, loss, bad, np.ones((len(bad), 1)))
 
 

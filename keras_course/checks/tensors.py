@@ -1,0 +1,61 @@
+"""Checks of tensors."""
+
+import functools
+import inspect
+
+import keras
+from keras import ops
+
+from keras_course.checks._arrays import as_real
+
+
+def on_tensors(**ranks):
+    """Return a decorator that turns arrays, numbers and lists into tensors, and counts the axes of every tensor.
+
+    Args:
+        ranks: for each argument that is a tensor the number of its axes; None for any number.
+
+    Example:
+        >>> from keras_course.checks.tensors import on_tensors
+        >>> trace = on_tensors(matrix=2)(lambda matrix: float(matrix[0, 0] + matrix[1, 1]))
+        >>> trace([[1.0, 2.0], [3.0, 4.0]])
+        5.0
+        >>> trace([1.0, 2.0])
+        Traceback (most recent call last):
+        ValueError: matrix has shape (2,); it must have 2 axes
+    """
+
+    def decorate(function):
+        parameters = inspect.signature(function).parameters
+        names = list(parameters)
+        optional = {name for name, parameter in parameters.items() if parameter.default is None}
+
+        @functools.wraps(function)
+        def call(*args, **kwargs):
+            args = list(args)
+            for name, rank in ranks.items():
+                place, index = (args, names.index(name)) if names.index(name) < len(args) else (kwargs, name)
+                if place is kwargs and name not in kwargs:
+                    continue
+                if place[index] is not None or name not in optional:
+                    place[index] = _tensor(name, place[index], rank)
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
+def _tensor(name, value, rank):
+    if not ops.is_tensor(value) and not hasattr(value, "path"):  # a variable stays one
+        value = ops.convert_to_tensor(as_real(name, value))
+    if rank is not None and len(value.shape) != rank:
+        raise ValueError(f"{name} has shape {tuple(value.shape)}; it must have {rank} axes")
+    return value
+
+
+def variable(**arguments):
+    """Raise a ValueError for the first argument that is no `keras.Variable`."""
+    for name, value in arguments.items():
+        if not isinstance(value, keras.Variable):
+            raise ValueError(f"{name}={value!r} must be a keras.Variable")
