@@ -1,7 +1,11 @@
 """The house in order: floors of imports, complete lectures, and what no file may do."""
 
 import ast
+import itertools
 import pathlib
+import re
+import sys
+import tomllib
 
 import pytest
 
@@ -244,6 +248,28 @@ def test_a_lecture_is_complete_or_absent(lecture):
 
 def test_some_lecture_is_there():
     assert any(lecture.ready for lecture in LECTURES)
+
+
+DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}  # whose name differs from that of the module
+
+
+def undeclared(sources, project):
+    """Return the distributions that sources import and that no dependency or extra of a project names."""
+    lines = [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]
+    declared = {re.match(r"[\w-]+", line)[0].replace("-", "_") for line in lines} | {project["name"]}
+    modules = {full.split(".")[0] for source in sources for _, full in imports(ast.walk(ast.parse(source)))}
+    return {
+        DISTRIBUTIONS.get(module, module)
+        for module in modules - sys.stdlib_module_names
+        if DISTRIBUTIONS.get(module, module).replace("-", "_") not in declared
+    }
+
+
+def test_every_import_is_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert undeclared([path.read_text(encoding="utf-8") for path in FILES], project) == set()
+    planted = {"name": "ours", "dependencies": ["numpy>=2"], "optional-dependencies": {"extra": ["scikit-learn"]}}
+    assert undeclared(["import sklearn.base, os, numpy", "def f():\n    from PIL import Image"], planted) == {"pillow"}
 
 
 def test_top_level_holds_what_the_design_names():
