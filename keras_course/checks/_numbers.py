@@ -2,6 +2,8 @@
 
 import math
 import numbers
+import os
+import pathlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -99,6 +101,14 @@ def mapping(**arguments):
             raise ValueError(f"{name}={value!r} must be a dict")
         if not value:
             raise ValueError(f"{name} is empty: there must be at least one entry")
+
+
+def path(**arguments):
+    """Return the path that an argument names; a ValueError where it is none."""
+    ((name, value),) = arguments.items()
+    if not isinstance(value, str | os.PathLike) or "\0" in str(value):
+        raise ValueError(f"{name}={value!r} must be a path")
+    return pathlib.Path(value)
 
 
 def function(**arguments):

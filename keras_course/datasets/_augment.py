@@ -5,7 +5,7 @@ Notation: x (B, H, W, C) pictures.
 
 import numpy as np
 
-from keras_course.checks import whole_number
+from keras_course.checks import flag, whole_number
 
 
 def crop_and_flip(x: np.ndarray, rng: np.random.Generator, *, padding: int = 4, flip: bool = True) -> np.ndarray:
@@ -24,7 +24,8 @@ def crop_and_flip(x: np.ndarray, rng: np.random.Generator, *, padding: int = 4, 
         New pictures, of the dtype of x.
 
     Raises:
-        ValueError: x has another shape, `rng` is no generator, or `padding` is no whole number of at least 0.
+        ValueError: x has another shape, `rng` is no generator, `padding` is no whole number of at least 0, or `flip` is
+            neither true nor false.
 
     References:
         Deep Residual Learning for Image Recognition, He, Zhang, Ren and Sun, 2016, section 4.2,
@@ -38,6 +39,7 @@ def crop_and_flip(x: np.ndarray, rng: np.random.Generator, *, padding: int = 4, 
         [[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]
     """
     whole_number(0, padding=padding)
+    flag(flip=flip)
     if not isinstance(rng, np.random.Generator):
         raise ValueError(f"rng={rng!r} must be a generator of NumPy, such as numpy.random.default_rng(0)")
     x = np.asarray(x)

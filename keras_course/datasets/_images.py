@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_course.checks import path as check_path
 from keras_course.datasets import _tfds
 from keras_course.datasets._dataset import FOLDER, Dataset, read_checked
 from keras_course.datasets._tables import digits
@@ -124,7 +125,7 @@ _CIFAR_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", 
 
 def _file(data_dir, name):
     """Return the path of a file below the data folder, or None where it is not there."""
-    folder = os.fspath(data_dir) if data_dir is not None else os.environ.get(FOLDER)
+    folder = check_path(data_dir=data_dir) if data_dir is not None else os.environ.get(FOLDER)
     if not folder:
         return None
     folder = pathlib.Path(folder).expanduser()

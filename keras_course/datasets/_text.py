@@ -15,6 +15,7 @@ import pathlib
 import re
 
 from keras_course.checks import between_0_and_1, string
+from keras_course.checks import path as check_path
 from keras_course.datasets import _tfds
 from keras_course.datasets._dataset import FOLDER, Dataset, check, read_checked
 
@@ -52,6 +53,7 @@ def text(name: str = "python_docs", *, data_dir: str | os.PathLike | None = None
         >>> "The \\"assert\\" statement" in datasets.text("python_docs")
         True
     """
+    check_path(name=name)
     name = os.fspath(name)
     rows = {row.name: row for row in TEXTS}
     if name not in rows:
@@ -115,13 +117,13 @@ def _read_own(name, names):
 
 def _read_set(row, data_dir):
     """Read a set that is not shipped with Python."""
-    folder = os.fspath(data_dir) if data_dir is not None else os.environ.get(FOLDER)
+    folder = check_path(data_dir=data_dir) if data_dir is not None else os.environ.get(FOLDER)
     tried = [f"{row.file} in the folder that {FOLDER} names (it is not set)"]
     if folder:
         path = pathlib.Path(folder).expanduser() / row.file
         if not path.parent.parent.is_dir():
             argument = FOLDER if data_dir is None else "data_dir"
-            raise FileNotFoundError(f"{argument}={folder!r}: there is no such folder.")
+            raise FileNotFoundError(f"{argument}={str(folder)!r}: there is no such folder.")
         if path.is_file():
             return _read(path, row).decode("utf-8")
         tried = [str(path)]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_course.checks import whole_number
 from keras_course.language._tools import FORM, ToolCallError, describe, parse_tool_call, tool_table
 
 ROLES = ("system", "user", "assistant", "observation")
@@ -179,8 +180,7 @@ def language_model_reply(
     Raises:
         ValueError: `length` is less than 1.
     """
-    if length < 1:
-        raise ValueError(f"length={length} must be at least 1.")
+    whole_number(1, length=length)
 
     def reply(transcript: str) -> str:
         from keras_course.language import generate
@@ -204,8 +204,7 @@ def _check(model, tokenizer, task, **numbers) -> None:
     if not isinstance(task, str) or not task.strip():
         raise ValueError(f"task={task!r} must be a text that is not empty.")
     for name, (value, least) in numbers.items():
-        if type(value) is not int or value < least:
-            raise ValueError(f"{name}={value!r} must be an integer of at least {least}.")
+        whole_number(least, **{name: value})
 
 
 def _instructions(table: Mapping[str, Callable]) -> str:

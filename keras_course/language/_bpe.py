@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from keras_course._files import atomic_write_all
-from keras_course.checks import whole_number
+from keras_course.checks import path as check_path
+from keras_course.checks import string, whole_number
 from keras_course.language._bpe_merges import apply_merges, learn_merges
 from keras_course.language._bpe_pieces import split
 from keras_course.language._characters import check_ids
@@ -72,6 +73,8 @@ class BPETokenizer:
     """
 
     def __init__(self, vocab: Mapping[str, int], merges: Sequence[tuple[str, str]]):
+        if not isinstance(merges, list | tuple) or not all(isinstance(pair, list | tuple) for pair in merges):
+            raise ValueError(f"merges={merges!r:.200} must be a list of pairs of tokens")
         merges = [tuple(pair) for pair in merges]
         _check(vocab, merges, "vocab", lambda rank: f"merges[{rank}]")
         self.vocab = dict(sorted(vocab.items(), key=lambda item: item[1]))
@@ -105,7 +108,9 @@ class BPETokenizer:
             ValueError: `text` is empty, `vocab_size` leaves no room for bytes and special tokens, or a
                 special token is not of that form or stands there twice.
         """
-        special_tokens = list(special_tokens)
+        string(text=text)
+        if not isinstance(special_tokens, list | tuple):
+            raise ValueError(f"special_tokens={special_tokens!r} must be a list of strings")
         if not text:
             raise ValueError("text is empty: there is nothing to learn merges from.")
         for token in special_tokens:
@@ -134,10 +139,13 @@ class BPETokenizer:
         Raises:
             ValueError: `text` holds half of a surrogate pair, which UTF-8 cannot write.
         """
+        string(text=text)
         return self.encode_bytes(text.encode("utf-8"))
 
     def encode_bytes(self, data: bytes) -> np.ndarray:
         """Return the ids of `data`, a 1-D int32 array; `data` need not be UTF-8."""
+        if not isinstance(data, bytes | bytearray):
+            raise ValueError(f"data={data!r:.200} must be bytes")
         text = data.decode("utf-8", "surrogateescape")
         ids: list[int] = []
         for part in self._special.split(text):
@@ -175,7 +183,7 @@ class BPETokenizer:
 
     def save(self, folder: str | os.PathLike) -> None:
         """Write `vocab.json` and `merges.txt` (GPT-2's format) into `folder`, made where it is missing."""
-        folder = pathlib.Path(folder)
+        folder = check_path(folder=folder)
         folder.mkdir(parents=True, exist_ok=True)
         lines = [f"{HEADER} - {len(self.merges)} merges", *(f"{a} {b}" for a, b in self.merges)]
         vocab = json.dumps(self.vocab, ensure_ascii=False)
@@ -191,7 +199,7 @@ class BPETokenizer:
                 is known by the number of merges in its first line, or, where there is none, by a token of `vocab.json`
                 that no merge makes although it consists of two that are made.
         """
-        vocab_path, merges_path = pathlib.Path(folder) / VOCAB_FILE, pathlib.Path(folder) / MERGES_FILE
+        vocab_path, merges_path = check_path(folder=folder) / VOCAB_FILE, check_path(folder=folder) / MERGES_FILE
         try:
             vocab = json.loads(vocab_path.read_text(encoding="utf-8-sig"))
         except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
@@ -237,8 +245,10 @@ def _check(vocab, merges, vocab_name: str, name_of: Callable[[int], str]) -> Non
         raise ValueError(f"{vocab_name} lacks {len(missing)} of the 256 bytes, the first is {missing[0]!r}.")
     seen: dict[tuple[str, ...], int] = {}
     for rank, pair in enumerate(merges):
-        if len(pair) != 2:
-            raise ValueError(f"{name_of(rank)}: {' '.join(pair)!r} must be two tokens with one space between them.")
+        if len(pair) != 2 or not all(isinstance(token, str) for token in pair):
+            raise ValueError(
+                f"{name_of(rank)}: {' '.join(map(str, pair))!r} must be two tokens with one space between them."
+            )
         for token in (*pair, "".join(pair)):
             if token not in vocab or not CHAR_TO_BYTE.keys() >= set(token):
                 raise ValueError(f"{name_of(rank)}: {token!r} is not in the vocabulary.")

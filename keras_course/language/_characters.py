@@ -5,12 +5,13 @@ Notation: V is the vocabulary size, an id is an integer in 0..V-1, and T is the 
 
 import json
 import os
-import pathlib
 from collections import Counter
 
 import numpy as np
 
 from keras_course._files import atomic_write
+from keras_course.checks import path as check_path
+from keras_course.checks import string
 
 FILE = "tokenizer.json"
 FORMAT = "keras_course.CharTokenizer"
@@ -72,6 +73,7 @@ class CharTokenizer:
         Raises:
             ValueError: `text` is empty.
         """
+        string(text=text)
         if not text:
             raise ValueError("text is empty: a vocabulary needs at least one character.")
         return cls("".join(sorted(set(text))))
@@ -88,6 +90,7 @@ class CharTokenizer:
             ValueError: `text` has characters that are not in the vocabulary; the message names them and where
                 they are.
         """
+        string(text=text)
         codes = _code_points(text, errors="surrogatepass")
         ids = self._ids[np.minimum(codes, len(self._ids) - 1)]
         if (ids < 0).any():
@@ -113,7 +116,7 @@ class CharTokenizer:
 
     def save(self, folder: str | os.PathLike) -> None:
         """Write `tokenizer.json` into `folder`, which is made where it is missing."""
-        folder = pathlib.Path(folder)
+        folder = check_path(folder=folder)
         folder.mkdir(parents=True, exist_ok=True)
         atomic_write(folder / FILE, json.dumps({"format": FORMAT, **self.get_config()}) + "\n")
 
@@ -125,7 +128,7 @@ class CharTokenizer:
             FileNotFoundError: `folder` has no `tokenizer.json`.
             ValueError: the file is not what `save` writes.
         """
-        path = pathlib.Path(folder) / FILE
+        path = check_path(folder=folder) / FILE
         try:
             content = json.loads(path.read_text(encoding="utf-8-sig"))
             if not isinstance(content, dict) or content.pop("format", None) != FORMAT:

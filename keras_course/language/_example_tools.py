@@ -8,6 +8,7 @@ import operator
 import re
 from collections.abc import Callable, Sequence
 
+from keras_course.checks import string, whole_number
 from keras_course.language._tools import tool
 
 MAX_EXPRESSION, MAX_EXPONENT, MAX_SIZE = 200, 100, 1e100
@@ -39,6 +40,7 @@ def calculator(expression: str) -> str:
         >>> calculator("(2 + 3) * 4"), calculator("-7 // 2 + 0.5")
         ('20', '-3.5')
     """
+    string(expression=expression)
     if len(expression) > MAX_EXPRESSION:
         raise ValueError(f"expression has {len(expression)} characters, the limit is {MAX_EXPRESSION}.")
     try:
@@ -68,11 +70,11 @@ def search_text(corpus: str, num_results: int = 3) -> Callable[[str], str]:
         >>> search("zebra")
         'Nothing found.'
     """
+    string(corpus=corpus)
+    whole_number(1, num_results=num_results)
     passages = [passage.strip() for passage in re.split(r"\n\s*\n", corpus) if _words(passage)]
     if not passages:
         raise ValueError("corpus has no words: there is nothing to search.")
-    if num_results < 1:
-        raise ValueError(f"num_results={num_results} must be at least 1.")
     return _searcher([(_words(passage), passage) for passage in passages], num_results)
 
 
@@ -87,8 +89,8 @@ def _searcher(indexed: Sequence[tuple[set[str], str]], num_results: int) -> Call
     return search
 
 
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w+", text.lower()))
+def _words(passage: str) -> set[str]:
+    return set(re.findall(r"\w+", passage.lower()))
 
 
 def _value(node: ast.expr) -> int | float:

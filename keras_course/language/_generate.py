@@ -16,7 +16,7 @@ import math
 import numpy as np
 from keras import ops
 
-from keras_course.checks import is_number, whole_number
+from keras_course.checks import flag, is_number, whole_number
 from keras_course.checks.tokens import check_tokens, context_length, vocab_size
 from keras_course.language._choose import best_beams, draw
 from keras_course.language._decode import decode, empty_cache
@@ -78,7 +78,9 @@ def generate(
         (7,)
     """
     size = vocab_size(model)
-    single = len(prompt) == 0 or np.ndim(prompt[0]) == 0
+    if not isinstance(prompt, list | tuple):
+        prompt = np.asarray(prompt)
+    single = np.ndim(prompt[0]) == 0 if isinstance(prompt, list | tuple) and prompt else np.ndim(prompt) < 2
     prompts = [check_tokens("prompt", p, size) for p in ([prompt] if single else prompt)]
     plan = _check(size, length, temperature, top_k, top_p, beams, stop, cache, seed)
     filters = {
@@ -104,6 +106,7 @@ def _check(size, length, temperature, top_k, top_p, beams, stop, cache, seed):
     optional = {"top_k": top_k, "beams": beams}
     whole_number(1, length=length, **{name: value for name, value in optional.items() if value is not None})
     whole_number(0, seed=seed)
+    flag(cache=cache)
     if not is_number(temperature) or not 0 <= temperature < math.inf:
         raise ValueError(f"temperature={temperature!r} must be 0 (the most likely token) or a finite positive number")
     if top_p is not None and not (is_number(top_p) and 0 < top_p <= 1):

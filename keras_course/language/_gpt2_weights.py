@@ -9,12 +9,12 @@ Notation: V tokens in the vocabulary, N positions of context, C features, F the 
 
 import json
 import operator
-import pathlib
 
 import keras
 import numpy as np
 
 from keras_course._files import atomic_write_all
+from keras_course.checks import path as check_path
 from keras_course.checks.tokens import context_length, vocab_size
 from keras_course.language._gpt import gpt
 from keras_course.layers import TransformerBlock, gelu_tanh
@@ -90,7 +90,7 @@ def load_gpt2(path):
         >>> bool(keras.ops.all(load_gpt2(folder)(tokens) == model(tokens)))
         True
     """
-    folder = pathlib.Path(path)
+    folder = check_path(path=path)
     for file in (CONFIG_FILE, WEIGHTS_FILE):
         if not (folder / file).is_file():
             raise FileNotFoundError(f"path={str(path)!r} has no {file}; it must hold {CONFIG_FILE} and {WEIGHTS_FILE}")
@@ -152,7 +152,7 @@ def save_gpt2(model, path):
         "eos_token_id": None,
     }
     packed = _safetensors().numpy.save(arrays, metadata={"format": "pt"})  # transformers insists on this entry
-    folder = pathlib.Path(path)
+    folder = check_path(path=path)
     folder.mkdir(parents=True, exist_ok=True)
     atomic_write_all({folder / CONFIG_FILE: json.dumps(config, indent=2) + "\n", folder / WEIGHTS_FILE: packed})
 

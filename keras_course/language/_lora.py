@@ -10,7 +10,7 @@ import zlib
 import keras
 import numpy as np
 
-from keras_course.checks import whole_number
+from keras_course.checks import positive, whole_number
 from keras_course.checks.tokens import vocab_size
 
 
@@ -53,8 +53,8 @@ def enable_lora(model, rank, alpha=None, *, seed=0):
     """
     vocab_size(model)  # raises where the model is no GPT
     whole_number(1, rank=rank)
-    if alpha is not None and not alpha > 0:
-        raise ValueError(f"alpha={alpha} must be positive")
+    if alpha is not None:
+        positive(alpha=alpha)
     blocks = [layer for layer in model.layers if layer.name.startswith("block_")]
     kernels = [layer for block in blocks for layer in block._flatten_layers() if isinstance(layer, keras.layers.Dense)]
     if not kernels:

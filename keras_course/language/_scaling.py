@@ -11,7 +11,7 @@ import dataclasses
 import keras
 import numpy as np
 
-from keras_course.checks import positive, whole_number
+from keras_course.checks import as_floats, not_negative, positive, whole_number
 from keras_course.checks.tokens import check_tokens
 from keras_course.language._gpt import gpt
 from keras_course.metrics import text_loss
@@ -60,13 +60,12 @@ def fit_scaling_law(sizes, losses, *, floor=0.0):
         >>> round(law.exponent, 3), round(float(law(1e6)), 3), round(law.r2, 3)
         (0.301, 1.0, 1.0)
     """
-    sizes, losses = np.asarray(sizes, dtype="float64"), np.asarray(losses, dtype="float64")
+    sizes, losses = as_floats("sizes", sizes), as_floats("losses", losses)
     if sizes.ndim != 1 or sizes.shape != losses.shape or len(sizes) < 3:
         raise ValueError(
             f"sizes and losses must be of one length, at least 3; their shapes are {sizes.shape} and {losses.shape}"
         )
-    if not 0 <= floor < np.inf:
-        raise ValueError(f"floor={floor} must be finite and not negative")
+    not_negative(floor=floor)
     for argument, values, lowest in (("sizes", sizes, 0.0), ("losses", losses, floor)):
         if not (np.isfinite(values) & (values > lowest)).all():
             raise ValueError(f"{argument}={values.tolist()} must be finite and above {lowest:g}")
@@ -127,7 +126,7 @@ def scaling_sweep(
         >>> parameters.tolist(), losses.shape
         ([496, 1760], (2,))
     """
-    whole_number(1, steps=steps, batch_size=batch_size)
+    whole_number(1, steps=steps, batch_size=batch_size, vocab_size=vocab_size, context_length=context_length)
     positive(learning_rate=learning_rate)
     train = check_tokens("train", train, vocab_size)
     validation = check_tokens("validation", validation, vocab_size)
@@ -136,8 +135,8 @@ def scaling_sweep(
             f"train and validation hold {len(train)} and {len(validation)} tokens; "
             f"context_length={context_length} needs {context_length + 1} and 2"
         )
-    if len(widths) == 0:
-        raise ValueError(f"widths={widths} must name at least one width")
+    if np.ndim(widths) != 1 or len(widths) == 0:
+        raise ValueError(f"widths={widths} must be a list of at least one width")
     for width in widths:
         whole_number(1, width=width)
     models = [

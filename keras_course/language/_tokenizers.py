@@ -5,8 +5,8 @@ Both kinds share `encode(text)` to an int32 array of shape (T,), `decode(ids)`, 
 """
 
 import os
-import pathlib
 
+from keras_course.checks import path as check_path
 from keras_course.language import _bpe, _characters
 from keras_course.language._bpe import BPETokenizer
 from keras_course.language._characters import CharTokenizer
@@ -29,8 +29,8 @@ def load_tokenizer(folder: str | os.PathLike) -> CharTokenizer | BPETokenizer:
         >>> load_tokenizer(folder)
         CharTokenizer(vocab_size=7)
     """
-    characters = pathlib.Path(folder) / _characters.FILE
-    has_characters, has_merges = characters.exists(), (pathlib.Path(folder) / _bpe.MERGES_FILE).exists()
+    characters = check_path(folder=folder) / _characters.FILE
+    has_characters, has_merges = characters.exists(), (check_path(folder=folder) / _bpe.MERGES_FILE).exists()
     if has_characters and has_merges and _characters.FORMAT in characters.read_text(encoding="utf-8", errors="replace"):
         raise ValueError(f"{folder} holds tokenizers of both kinds; call CharTokenizer.load or BPETokenizer.load.")
     if has_merges:

@@ -17,6 +17,8 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from keras_course.checks import string, whole_number
+
 FORM = 'one JSON object {"tool": NAME, "arguments": {PARAMETER: VALUE}}, alone or in one final ```json block'
 SIMPLE = (str, int, float, bool)
 
@@ -97,6 +99,8 @@ def tool_table(tools: Iterable[Callable] | Mapping[str, Callable]) -> dict[str, 
     Raises:
         ValueError: there is none, something is no tool, a name is no string, or two have the same name.
     """
+    if not isinstance(tools, Iterable):
+        raise ValueError(f"tools={tools!r:.200} must be a list or a mapping of functions")
     if not tools:
         raise ValueError("tools is empty: an agent needs at least one.")
     if isinstance(tools, Mapping):
@@ -129,10 +133,15 @@ def parse_tool_call(reply: str, tools: Mapping[str, Callable], max_characters: i
         max_characters: the longest JSON text of a call.
 
     Raises:
+        ValueError: an argument is of another type.
         ToolCallError: `reply` looks like a call but is not exactly one: broken JSON, a key twice, NaN or
             infinity, a key too many or too few, an unknown tool, an argument missing, unknown or of another
             type, a second call, text after the call, or more than `max_characters`.
     """
+    string(reply=reply)
+    whole_number(1, max_characters=max_characters)
+    if not isinstance(tools, Mapping):
+        raise ValueError(f"tools={tools!r:.200} must be a mapping of names to functions")
     like = _LIKE_A_CALL.search(reply)
     if like is None:
         return None

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course.checks import is_number, positive, whole_number
+from keras_course.checks import flag, is_number, positive, string, whole_number
 from keras_course.checks.tokens import check_tokens, context_length, vocab_size
 from keras_course.ops import jit, known
 
@@ -84,6 +84,10 @@ class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
     """
 
     def __init__(self, name="perplexity", dtype=None, from_logits=True, ignore_class=None, axis=-1):
+        flag(from_logits=from_logits)
+        whole_number(-(2**31), axis=axis, **({} if ignore_class is None else {"ignore_class": ignore_class}))
+        if name is not None:
+            string(name=name)
         super().__init__(name=name, dtype=dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
 
         self._ignored = ignore_class  # Keras's own metric adds nothing for it, but counts it all the same

@@ -136,7 +136,7 @@ def nested(rows: list[list]):
     ("change", "message"),
     [
         ({"task": " "}, "task=' '"),
-        ({"max_steps": 0}, "max_steps=0 must be an integer of at least 1"),
+        ({"max_steps": 0}, "max_steps=0 must be a whole number, at least 1"),
         ({"max_steps": 2.0}, "max_steps=2.0"),
         ({"max_errors": -1}, "max_errors=-1"),
         ({"max_characters": 0}, "max_characters=0"),
@@ -144,6 +144,7 @@ def nested(rows: list[list]):
         ({"model": lambda transcript: 3}, "model must return a string, not int"),
         ({"model": ScriptedModel([])}, "ScriptedModel has 0 replies"),
         ({"tools": []}, "tools is empty"),
+        ({"tools": 3}, "tools=3 must be a list or a mapping of functions"),
         ({"tools": [echo, echo]}, "two functions named 'echo'"),
         ({"tools": {1: echo}}, r"names \[1\]"),
         ({"tools": [print]}, "must be a Python function"),
