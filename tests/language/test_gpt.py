@@ -1,11 +1,14 @@
 """The GPT: what it sees, what it refuses, and what it writes."""
 
+import json
+import re
+
 import keras
 import numpy as np
 import pytest
 
 from keras_course.language import attention_maps, generate, gpt
-from keras_course.layers import rotate
+from keras_course.layers import CausalSelfAttention, PositionEmbedding, TransformerBlock, rotate
 from keras_course.portable import portable_init
 
 KINDS = {
@@ -375,6 +378,8 @@ def test_bad_architecture(arguments, message):
         ({"temperature": -0.1}, "temperature=-0.1 must be 0"),
         ({"temperature": float("nan")}, "temperature=nan"),
         ({"temperature": "warm"}, "temperature='warm'"),
+        ({"cache": None}, "cache=None must be True or False"),
+        ({"prompt": None}, "prompt must be a non-empty array"),
         ({"top_p": "most"}, "top_p='most'"),
         ({"top_k": 0}, "top_k=0 must be a whole number, at least 1"),
         ({"top_p": 0.0}, r"top_p=0.0 must lie in \(0, 1\]"),
@@ -387,6 +392,29 @@ def test_bad_architecture(arguments, message):
 def test_bad_generation(model, arguments, message):
     with pytest.raises(ValueError, match=message):
         generate(model, **{"prompt": [1], "length": 3, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("make", "bad"),
+    [
+        (CausalSelfAttention, {"num_heads": 0}),
+        (CausalSelfAttention, {"num_heads": 2, "context_length": float("nan")}),
+        (CausalSelfAttention, {"num_heads": 2, "rotary": "no"}),
+        (TransformerBlock, {"num_heads": 2, "mlp_dim": 8, "epsilon": -1.0}),
+        (TransformerBlock, {"num_heads": 2, "mlp_dim": 8, "dropout": 1.0}),
+        (TransformerBlock, {"num_heads": 2, "mlp_dim": 8, "seed": None}),
+        (PositionEmbedding, {"context_length": 2.5}),
+    ],
+)
+def test_layers_name_the_bad_argument(make, bad):
+    name, value = list(bad.items())[-1]
+    with pytest.raises(ValueError, match=re.escape(f"{name}={value!r}")):
+        make(**bad)
+
+
+def test_layers_take_the_integers_of_numpy():
+    config = TransformerBlock(np.int64(2), np.int64(8), context_length=np.int64(4), seed=np.int64(1)).get_config()
+    assert TransformerBlock.from_config(json.loads(json.dumps(config))).context_length == 4
 
 
 def test_generate_needs_a_gpt():

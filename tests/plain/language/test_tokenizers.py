@@ -219,6 +219,11 @@ def test_ids_that_are_none(bpe, ids):
         (lambda: BPETokenizer.train("text", 300, [END, END]), "stand there once"),
         (lambda: BPETokenizer.train("text", 300).encode("\ud800"), "surrogates not allowed"),
         (lambda: BPETokenizer({"a": 0}, []), "vocab lacks 255 of the 256 bytes"),
+        (lambda: BPETokenizer({"a": 0}, [1]), r"merges=\[1\] must be a list of pairs"),
+        (lambda: BPETokenizer.train("text", 300, None), "special_tokens=None must be a list"),
+        (lambda: BPETokenizer.train("text", 300).encode_bytes("text"), "data='text' must be bytes"),
+        (lambda: CharTokenizer("abc").encode(3), "text=3 must be a string"),
+        (lambda: load_tokenizer(3), "folder=3 must be a path"),
     ],
 )
 def test_bad_arguments(make, message):
