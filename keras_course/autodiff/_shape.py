@@ -146,6 +146,7 @@ def optimise_shape(
         ((3,), (0, 1, 2), (3, 8, 12))
     """
     whole_number(1, steps=steps)
+    whole_number(0, seed=seed)
     positive(learning_rate=learning_rate)
     tunnel = differentiable_fluid(shape, num_steps=num_steps, num_sweeps=num_sweeps, strip=strip)
     if parameters is None:

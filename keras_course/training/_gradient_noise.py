@@ -31,8 +31,8 @@ def gradient_noise(model, x, y=None, *, batch_sizes=(1, 4, 16, 64), num_batches=
         half the noise.
 
     Raises:
-        ValueError: the model is not compiled, `num_batches` or a batch size < 1, or x and y hold no or not equally
-            many examples, numbers that are not finite, or labels out of range.
+        ValueError: the model is not compiled, `num_batches` or a batch size < 1, `seed` < 0, or x and y hold no or not
+            equally many examples, numbers that are not finite, or labels out of range.
 
     References:
         An Empirical Model of Large-Batch Training, McCandlish et al., 2018, https://arxiv.org/abs/1812.06162
@@ -48,6 +48,7 @@ def gradient_noise(model, x, y=None, *, batch_sizes=(1, 4, 16, 64), num_batches=
         True
     """
     whole_number(1, num_batches=num_batches)
+    whole_number(0, seed=seed)
     if np.ndim(batch_sizes) != 1:
         raise ValueError(f"batch_sizes={batch_sizes!r} must be a series of whole numbers, such as (1, 4, 16)")
     for size in batch_sizes:

@@ -73,7 +73,7 @@ def draw_weights(rule, shape, *, law="normal", seed=0):
         A float32 NumPy array.
 
     Raises:
-        ValueError: an unknown rule or law, or a shape with fewer than two axes.
+        ValueError: an unknown rule or law, a shape with fewer than two axes, or a `seed` < 0.
 
     Differences from Keras: its normal laws are cut off at two standard deviations, and widened to have variance V.
 
@@ -83,6 +83,7 @@ def draw_weights(rule, shape, *, law="normal", seed=0):
         >>> bool(abs(w).max() <= (6 / 200) ** 0.5), round(float(w.var() * 200), 1)
         (True, 2.0)
     """
+    whole_number(0, seed=seed)
     fan_in, fan_out = _fans(shape)
     variance, rng = variance_of(rule, fan_in, fan_out), np.random.default_rng(seed)
     if law == "normal":
@@ -108,7 +109,7 @@ def orthogonal(shape, *, gain=1.0, seed=0):
         A float32 NumPy array.
 
     Raises:
-        ValueError: a shape with fewer than two axes, or a `gain` that is not above 0.
+        ValueError: a shape with fewer than two axes, a `gain` that is not above 0, or a `seed` < 0.
 
     References:
         Exact Solutions to the Nonlinear Dynamics of Learning in Deep Linear Neural Networks, Saxe et al., 2014,
@@ -122,6 +123,7 @@ def orthogonal(shape, *, gain=1.0, seed=0):
         True
     """
     positive(gain=gain)
+    whole_number(0, seed=seed)
     _fans(shape)
     rows, columns = math.prod(shape[:-1]), shape[-1]
     normal = np.random.default_rng(seed).normal(size=(max(rows, columns), min(rows, columns)))

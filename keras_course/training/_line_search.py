@@ -65,9 +65,9 @@ def backtracking(function, w, direction, *, initial_step=1.0, c1=1e-4, shrink=0.
         >>> found.step, found.loss
         (0.25, 0.0)
     """
-    phi, slope = _along(function, w, direction)
     _inside(c1=c1, shrink=shrink)
     positive(initial_step=initial_step)
+    phi, slope = _along(function, w, direction)
     step = float(initial_step)
     for trial in range(MOST):
         loss, gradient, _ = phi(step)
@@ -111,11 +111,11 @@ def wolfe_line_search(function, w, direction, *, initial_step=1.0, c1=1e-4, c2=0
         >>> bool(abs(found.gradient[0]) <= 0.9 * 2), found.evaluations      # the first step was too short
         (True, 8)
     """
-    phi, slope = _along(function, w, direction)
     _inside(c1=c1, c2=c2)
     if c1 >= c2:
         raise ValueError(f"c1={c1!r} must be less than c2={c2!r}")
     positive(initial_step=initial_step)
+    phi, slope = _along(function, w, direction)
     step, low, high = float(initial_step), 0.0, math.inf
     for trial in range(MOST):
         loss, gradient, here = phi(step)

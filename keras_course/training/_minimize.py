@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops, tree
 
-from keras_course.checks import not_negative, whole_number
+from keras_course.checks import not_negative, positive, whole_number
 from keras_course.ops import jit, value_and_grad
 from keras_course.training._optimizer import floats
 
@@ -42,8 +42,8 @@ def minimize(function, start, optimizer, num_steps, *, noise=0.0, seed=0):
         that grow beyond all bounds; that is no error.
 
     Raises:
-        ValueError: `num_steps` < 1, `noise` negative or not finite, a `start` that is not finite, what is no optimizer
-            of this lecture, or `function` gives no scalar.
+        ValueError: `num_steps` < 1, `seed` < 0, `noise` negative or not finite, a `start` that is not finite, what is
+            no optimizer of this lecture, or `function` gives no scalar.
 
     Example:
         >>> import numpy as np
@@ -54,6 +54,7 @@ def minimize(function, start, optimizer, num_steps, *, noise=0.0, seed=0):
     """
     whole_number(1, num_steps=num_steps)
     not_negative(noise=noise)
+    whole_number(0, seed=seed)
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "step")):
         raise ValueError(f"optimizer={optimizer!r} must be an optimizer of this lecture, such as Adam(1e-3)")
     rng, gradient_of = np.random.default_rng(seed), value_and_grad(function)
@@ -92,7 +93,7 @@ def anisotropic(w, sd=(2.0, 0.5)):
         A scalar, or an array `(...)`.
 
     Raises:
-        ValueError: w has not as many coordinates as `sd`.
+        ValueError: w has not as many coordinates as `sd`, or one of `sd` is not above 0.
 
     Example:
         >>> import numpy as np
@@ -100,6 +101,7 @@ def anisotropic(w, sd=(2.0, 0.5)):
         >>> float(anisotropic(np.array([2.0, 0.5])))
         1.0
     """
+    positive(**{f"sd[{i}]": s for i, s in enumerate(sd)})
     _coordinates(w, len(sd))
     return sum(w[i] ** 2 / (2 * s**2) for i, s in enumerate(sd))
 

@@ -144,7 +144,12 @@ class RunningStatistics:
 
     def __post_init__(self):
         fraction(momentum=self.momentum)
-        if isinstance(self.variance, int | float | list | tuple | np.ndarray) and np.any(np.asarray(self.variance) < 0):
+        known = int | float | list | tuple | np.ndarray | np.number  # a tensor has no values inside a compiled function
+        for name in ("mean", "variance"):
+            value = getattr(self, name)
+            if isinstance(value, known) and not np.isfinite(value).all():
+                raise ValueError(f"{name}={value} must be finite")
+        if isinstance(self.variance, known) and np.any(np.asarray(self.variance) < 0):
             raise ValueError(f"variance={self.variance} must not be negative")
 
     def update(self, x):

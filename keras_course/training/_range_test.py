@@ -64,8 +64,8 @@ def learning_rate_range_test(
 
     Raises:
         ValueError: the model is not compiled, its optimizer has a schedule, the rates are not 0 < lowest < highest,
-            `num_steps` < 2, or x and y hold no or not equally many examples, numbers that are not finite, or labels
-            out of range.
+            `num_steps` < 2, `seed` < 0, or x and y hold no or not equally many examples, numbers that are not finite,
+            or labels out of range.
 
     References:
         Cyclical Learning Rates for Training Neural Networks, Smith, 2017, https://arxiv.org/abs/1506.01186
@@ -82,6 +82,7 @@ def learning_rate_range_test(
     """
     whole_number(2, num_steps=num_steps)
     whole_number(1, batch_size=batch_size)
+    whole_number(0, seed=seed)
     positive(lowest=lowest, highest=highest, explosion=explosion)
     if not lowest < highest:
         raise ValueError(f"lowest={lowest!r} must be less than highest={highest!r}")

@@ -78,7 +78,7 @@ class StepSchedule(Schedule):
         _share("factor", self.factor)
 
     def rate(self, t, whole):
-        return self.learning_rate * self.factor ** ops.cast(whole // min(self.every, STEPS), "float32")
+        return self.learning_rate * self.factor ** ops.cast(whole // self.every, "float32")
 
 
 @keras.saving.register_keras_serializable("keras_course")
@@ -225,9 +225,8 @@ class RestartSchedule(Schedule):
     def rate(self, t, whole):
         part = t - ops.cast(whole, "float32")
         if self.stretch == 1:
-            first = min(self.first, STEPS)
-            i = whole // first
-            since, length = ops.cast(whole - i * first, "float32") + part, first
+            i, length = whole // self.first, self.first
+            since = ops.cast(whole - i * length, "float32") + part
         else:
             lengths = self._lengths()
             starts = np.cumsum([0.0, *lengths[:-1]])

@@ -266,6 +266,7 @@ BROKEN = np.full(SHAPE, np.nan)
         (lambda: differentiable_fluid(50), "shape=50 must name"),
         (lambda: differentiable_fluid((8, 12), strip=0)(np.zeros((8, 12))), "obstacle is zero everywhere"),
         (lambda: optimise_shape((8, 12), learning_rate="a"), "learning_rate='a'"),
+        (lambda: optimise_shape((8, 12), seed=None), "seed=None"),
         (lambda: differentiable_fluid((50, 7)), "columns=7"),
         (lambda: differentiable_fluid(SHAPE, num_steps=0), "num_steps=0"),
         (lambda: differentiable_fluid(SHAPE)(BROKEN), "from nan to nan"),

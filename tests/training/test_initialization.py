@@ -263,6 +263,8 @@ def test_bad_arguments():
         (lambda: propagate_variance("1", 3, 1), "variance='1'"),
         (lambda: deep_mlp(4, 3, activation="bend"), "activation='bend' is neither"),
         (lambda: deep_mlp(4, 3, seed=-1), "seed=-1"),
+        (lambda: draw_weights("he", (3, 3), seed=None), "seed=None"),
+        (lambda: orthogonal((3, 3), seed=None), "seed=None"),
         (lambda: probe_activations(deep_mlp(4, 3), np.ones((0, 4))), r"x and y hold \[0\] examples"),
         (lambda: deep_mlp(4, 3, norm="power"), "norm='power' is none of"),
         (lambda: probe_activations(deep_mlp(4, 3), np.full((2, 4), np.inf)), "not finite"),

@@ -115,6 +115,8 @@ def test_bad_normalizations():
         (lambda: RunningStatistics().update(np.ones(3)), r"x has shape \(3,\)"),
         (lambda: RunningStatistics(momentum=1.0), r"momentum=1\.0 must be in"),
         (lambda: RunningStatistics(variance=-1.0), "variance=-1.0 must not be negative"),
+        (lambda: RunningStatistics(variance=np.nan), "variance=nan must be finite"),
+        (lambda: RunningStatistics(mean=np.array([0.0, np.inf])), r"mean=\[ 0. inf\] must be finite"),
         (lambda: RunningStatistics().normalize(x, epsilon=-2.0), "epsilon=-2.0"),
     ]
     for call, message in cases:

@@ -292,8 +292,12 @@ def test_bad_runs():
     for bad in (0, -1, 1.5):
         with pytest.raises(ValueError, match=f"num_steps={bad}"):
             minimize(beale, np.ones(2), GD(0.1), bad)
-    with pytest.raises(ValueError, match="noise=-1"):
-        minimize(beale, np.ones(2), GD(0.1), 1, noise=-1)
+    for argument, bad in (("noise", -1), ("noise", np.inf), ("seed", None), ("seed", -1), ("seed", True)):
+        with pytest.raises(ValueError, match=f"{argument}={bad}"):
+            minimize(beale, np.ones(2), GD(0.1), 1, **{argument: bad})
+    for bad in (0.0, -1.0, np.nan):
+        with pytest.raises(ValueError, match=rf"sd\[1\]={bad} must be a finite number above 0"):
+            anisotropic(np.ones(2), (1.0, bad))
     for bad in (0.1, keras.optimizers.SGD(0.1)):
         with pytest.raises(ValueError, match="must be an optimizer of this lecture"):
             minimize(beale, np.ones(2), bad, 1)

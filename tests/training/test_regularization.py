@@ -229,6 +229,7 @@ def test_bad_arguments():
         (lambda: early_stop([1.0], 0), "patience=0"),
         (lambda: early_stop([1.0], 1, min_delta=-1), "min_delta=-1"),
         (lambda: gradient_noise(model, x, y, num_batches=0), "num_batches=0"),
+        (lambda: gradient_noise(model, x, y, seed=None), "seed=None"),
         (lambda: gradient_noise(model, x, y, batch_sizes=(4, 0)), "batch_sizes=0"),
         (lambda: gradient_noise(model, x, y, batch_sizes=4), "batch_sizes=4 must be a series"),
         (lambda: gradient_noise(model, x, y[:3]), r"x and y hold \[3, 4\] examples"),
