@@ -11,7 +11,7 @@ True
 import importlib
 
 from keras_course import backend
-from keras_course._lectures import LECTURES
+from keras_course._lectures import LECTURES, import_topics
 
 __version__ = "0.1.0"
 
@@ -19,17 +19,45 @@ _MODULES = {lecture.topic for lecture in LECTURES if lecture.ready} | {
     "datasets", "layers", "metrics", "ops", "plots", "portable", "recipes"
 }  # fmt: skip
 
-__all__ = ["__version__", "backend", "list_builders"]
+__all__ = ["__version__", "backend", "list_builders", "load_model"]
 
 
 def list_builders():
     """Return a row for every builder, in the order of the lectures: name, lecture, presets and reference."""
     from keras_course import _registry
 
-    for lecture in LECTURES:
-        if lecture.ready:
-            importlib.import_module(f"keras_course.{lecture.topic}")
+    import_topics()
     return _registry.rows()
+
+
+def load_model(path):
+    """Return the trained model of a run's folder, or of a `.keras` file, from any backend and on any.
+
+    This is `keras.saving.load_model` with the layers of all lectures known, in safe mode (nothing that the file brings
+    along is executed), after a look at the sizes that the file declares, and without compiling.
+
+    Args:
+        path: folder of a run, or a `.keras` file.
+
+    Returns:
+        A `keras.Model`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is truncated, no Keras model, or one that cannot be loaded safely.
+
+    Example:
+        >>> import keras_course, tempfile
+        >>> model = keras_course.convnets.lenet5.from_preset("tiny")
+        >>> path = tempfile.mkdtemp() + "/lenet5.keras"
+        >>> model.save(path)
+        >>> keras_course.load_model(path).count_params() == model.count_params()
+        True
+    """
+    backend.require()
+    from keras_course import _saved
+
+    return _saved.load_model(path)
 
 
 def __getattr__(name):

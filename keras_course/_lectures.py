@@ -5,6 +5,7 @@ One stem per lecture: `keras_course/<topic>/`, `tutorials/NN-<topic>.md`, `tests
 """
 
 import dataclasses
+import importlib
 import pathlib
 
 
@@ -57,3 +58,10 @@ def lecture_of(module: str) -> Lecture | None:
     """Return the lecture to which a module such as `keras_course.language._gpt` belongs, or None."""
     parts = module.split(".")
     return next((lecture for lecture in LECTURES if parts[1:2] == [lecture.topic]), None)
+
+
+def import_topics() -> None:
+    """Import the package of every lecture that is there; that registers its builders, and its layers with Keras."""
+    for lecture in LECTURES:
+        if lecture.ready:
+            importlib.import_module(f"keras_course.{lecture.topic}")

@@ -4,11 +4,14 @@ A builder is a function that returns an uncompiled, built `keras.Model`. Its fir
 keyword-only ones the network. A preset is a named set of arguments, with the parameter count that its paper gives.
 """
 
+import ast
 import dataclasses
 import inspect
+import pathlib
+from collections.abc import Iterator
 
-from keras_course._lectures import lecture_of
-from keras_course.checks import checked
+from keras_course._lectures import LECTURES, lecture_of
+from keras_course.checks import checked, instead_of
 
 _BUILDERS = {}
 
@@ -22,7 +25,7 @@ class Row:
     topic: str
     presets: tuple[str, ...]
     reference: str
-    build: object = dataclasses.field(repr=False)
+    build: object = dataclasses.field(repr=False, default=None)
 
 
 def builder(*, reference, presets, example=None):
@@ -44,7 +47,9 @@ def builder(*, reference, presets, example=None):
 
         def from_preset(preset, **overrides):
             if preset not in presets:
-                raise ValueError(f"preset={preset!r} is not a preset of {function.__name__}: {', '.join(presets)}")
+                raise ValueError(
+                    f"preset={preset!r} is not a preset of {function.__name__}; {instead_of(preset, presets)}"
+                )
             check_arguments(function, overrides)
             arguments = {key: value for key, value in presets[preset].items() if key != "parameters"}
             return function(**{**arguments, **overrides})
@@ -69,7 +74,7 @@ def check_arguments(build, names):
     """Raise a ValueError for the first of `names` that is not an argument of a builder."""
     known = parameters_of(build)
     if unknown := sorted(set(names) - set(known)):
-        raise ValueError(f"{unknown[0]} is not an argument of {_name_of(build)}: {', '.join(known)}")
+        raise ValueError(f"{unknown[0]} is not an argument of {_name_of(build)}; {instead_of(unknown[0], known)}")
 
 
 def data_arguments(build, input_shape, num_outputs):
@@ -111,4 +116,32 @@ def rows():
         lecture = lecture_of(function.__module__)
         number, topic = (lecture.number, lecture.topic) if lecture else (0, "")
         found.append(Row(name, number, topic, tuple(function.presets), function.reference, function))
+    return _in_order(found)
+
+
+def rows_in_source() -> tuple[Row, ...]:
+    """Return the rows of all lectures without their functions, as the source says, which takes no import of Keras.
+
+    What a decorator `@builder(reference="...", presets={"...": ...})` writes out is enough: its string and its keys.
+    """
+    found = []
+    for lecture in LECTURES:
+        for path in sorted((pathlib.Path(__file__).parent / lecture.topic).glob("*.py")):
+            source = path.read_text(encoding="utf-8")
+            if "@builder(" in source:
+                found += (Row(name, lecture.number, lecture.topic, *rest) for name, *rest in _decorated(source))
+    return _in_order(found)
+
+
+def _decorated(source) -> Iterator[tuple]:
+    """Yield (name, presets, reference) of each function under `@builder`."""
+    for function in ast.parse(source).body:
+        for call in getattr(function, "decorator_list", ()):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "builder":
+                given = {keyword.arg: keyword.value for keyword in call.keywords}
+                presets = tuple(ast.literal_eval(key) for key in given["presets"].keys)
+                yield function.name, presets, ast.literal_eval(given["reference"])
+
+
+def _in_order(found):
     return tuple(sorted(found, key=lambda row: (row.lecture, row.name)))

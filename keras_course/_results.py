@@ -5,25 +5,32 @@ whose name then stands in the place of the backend; "speed" is a time beside tha
 speed / the peer's, so that above 1 ours is the faster one.
 """
 
-import json
+import math
 import os
 import pathlib
+import re
 import statistics
 from collections.abc import Sequence
 
 from keras_course import _machine
-from keras_course._files import atomic_write_all
+from keras_course._files import atomic_write_all, from_json, to_json
 from keras_course._recipe_table import RECIPES
 from keras_course.backend import BACKENDS
 
-_COMMON = ("backend", "value", "machine", "versions", "commit", "date")
-_KEYS = {
-    "recipe": (
-        *("recipe", "seed", "metric", "expected", "tolerance", "published", "source", "data", "size"),
-        *("steps", "parameters", "device", "minutes"),
-    ),
-    "speed": ("benchmark", "unit", "peer", "peer_value", "ratio", "rounds"),
+_NUMBER, _OPTIONAL = int | float, int | float | None
+_COMMON = {"kind": str, "backend": str, "value": _NUMBER, "machine": dict, "versions": dict, "commit": str, "date": str}
+_TYPES = {
+    "recipe": {
+        **{"recipe": str, "seed": int, "metric": str, "expected": _OPTIONAL, "tolerance": _OPTIONAL},
+        **{"published": _OPTIONAL, "source": str | None, "data": str, "size": str},
+        **{"steps": int, "parameters": int, "device": str, "minutes": _NUMBER, **_COMMON},
+    },
+    "speed": {
+        **{"benchmark": str, "unit": str, "peer": str, "peer_value": _NUMBER, "ratio": _NUMBER, "rounds": int},
+        **_COMMON,
+    },
 }
+_MACHINE = {"cpu": str, "cores": int, "gpu": str | None}
 
 _INTRODUCTION = """# Results
 
@@ -36,17 +43,27 @@ moving averages included.
 
 
 def check_row(row: dict) -> None:
-    """Raise a ValueError where a row lacks something, or has something else."""
+    """Raise a ValueError where a row lacks something, has something else, or something of another type."""
     kind = row.get("kind")
-    if kind not in _KEYS:
-        raise ValueError(f"kind={kind!r} is no kind of result; choose one of {', '.join(_KEYS)}.")
-    wanted = {"kind", *_COMMON, *_KEYS[kind]}
-    if missing := sorted(wanted - set(row)):
+    if not isinstance(kind, str) or kind not in _TYPES:
+        raise ValueError(f"kind={kind!r} is no kind of result; choose one of {', '.join(_TYPES)}.")
+    types = _TYPES[kind]
+    if missing := sorted(types.keys() - row.keys()):
         raise ValueError(f"row of kind {kind!r} lacks {', '.join(missing)}.")
-    if unknown := sorted(set(row) - wanted):
-        raise ValueError(
-            f"row of kind {kind!r} has {', '.join(unknown)}, which is none of {', '.join(sorted(wanted))}."
-        )
+    if unknown := sorted(row.keys() - types.keys()):
+        raise ValueError(f"row of kind {kind!r} has {', '.join(unknown)}, which is none of {', '.join(sorted(types))}.")
+    _check_types(row, types)
+    _check_types(row["machine"], _MACHINE)
+    _check_types(row["versions"], dict.fromkeys(row["versions"], str))
+
+
+def _check_types(values, types):
+    for key, kind in types.items():
+        value = values.get(key)
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise ValueError(f"{key}={value!r} of a row must be of type {getattr(kind, '__name__', kind)}.")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{key}={value!r} of a row must be a finite number.")
 
 
 def results_file(root: str | os.PathLike = ".") -> pathlib.Path:
@@ -84,7 +101,7 @@ def record_result(row: dict, path: str | os.PathLike) -> None:
     path = pathlib.Path(path)
     check_row(row)
     rows = [*read_results(path), row]
-    atomic_write_all({path: json.dumps(rows, indent=1) + "\n", path.with_suffix(".md"): results_page(rows)})
+    atomic_write_all({path: to_json(rows, indent=1) + "\n", path.with_suffix(".md"): results_page(rows)})
 
 
 def read_results(path: str | os.PathLike) -> list[dict]:
@@ -94,19 +111,19 @@ def read_results(path: str | os.PathLike) -> list[dict]:
         ValueError: the file is malformed.
     """
     try:
-        rows = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+        rows = from_json(pathlib.Path(path).read_text(encoding="utf-8"))
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise ValueError("it is no list of objects")
         for row in rows:
             check_row(row)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ValueError(f"{path} does not hold results: {error}") from error
     return rows
 
 
 def recipe_row(facts: dict) -> dict:
     """Return the row for a complete run, out of what its `run.json` holds."""
-    row = {"kind": "recipe", **{key: facts[key] for key in (*_KEYS["recipe"], *_COMMON) if key != "date"}}
+    row = {"kind": "recipe", **{key: facts[key] for key in _TYPES["recipe"] if key not in ("kind", "date")}}
     return {**row, "date": facts["finished"]}
 
 
@@ -136,14 +153,17 @@ def _recipe_section(name, rows):
     rows = _latest(rows, "backend", "seed")
     last = next((row for row in reversed(rows) if row["backend"] in BACKENDS), rows[-1])
     recipe = RECIPES.get(name)
-    lines = [f"## `{name}`\n", f"{last['metric'].capitalize()}; {last['parameters']:,} parameters, {last['steps']:,}"]
-    lines[-1] += f" steps on `{last['data']}` ({last['size']})."
+    lines = [
+        f"## {_code(name)}\n",
+        f"Measured: {_text(last['metric'])}; {last['parameters']:,} parameters, {last['steps']:,} steps on "
+        f"{_code(last['data'])} ({_text(last['size'])}).",
+    ]
     keys = ("expected", "tolerance", "published", "source")
     now = {key: getattr(recipe, key) if recipe else last[key] for key in keys}
     if now["expected"] is not None:
         lines.append(f"Expected: at most {now['expected']} (up to {now['tolerance']} more for one seed).")
     if now["published"] is not None:
-        lines.append(f"Published: {now['published']} ({now['source']}).")
+        lines.append(f"Published: {now['published']} ({_text(now['source'])}).")
     if recipe and recipe.note is not None:
         lines.append(recipe.note)
     table = []
@@ -152,7 +172,7 @@ def _recipe_section(name, rows):
         values = [row["value"] for row in here]
         seeds = ", ".join(f"{row['value']:.4f} (seed {row['seed']})" for row in here)
         minutes = f"{statistics.mean(row['minutes'] for row in here):.1f}"
-        table.append([place[0], f"{statistics.mean(values):.4f}", seeds, minutes, *_origin(here)])
+        table.append([_text(place[0]), f"{statistics.mean(values):.4f}", seeds, minutes, *_origin(here)])
     heads = ["backend", "mean", "single runs", "minutes", "machine", "versions", "commit", "date"]
     return "\n".join([*lines, "", *_markdown(heads, table), ""])
 
@@ -164,8 +184,8 @@ def _speed_section(rows):
     rows = sorted(_latest(rows, "benchmark", "backend", "peer"), key=lambda row: (row["benchmark"], row["peer"]))
     table = [
         [
-            *(row["benchmark"], row["backend"], f"{row['value']:,} {row['unit']}"),
-            *(row["peer"], f"{row['peer_value']:,}", f"{row['ratio']:.2f}", row["rounds"], *_origin([row])),
+            *(_text(row["benchmark"]), _text(row["backend"]), f"{row['value']:,} {_text(row['unit'])}"),
+            *(_text(row["peer"]), f"{row['peer_value']:,}", f"{row['ratio']:.2f}", row["rounds"], *_origin([row])),
         ]
         for row in rows
     ]
@@ -192,17 +212,27 @@ def _speed_section(rows):
 
 def _origin(rows):
     """Return the cells that say where figures come from; several rows usually agree in them."""
-    machines = [f"{row['machine']['cpu']}, {row['machine']['cores']} cores" for row in rows]
-    machines = [f"{_gpu(row)}, {text}" if _gpu(row) else text for text, row in zip(machines, rows, strict=True)]
-    machines = [
-        f"{text}, {row['device']}" if "device" in row else text for text, row in zip(machines, rows, strict=True)
-    ]
-    packages = [", ".join(f"{name} {version}" for name, version in row["versions"].items()) for row in rows]
-    commits = [f"`{row['commit'][:8]}`" for row in rows]
-    dates = [row["date"][:10] for row in rows]
+    machines = []
+    for row in rows:
+        parts = (_gpu(row), f"{row['machine']['cpu']}, {row['machine']['cores']} cores", row.get("device"))
+        machines.append(_text(", ".join(part for part in parts if part)))
+    packages = [_text(", ".join(f"{name} {version}" for name, version in row["versions"].items())) for row in rows]
+    commits = [_code(row["commit"][:8]) for row in rows]
+    dates = [_text(row["date"][:10]) for row in rows]
     return ["; ".join(dict.fromkeys(cells)) for cells in (machines, packages, commits, dates)]
+
+
+def _text(value):
+    """Return text of a row as one line in which nothing is Markdown or HTML: other characters become references."""
+    line = " ".join(str(value).split())
+    return re.sub(r"[^\w\s,.;:/()%+@=' -]|\b_|_\b", lambda match: f"&#{ord(match[0])};", line)
+
+
+def _code(value):
+    """Return text of a row as code, in which only a backtick and the bar of a table mean something."""
+    return f"`{' '.join(str(value).split()).replace('`', chr(39)).replace('|', '/') or '?'}`"
 
 
 def _markdown(heads, table):
     cells = [heads, ["---"] * len(heads), *table]
-    return ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in cells]
+    return ["| " + " | ".join(str(cell) for cell in row) + " |" for row in cells]

@@ -1,26 +1,28 @@
-"""The folder of a training run: its files, written so that a failure halfway leaves the earlier ones as they were.
+"""The folder of a training run: its files, and the lock of the process that writes them.
 
 run.json         what was run, on what and with which result
 checkpoint.npz   all state at the end of the last epoch; removed once the run is complete
 model.keras      the trained model; beside it the files of the tokenizer
 history.csv      one row for each epoch
 loss.png         the same, drawn
+.lock            locked while a process trains; the operating system unlocks it when the process ends, even if killed
 """
 
+import contextlib
 import csv
 import io
 import itertools
-import json
 import os
 import pathlib
-import secrets
-import zipfile
+import re
+from collections.abc import Iterator
 
-from keras_course._files import atomic_write
+from keras_course._files import atomic_write, from_json, remove_unfinished, to_json
+from keras_course._saved import MODEL
 
-RUN, CHECKPOINT, MODEL, HISTORY, FIGURE = "run.json", "checkpoint.npz", "model.keras", "history.csv", "loss.png"
+RUN, CHECKPOINT, HISTORY, FIGURE, LOCK = "run.json", "checkpoint.npz", "history.csv", "loss.png", ".lock"
 TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt")
-_KERAS_MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
+_TYPES = {"recipe": str, "data": str, "backend": str, "steps": int, "seed": int, "complete": bool}
 
 
 def new_folder(name: str, root: str | os.PathLike = "runs") -> pathlib.Path:
@@ -36,26 +38,84 @@ def new_folder(name: str, root: str | os.PathLike = "runs") -> pathlib.Path:
         return folder
 
 
-def claim(folder: str | os.PathLike) -> pathlib.Path:
-    """Make `folder` where it is missing and return its path.
+def safe_name(path: str | os.PathLike) -> str:
+    """Return a file's name without its ending as a part of a folder's name: letters, digits, `_` and `-`.
+
+    Example:
+        >>> safe_name("/tmp/My poems, vol. 2.txt")
+        'My_poems_vol_2'
+    """
+    return re.sub(r"[^\w-]+", "_", pathlib.Path(path).stem).strip("_-")[:40] or "data"
+
+
+@contextlib.contextmanager
+def claim(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """Make `folder` where it is missing and hold it for a new run; remove it again if nothing was written.
 
     Raises:
         FileExistsError: it holds a run already.
+        BlockingIOError: another run is being written into it.
     """
     folder = pathlib.Path(folder).expanduser()
+    _check_unused(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with hold(folder, "out"):
+        try:
+            _check_unused(folder)  # between the first look and the lock another run may have come and gone
+            yield folder
+        finally:
+            if os.listdir(folder) == [LOCK]:
+                _remove_lock(folder)
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+
+
+def _check_unused(folder):
     files = (RUN, CHECKPOINT, MODEL, HISTORY, FIGURE, *TOKENIZER)
     if there := [name for name in files if (folder / name).exists()]:
         raise FileExistsError(
             f"out={str(folder)!r} already holds {', '.join(there)} of an earlier run or of something else, and "
             "nothing is written over. Choose another folder, or go on with that run by --resume."
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+
+
+@contextlib.contextmanager
+def hold(folder: pathlib.Path, argument: str) -> Iterator[pathlib.Path]:
+    """Lock the folder of a run for this process, and remove what a killed one left half written.
+
+    Raises:
+        BlockingIOError: another process, or another call in this one, holds it.
+    """
+    import filelock
+
+    lock = filelock.FileLock(folder / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout as error:
+        raise BlockingIOError(
+            f"{argument}={str(folder)!r}: a run is going on in this folder; wait for its end."
+        ) from error
+    try:
+        remove_unfinished(folder)
+        yield folder
+    finally:
+        lock.release()
+
+
+def finish(folder):
+    """Remove what only a run that goes on needs; call it last, so that a failure before can be resumed."""
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    _remove_lock(folder)
+
+
+def _remove_lock(folder):
+    with contextlib.suppress(OSError):  # Windows keeps a file that is open
+        (folder / LOCK).unlink()
 
 
 def write_facts(folder, facts):
     """Write `run.json`."""
-    atomic_write(folder / RUN, json.dumps(facts, indent=2) + "\n")
+    atomic_write(folder / RUN, to_json(facts, indent=2) + "\n")
 
 
 def read_facts(folder) -> dict:
@@ -69,11 +129,14 @@ def read_facts(folder) -> dict:
     if not path.is_file():
         raise FileNotFoundError(f"resume={str(folder)!r} holds no run: there is no {path}.")
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(facts, dict) or not {"recipe", "backend", "seed", "complete"} <= set(facts):
-            raise ValueError("it lacks recipe, backend, seed or complete")
-    except (ValueError, RecursionError) as error:  # the latter after thousands of brackets
-        raise ValueError(f"{path} does not describe a run: {error}") from error
+        facts = from_json(path.read_text(encoding="utf-8"))
+        if not isinstance(facts, dict):
+            raise ValueError("it is no object")
+        for key, kind in _TYPES.items():
+            if type(facts.get(key)) is not kind:  # in Python, true is a whole number too
+                raise ValueError(f"its {key!r} is {facts.get(key)!r} and must be of type {kind.__name__}")
+    except ValueError as error:
+        raise ValueError(f"{path} does not describe a run: {error}.") from error
     return facts
 
 
@@ -86,61 +149,6 @@ def write_history(folder, rows):
     atomic_write(folder / HISTORY, page.getvalue())
 
 
-def save_model(model, path):
-    """Write a model to `path`."""
-    _replace(path, model.save)
-
-
 def save_figure(figure, path):
     """Write a Matplotlib figure to `path`."""
-    _replace(path, lambda temporary: figure.savefig(temporary, dpi=150))
-
-
-def _replace(path, write):
-    """Call `write` on a temporary path, and put that file in the place of `path` once it is on the disk."""
-    temporary = path.with_name(f".{secrets.token_hex(4)}.{path.name}")
-    try:
-        write(temporary)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def load_model(path: str | os.PathLike):
-    """Return the Keras model of a `.keras` file, or of the folder of a run.
-
-    Nothing that the file brings along is executed: Keras's safe mode stays on.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is truncated, no Keras model, or one that Keras cannot rebuild.
-    """
-    import keras
-
-    path = model_path(path)
-    try:
-        _check_archive(path)
-        return keras.saving.load_model(path, compile=False)
-    except Exception as error:  # Keras and zipfile raise whatever the part that they stumble over raises
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{path} is no Keras model that can be loaded, or a truncated one: {reason}") from error
-
-
-def _check_archive(path):
-    """Look for missing and damaged parts first, of which Keras says less clearly what they are."""
-    with zipfile.ZipFile(path) as archive:
-        if missing := _KERAS_MEMBERS - set(archive.namelist()):
-            raise ValueError(f"it lacks {', '.join(sorted(missing))}")
-        if broken := archive.testzip():
-            raise ValueError(f"its part {broken} is damaged")
-
-
-def model_path(path: str | os.PathLike) -> pathlib.Path:
-    """Return the path of a model's file, which is `model.keras` where `path` is the folder of a run."""
-    path = pathlib.Path(path).expanduser()
-    path = path / MODEL if path.is_dir() else path
-    if not path.is_file():
-        raise FileNotFoundError(f"model={str(path)!r}: there is no such file.")
-    return path
+    atomic_write(path, lambda temporary: figure.savefig(temporary, dpi=150))

@@ -4,11 +4,8 @@ Notation: a run makes S = `steps` steps of B = `batch_size` windows or examples,
 between two validations, not a pass over the data.
 """
 
-import io
 import json
 import math
-import os
-import pathlib
 import sys
 import time
 import warnings
@@ -17,18 +14,12 @@ import keras
 import numpy as np
 
 from keras_course import _run
-from keras_course._files import atomic_write
+from keras_course._files import atomic_write, from_json
 from keras_course._recipe import builder_of
 from keras_course._registry import parameters_of
-from keras_course.datasets import list_datasets
+from keras_course.checks.archives import array_shapes
 from keras_course.ops import jit_training, keep_working_memory
 from keras_course.portable import portable_init
-
-
-def full_name(data):
-    """Return the name of a data set as it is, and the path of a file in full: it must last until the run is resumed."""
-    known = str(data) in {row.name for row in list_datasets()}
-    return str(pathlib.Path(data).resolve()) if not known and os.path.isfile(data) else str(data)
 
 
 def build_model(recipe, task, steps, seed):
@@ -90,6 +81,8 @@ def fit(model, task, recorder, recipe, facts, callbacks, verbose):
         verbose = 1 if sys.stdout.isatty() else 2
     lines = [EpochLines(recorder, facts["steps"], task.loss_unit)] if verbose == 2 else []
     batches = task.batches(recipe, facts, recorder.epoch)
+    if verbose:
+        print("Compiling the first step (up to a minute) ...", flush=True)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Limiting (epochs|steps_per_epoch) to")  # whoever set the cap knows it
         model.fit(
@@ -134,19 +127,19 @@ class Recorder(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         step = (epoch + 1) * self.steps_per_epoch
         row = {"epoch": epoch + 1, "step": step, **{name: float(value) for name, value in logs.items()}}
-        if not math.isfinite(row["loss"]):
-            raise FloatingPointError(
-                f"the loss is {row['loss']} after step {step}: training has diverged. A lower learning rate helps."
-            )
+        for name, value in row.items():
+            if not math.isfinite(value):
+                raise FloatingPointError(
+                    f"{name} is {value} after step {step}: training has diverged. A lower learning rate helps."
+                )
         self.rows.append({**row, "seconds": round(self.seconds, 1)})
         if self.folder is not None:
             self._save()
 
     def _save(self):
         arrays = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_state(self.model))}
-        content = io.BytesIO()
-        np.savez(content, history=np.array(json.dumps(self.rows)), **arrays)
-        atomic_write(self.folder / _run.CHECKPOINT, content.getvalue())
+        history = np.array(json.dumps(self.rows, allow_nan=False))
+        atomic_write(self.folder / _run.CHECKPOINT, lambda path: np.savez(path, history=history, **arrays))
         _run.write_history(self.folder, self.rows)
 
     def restore(self, model):
@@ -160,14 +153,13 @@ class Recorder(keras.callbacks.Callback):
             return
         variables = _state(model)
         try:
+            shapes = {f"v{i}": tuple(variable.shape) for i, variable in enumerate(variables)}
+            if array_shapes(path) != {"history": (), **shapes}:
+                raise ValueError("it is of another model")
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as content:
-                rows = json.loads(str(content["history"]))
+                rows = from_json(str(content["history"]))
                 seconds = float(rows[-1]["seconds"])
-                values = [content[f"v{i}"] for i in range(len(variables))]
-                if len(content.files) != len(variables) + 1 or any(
-                    v.shape != tuple(variable.shape) for v, variable in zip(values, variables, strict=True)
-                ):
-                    raise ValueError("it is of another model")
+                values = [content[name] for name in shapes]
         except Exception as error:  # numpy and zipfile raise whatever the part that they stumble over raises
             raise ValueError(f"{path} is no checkpoint of this run: {error}") from error
         for variable, value in zip(variables, values, strict=True):

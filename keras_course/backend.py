@@ -9,11 +9,13 @@ TensorFlow, once, when it is first imported. So the choice has to be made before
 True
 """
 
+import contextlib
 import importlib.util
 import json
 import os
 import pathlib
 import sys
+from collections.abc import Iterator
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -23,11 +25,16 @@ def available() -> tuple[str, ...]:
     return tuple(name for name in BACKENDS if importlib.util.find_spec(name) is not None)
 
 
+def named() -> str | None:
+    """Return the backend that the environment variable KERAS_BACKEND names, or None where it names none."""
+    return os.environ.get("KERAS_BACKEND") or None
+
+
 def current() -> str:
     """Return the backend that runs, or that Keras would choose if it were imported now."""
     if "keras" in sys.modules:
         return sys.modules["keras"].config.backend()
-    if name := os.environ.get("KERAS_BACKEND"):
+    if name := named():
         return name
     home = pathlib.Path(os.environ.get("KERAS_HOME", pathlib.Path.home() / ".keras"))
     try:
@@ -67,6 +74,24 @@ def require() -> None:
     """
     if "keras" not in sys.modules:
         _check(current(), "KERAS_BACKEND")
+
+
+@contextlib.contextmanager
+def without_tensorflow() -> Iterator[None]:
+    """Keep Keras from importing a TensorFlow that nobody chose, for as long as it saves a model.
+
+    Keras compares every object that it writes with TensorFlow's types, and imports TensorFlow for that alone: seconds,
+    hundreds of megabytes and a page of log. Where TensorFlow is imported already, nothing changes.
+    """
+    lazy = getattr(sys.modules.get("keras.src.utils.module_utils"), "tensorflow", None)  # no public name leads to it
+    if lazy is None or "tensorflow" in sys.modules:
+        yield
+        return
+    known, lazy._available = getattr(lazy, "_available", None), False
+    try:
+        yield
+    finally:
+        lazy._available = known  # so that what really needs TensorFlow still finds it
 
 
 def _check(name, argument):

@@ -12,7 +12,8 @@ import shlex
 import sys
 
 import keras_course
-from keras_course import _machine, _results, _run, backend, recipes
+from keras_course import _machine, _registry, _results, _run, _saved, backend, recipes
+from keras_course.checks import instead_of
 
 
 def main(arguments=None) -> int:
@@ -49,12 +50,8 @@ def _command(commands, run, name, text):
     return parser
 
 
-def _add_backend_option(parser):
-    parser.add_argument(
-        "--backend",
-        metavar="B",
-        help=f"one of {', '.join(backend.BACKENDS)}; default: KERAS_BACKEND, else ~/.keras/keras.json, else tensorflow",
-    )
+def _add_backend_option(parser, default):
+    parser.add_argument("--backend", metavar="B", help=f"one of {', '.join(backend.BACKENDS)}; default: {default}")
 
 
 def _select(name):
@@ -83,10 +80,8 @@ def _list(options):
     ]
     print(_table("Recipes", ("name", "model", "data", "steps", "minutes", "what for"), runs))
     sets = [(row.name, row.kind, row.size, row.licence, row.offline) for row in datasets.list_datasets()]
-    print(_table("Data sets", ("name", "kind", "size", "licence", "without download"), sets), flush=True)
-    builders = [  # only this needs Keras, and takes seconds
-        (row.name, f"{row.lecture} {row.topic}", ", ".join(row.presets)) for row in keras_course.list_builders()
-    ]
+    print(_table("Data sets", ("name", "kind", "size", "licence", "without download"), sets))
+    builders = [(row.name, f"{row.lecture} {row.topic}", ", ".join(row.presets)) for row in _registry.rows_in_source()]
     print(_table("Builders", ("name", "lecture", "presets"), builders), end="")
     return 0
 
@@ -124,16 +119,22 @@ def _add_train(commands):
         "recipe",
         nargs="?",
         metavar="RECIPE",
-        choices=recipes.RECIPES,
+        type=_recipe_name,
         help=f"one of {', '.join(recipes.RECIPES)}; default: {recipes.DEFAULT}",
     )
-    _add_backend_option(parser)
+    _add_backend_option(parser, "KERAS_BACKEND, else ~/.keras/keras.json, else tensorflow")
     parser.add_argument("--data", metavar="D", help="name of a data set, or path of a text file; default: the recipe's")
     parser.add_argument("--steps", metavar="N", type=int, help="number of training steps; default: the recipe's")
     parser.add_argument("--seed", metavar="S", type=int, help="fixes weights, data order and dropout; default: 0")
     parser.add_argument("--out", metavar="DIR", help="folder to write into; default: a new one below runs/")
     parser.add_argument("--resume", metavar="DIR", help="go on with the interrupted run in this folder")
     parser.add_argument("--record", action="store_true", help="append the result to docs/results.json of this checkout")
+
+
+def _recipe_name(text):
+    if text not in recipes.RECIPES:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a recipe; {instead_of(text, recipes.RECIPES)}")
+    return text
 
 
 def _train(options):
@@ -175,24 +176,23 @@ def _train_into_folder(options):
     """Train in the folder asked for or in a fresh one, and say how to go on where that is interrupted."""
     arguments = {name: getattr(options, name) for name in ("recipe", "data", "steps", "seed", "out", "resume")}
     if options.resume is None and options.out is None:
-        name = f"{options.recipe or recipes.DEFAULT}-{backend.current()}-seed{options.seed or 0}"
-        arguments["out"] = _run.new_folder(name)
+        arguments["out"] = _run.new_folder(_folder_name(options))
     folder = pathlib.Path(options.resume or arguments["out"])
     print(f"Training on {backend.current()}, into {folder}", flush=True)
     try:
         return recipes.train(**arguments)
-    except BaseException as error:
-        if (
-            isinstance(error, KeyboardInterrupt | OSError)
-            and not isinstance(error, FileExistsError)
-            and _unfinished(folder)
-        ):
+    except (KeyboardInterrupt, OSError) as error:
+        if not isinstance(error, FileExistsError | BlockingIOError) and _unfinished(folder):
             command = f"keras-course train --resume {shlex.quote(str(folder))}"
             print(f"\nTo go on with this run from its last complete epoch:\n  {command}", file=sys.stderr)
-        elif options.out is None and options.resume is None:
-            with contextlib.suppress(OSError):  # not empty: something was written before it failed
-                folder.rmdir()
         raise
+
+
+def _folder_name(options):
+    """Return what a run's folder is called: after the recipe and the data, each where it was given."""
+    recipe = options.recipe or (recipes.DEFAULT if options.data is None else None)
+    parts = [recipe, options.data and _run.safe_name(options.data), backend.current(), f"seed{options.seed or 0}"]
+    return "-".join(part for part in parts if part)
 
 
 def _unfinished(folder):
@@ -212,11 +212,14 @@ def _report(run):
         lines.append(f"expected: at most {facts['expected']} (up to {facts['tolerance']} more for one seed): {reached}")
     if facts["published"] is not None:
         lines.append(f"published: {facts['published']} ({facts['source']})")
-    if run.sample is None:
-        return "\n".join([*lines, "", f"Everything is in {run.folder}."])
-    lines += ["", "It writes:", "", run.sample, "", f"Everything is in {run.folder}. To let it write more:"]
-    prompt = recipe.prompt if run.sample.startswith(recipe.prompt) else run.sample[0]  # what this text has letters for
-    lines.append(f"  keras-course generate {shlex.quote(str(run.folder))} --prompt {shlex.quote(prompt)}")
+    if run.sample is not None:
+        lines += ["", "It writes:", "", run.sample]
+    lines += ["", f"Everything is in {run.folder}. To use the model in Python:"]
+    lines.append(f"  keras_course.load_model({str(run.folder)!r})")
+    if run.sample is not None:
+        prompt = recipe.prompt if run.sample.startswith(recipe.prompt) else run.sample[0]  # that this text has
+        lines.append("To let it write more:")
+        lines.append(f"  keras-course generate {shlex.quote(str(run.folder))} --prompt {shlex.quote(prompt)}")
     return "\n".join(lines)
 
 
@@ -227,7 +230,7 @@ def _add_generate(commands):
     parser = _command(commands, _generate, "generate", "continue a text with a trained language model")
     parser.add_argument("model", metavar="MODEL", help="folder of a run, or a .keras file with its tokenizer beside it")
     parser.add_argument("--prompt", metavar="TEXT", required=True, help="the text to continue")
-    _add_backend_option(parser)
+    _add_backend_option(parser, "KERAS_BACKEND, else the one that the model was trained on, where it is installed")
     parser.add_argument("--length", metavar="N", type=int, default=300, help="tokens to write; default: 300")
     parser.add_argument(
         "--temperature", metavar="T", type=float, default=1.0, help="0 takes the likeliest token; default: 1"
@@ -238,8 +241,15 @@ def _add_generate(commands):
     parser.add_argument("--stop", metavar="TEXT", help="end after this text, which must be one token")
 
 
+def _backend_of(model):
+    """Return the backend that a model was trained on, or None where that is not known or not installed."""
+    with contextlib.suppress(ValueError, OSError):  # no run lies around it, or a broken one
+        name = _run.read_facts(_saved.model_path(model).parent)["backend"]
+        return name if name in backend.available() else None
+
+
 def _generate(options):
-    _select(options.backend)
+    _select(options.backend or backend.named() or _backend_of(options.model))
     model, tokenizer = recipes.load_run(options.model)
     if tokenizer is None:
         raise ValueError(f"MODEL={options.model!r} has no tokenizer beside it, so it cannot write a text.")

@@ -8,19 +8,19 @@ epochs, and the last one counts, so for examples the held-out part is a test set
 Importing this module imports neither Keras nor a backend.
 """
 
+import contextlib
 import dataclasses
-import importlib
 import json
 import os
 import pathlib
 import sys
 from typing import Any
 
-from keras_course import _machine, _run, backend
-from keras_course._lectures import LECTURES
+from keras_course import _machine, _run, _saved, backend
 from keras_course._recipe import SGD, AdamW, Muon, Recipe
 from keras_course._recipe_table import RECIPES
 from keras_course._results import record_result, results_page
+from keras_course.checks import instead_of, whole_number
 
 __all__ = [
     "DEFAULT",
@@ -100,6 +100,7 @@ def train(
             from the interrupted run's.
         FileNotFoundError: the text or the folder to resume is not there.
         FileExistsError: `out` already holds a run.
+        BlockingIOError: another process is training in that folder.
         FloatingPointError: the loss became infinite or NaN.
 
     Example:
@@ -109,30 +110,33 @@ def train(
         (2, True)
     """
     backend.require()
-    from keras_course import _tasks, _training
+    if resume is not None and out is not None:
+        raise ValueError(f"out={str(out)!r} cannot go with resume={str(resume)!r}: that run has its folder.")
+    with _folder(out, resume) as folder:
+        if verbose:
+            print("Loading Keras and the data ...", flush=True)
+        from keras_course import _tasks, _training
 
-    earlier = None if resume is None else _earlier(resume, out)
-    recipe, data, steps, seed = _settle(recipe, data, steps, seed, earlier)
-    task = _tasks.TASKS[recipe.task](recipe, data)
-    facts = _facts(recipe, task, steps, _training.plan(steps), seed)
-    if earlier is None:
-        folder = None if out is None else _run.claim(out)
-    else:
-        folder = pathlib.Path(resume).expanduser()
-        facts = _continued(facts, earlier, folder)
-
-    model = _training.build_model(recipe, task, steps, seed)
-    recorder = _training.Recorder(folder, facts["steps_per_epoch"])
-    if folder is not None:
-        task.save(folder)
-        _run.write_facts(folder, facts)
-        recorder.restore(model)
-    _training.fit(model, task, recorder, recipe, facts, callbacks, verbose)
-    sample = task.sample(model, recipe, seed)
-    facts |= _result(recipe, task, facts, model, recorder.rows, sample)
-    history = {name: [row[name] for row in recorder.rows] for name in recorder.rows[0]}
-    if folder is not None:
-        _finish(folder, recipe, task, model, history, facts)
+        earlier = None if resume is None else _earlier(folder)
+        recipe, data, steps, seed = _settle(recipe, data, steps, seed, earlier)
+        task = _tasks.TASKS[recipe.task](recipe, data)
+        facts = _facts(recipe, task, steps, _training.plan(steps), seed)
+        if earlier is not None:
+            facts = _continued(facts, earlier, folder)
+        model = _training.build_model(recipe, task, steps, seed)
+        recorder = _training.Recorder(folder, facts["steps_per_epoch"])
+        if folder is not None:
+            task.save(folder)
+            _run.write_facts(folder, facts)
+            recorder.restore(model)
+        _training.fit(model, task, recorder, recipe, facts, callbacks, verbose)
+        if verbose and folder is not None:
+            print(f"Saving to {folder} ...", flush=True)
+        sample = task.sample(model, recipe, seed)
+        facts |= _result(recipe, task, facts, model, recorder.rows, sample)
+        history = {name: [row[name] for row in recorder.rows] for name in recorder.rows[0]}
+        if folder is not None:
+            _finish(folder, recipe, task, model, history, facts)
     return Run(recipe, model, task.tokenizer, history, facts["value"], sample, facts, folder)
 
 
@@ -147,44 +151,51 @@ def load_run(path: str | os.PathLike):
         ValueError: the file is truncated, no Keras model, or one that cannot be loaded safely.
     """
     backend.require()
+    model, folder = _saved.load_model(path), _saved.model_path(path).parent
+    if not any((folder / name).exists() for name in _run.TOKENIZER):
+        return model, None
     from keras_course.language import load_tokenizer
 
-    for lecture in LECTURES:  # this makes the package's layers known to Keras
-        if lecture.ready:
-            importlib.import_module(f"keras_course.{lecture.topic}")
-    model, folder = _run.load_model(path), _run.model_path(path).parent
-    there = any((folder / name).exists() for name in _run.TOKENIZER)
-    return model, load_tokenizer(folder) if there else None
+    return model, load_tokenizer(folder)
 
 
-def _earlier(resume, out):
+def _folder(out, resume):
+    """Return a context with the locked folder of a run, new or interrupted, or with None where nothing is written."""
+    given = {name: path for name, path in (("out", out), ("resume", resume)) if path is not None}
+    for name, path in given.items():
+        if not isinstance(path, str | os.PathLike):
+            raise ValueError(f"{name}={path!r} must be the path of a folder.")
+    if resume is not None:
+        _run.read_facts(resume)  # before a lock is put into a folder that holds no run
+        return _run.hold(pathlib.Path(resume).expanduser(), "resume")
+    return contextlib.nullcontext() if out is None else _run.claim(out)
+
+
+def _earlier(folder):
     """Return what `run.json` of an interrupted run says."""
-    if out is not None:
-        raise ValueError(f"out={str(out)!r} cannot go with resume={str(resume)!r}: that run has its folder.")
-    earlier = _run.read_facts(resume)
+    earlier = _run.read_facts(folder)
     if earlier["complete"]:
-        raise ValueError(f"resume={str(resume)!r}: that run is complete, there is nothing to go on with.")
+        raise ValueError(f"resume={str(folder)!r}: that run is complete, there is nothing to go on with.")
     return earlier
 
 
 def _settle(recipe, data, steps, seed, earlier):
     """Fill in what was not given, from the interrupted run or from the recipe, and check it."""
-    from keras_course import _training
+    from keras_course import _tasks
 
     usual = earlier or {"recipe": DEFAULT, "seed": 0}
     recipe = usual["recipe"] if recipe is None else recipe
     if not isinstance(recipe, Recipe):
-        if recipe not in RECIPES:
-            raise ValueError(f"recipe={recipe!r} is not a recipe; choose one of {', '.join(RECIPES)}.")
+        if not isinstance(recipe, str) or recipe not in RECIPES:
+            raise ValueError(f"recipe={recipe!r} is not a recipe; {instead_of(recipe, RECIPES)}")
         recipe = RECIPES[recipe]
     data = usual.get("data", recipe.data) if data is None else data
-    data = _training.full_name(data)
+    data = _tasks.data_name(recipe, data)
     steps = usual.get("steps", recipe.steps) if steps is None else steps
     seed = usual["seed"] if seed is None else seed
-    for argument, value, lowest in (("steps", steps, 1), ("seed", seed, 0)):
-        if not isinstance(value, int) or value < lowest:
-            raise ValueError(f"{argument}={value!r} must be a whole number, at least {lowest}.")
-    return recipe, data, steps, seed
+    whole_number(1, steps=steps)
+    whole_number(0, seed=seed)
+    return recipe, data, int(steps), int(seed)
 
 
 def _facts(recipe, task, steps, plan, seed):
@@ -251,8 +262,8 @@ def _finish(folder, recipe, task, model, history, facts):
     """Write the results; the checkpoint goes last, so that a failure here can be resumed as well."""
     from keras_course import plots
 
-    _run.save_model(model, folder / _run.MODEL)
+    _saved.save_model(model, folder / _saved.MODEL)
     figure = plots.loss_curves({recipe.name: history}, unit=task.loss_unit)
     _run.save_figure(figure, folder / _run.FIGURE)
     _run.write_facts(folder, facts)
-    (folder / _run.CHECKPOINT).unlink(missing_ok=True)
+    _run.finish(folder)

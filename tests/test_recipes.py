@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from tiny_recipe import TEXT, recipe
 
-from keras_course import _files, _run, _tasks, _training, datasets, recipes
+import keras_course
+from keras_course import _files, _run, _saved, _tasks, _training, datasets, recipes
 from keras_course._recipe import builder_of
 from keras_course._registry import check_arguments
 from keras_course.language import CharTokenizer
@@ -26,7 +27,7 @@ from keras_course.metrics import text_loss
 def run(text, tmp_path_factory):
     """A complete run, never interrupted."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
-    return recipes.train(recipe(text), seed=7, out=folder, verbose=0)
+    return recipes.train(recipe(text), steps=np.int64(15), seed=np.int32(7), out=folder, verbose=0)
 
 
 def weights(run):
@@ -72,7 +73,15 @@ def test_value_is_the_mean_over_every_token_of_the_validation_text_but_the_first
 def test_saved_run_loads(run):
     model, tokenizer = recipes.load_run(run.folder)
     x = tokenizer.encode("a rose i")[None]
-    np.testing.assert_array_equal(*(keras.ops.convert_to_numpy(m(x)) for m in (model, run.model)))
+    models = (
+        run.model,
+        model,
+        keras_course.load_model(run.folder),
+        keras_course.load_model(run.folder / "model.keras"),
+    )
+    first, *others = (keras.ops.convert_to_numpy(m(x)) for m in models)
+    for other in others:
+        np.testing.assert_array_equal(first, other)
 
 
 def test_another_seed_is_another_run(run, text):
@@ -89,6 +98,7 @@ def test_killed_run_resumes_bit_for_bit(run, text, tmp_path):
     assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
     assert not (folder / "model.keras").exists()
     assert len((folder / "history.csv").read_text().splitlines()) == 1 + 2
+    (folder / ".writing-01234567-checkpoint.npz").write_bytes(b"as if it had been killed while it was writing")
 
     resumed = recipes.train(recipe(text), resume=folder, verbose=0)
     assert equal(resumed, run)
@@ -125,11 +135,13 @@ def test_full_disk_leaves_the_earlier_checkpoint(text, interrupted, monkeypatch)
     def full(file):
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    checkpoint = str(interrupted / "checkpoint.npz")
     monkeypatch.setattr(_run, "write_facts", lambda folder, facts: None)  # so that the checkpoint is what fails
     monkeypatch.setattr(CharTokenizer, "save", lambda tokenizer, folder: None)
     monkeypatch.setattr(_files.os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as failure:
         recipes.train(recipe(text), resume=interrupted, verbose=0)
+    assert failure.value.filename == checkpoint
     assert {path.name: path.read_bytes() for path in interrupted.iterdir()} == before
 
 
@@ -139,11 +151,11 @@ def test_full_disk_leaves_the_earlier_model(run, monkeypatch, tmp_path):
 
     def half(model, where):
         pathlib.Path(where).write_bytes(b"half")
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError("Can't write data")  # as h5py says it
 
     monkeypatch.setattr(keras.Model, "save", half)
-    with pytest.raises(OSError, match="No space left"):
-        _run.save_model(run.model, path)
+    with pytest.raises(OSError, match=r"Can't write data: '.*model\.keras'"):
+        _saved.save_model(run.model, path)
     assert path.read_bytes() == b"earlier"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -174,15 +186,29 @@ def test_resume_refuses_what_would_give_another_result(text, interrupted, tmp_pa
 
 
 def test_resume_refuses_a_broken_folder(text, interrupted, tmp_path):
+    facts = _run.read_facts(interrupted)
+    for key, value in {
+        "recipe": ["tiny"],
+        "data": 3,
+        "backend": None,
+        "steps": "15",
+        "seed": True,
+        "complete": 0,
+    }.items():
+        (interrupted / "run.json").write_text(json.dumps(facts | {key: value}))
+        with pytest.raises(ValueError, match=f"run.json does not describe a run: its '{key}' is .* must be of type"):
+            recipes.train(recipe(text), resume=interrupted)
+    _run.write_facts(interrupted, facts)
     checkpoint = interrupted / "checkpoint.npz"
     content = checkpoint.read_bytes()
-    other = tmp_path / "other.npz"
+    other, bomb = tmp_path / "other.npz", tmp_path / "bomb.npz"
     np.savez(other, history="[]", v0=np.zeros(3))
-    for bad in (content[:1000], b"", other.read_bytes()):
+    np.savez_compressed(bomb, history="[]", v0=np.zeros(2**23))
+    for bad in (content[:1000], b"", other.read_bytes(), bomb.read_bytes()):
         checkpoint.write_bytes(bad)
         with pytest.raises(ValueError, match=r"checkpoint.npz is no checkpoint of this run"):
             recipes.train(recipe(text), resume=interrupted, verbose=0)
-    for bad in ("{}", "[" * 100_000):
+    for bad in ("{}", "[]", "[" * 100_000, json.dumps(facts | {"value": float("nan")})):
         (interrupted / "run.json").write_text(bad)
         with pytest.raises(ValueError, match="does not describe a run"):
             recipes.train(recipe(text), resume=interrupted)
@@ -194,8 +220,15 @@ def test_resume_refuses_a_broken_folder(text, interrupted, tmp_path):
     ("bad", "error", "message"),
     [
         ({"recipe": "absent"}, ValueError, "recipe='absent'.*python_docs_cpu"),
+        ({"recipe": "digits_mpl"}, ValueError, "recipe='digits_mpl' is not a recipe; did you mean 'digits_mlp'"),
+        ({"recipe": 3}, ValueError, "recipe=3 is not a recipe"),
         ({"steps": 0}, ValueError, "steps=0"),
+        ({"steps": 2.5}, ValueError, "steps=2.5"),
         ({"seed": -1}, ValueError, "seed=-1"),
+        ({"seed": True}, ValueError, "seed=True"),
+        ({"data": 3}, ValueError, "data=3 must be"),
+        ({"out": 3}, ValueError, "out=3 must be the path"),
+        ({"resume": 3, "out": None}, ValueError, "resume=3 must be the path"),
         ({"data": "absent.txt"}, FileNotFoundError, "absent.txt"),
         ({"data": "absent"}, ValueError, "python_docs"),
     ],
@@ -223,6 +256,16 @@ def test_a_run_is_never_written_over(run, text):
     assert [_run.new_folder("x", root).name for _ in range(3)] == ["x", "x-2", "x-3"]
 
 
+def test_a_folder_takes_one_run_at_a_time(text, interrupted, tmp_path):
+    for argument, folder in (("resume", interrupted), ("out", tmp_path / "new")):
+        folder.mkdir(exist_ok=True)
+        with (
+            _run.hold(folder, argument),
+            pytest.raises(BlockingIOError, match=f"{argument}=.* a run is going on in this folder; wait for its end"),
+        ):
+            recipes.train(recipe(text), **{argument: folder})
+
+
 def test_nothing_of_others_is_written_over(text, tmp_path):
     (tmp_path / "tokenizer.json").write_text("somebody else's")
     with pytest.raises(FileExistsError, match=r"already holds tokenizer\.json"):
@@ -239,14 +282,17 @@ def test_name_of_a_text_comes_before_a_file_of_that_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("python_docs", "mine"):
         (tmp_path / name).write_text("text")
-    assert _training.full_name("python_docs") == "python_docs"
-    assert _training.full_name("mine") == str(tmp_path / "mine")
+    assert _tasks.data_name(recipe("text"), "python_docs") == "python_docs"
+    assert _tasks.data_name(recipe("text"), "mine") == str(tmp_path / "mine")
 
 
 def test_divergence_is_said(text):
     wild = recipe(text, optimizer=recipes.AdamW(1e30, 1e30, 0, clip=None))
     with pytest.raises(FloatingPointError, match="diverged"):
         recipes.train(wild, verbose=0)
+    recorder = _training.Recorder(None, 1)
+    with pytest.raises(FloatingPointError, match="val_loss is nan after step 1"):
+        recorder.on_epoch_end(0, {"loss": 1.0, "val_loss": float("nan")})
 
 
 def test_byte_pairs_and_the_caps_of_keras(text):
@@ -263,11 +309,13 @@ def test_byte_pairs_and_the_caps_of_keras(text):
     assert run.tokenizer.vocab_size == run.model.output.shape[-1] == 270
 
 
-def test_lines_for_those_without_a_terminal(text, capsys):
-    recipes.train(recipe(text), steps=2)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2
-    assert lines[1].startswith("step 2/2: loss ")
+def test_lines_for_those_without_a_terminal(text, tmp_path, capsys):
+    folder = tmp_path / "run"
+    recipes.train(recipe(text), steps=2, out=folder)
+    loading, compiling, *epochs, saving = capsys.readouterr().out.splitlines()
+    assert (loading, compiling) == ("Loading Keras and the data ...", "Compiling the first step (up to a minute) ...")
+    assert [line.split(":")[0] for line in epochs] == ["step 1/2", "step 2/2"]
+    assert saving == f"Saving to {folder} ..."
 
 
 @functools.cache

@@ -132,6 +132,15 @@ def test_other_data_are_refused(data):
         recipes.train(SHORT["digits_mlp"], data=data)
 
 
+def test_a_file_of_ones_own_is_for_language_models(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match=r"table\.csv' is a file, and only a language model is trained on one"):
+        recipes.train(SHORT["digits_mlp"], data=path)
+    with pytest.raises(ValueError, match="data='digit_image' is no set of examples; did you mean 'digit_images'"):
+        recipes.train(SHORT["digits_mlp"], data="digit_image")
+
+
 def test_permuted_pixels_are_the_same_ones_elsewhere():
     plain, permuted = (
         ClassificationTask(dataclasses.replace(SHORT["digits_mlp"], permute=permute), "digit_images")

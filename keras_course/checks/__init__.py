@@ -2,10 +2,11 @@
 
 A check that fails raises a `ValueError` that names the argument, its value and the rule. What this module exports needs
 NumPy only; the checks of tokens, examples and model graphs, which need Keras, are imported from `checks.tokens`,
-`checks.examples` and `checks.graphs`.
+`checks.examples` and `checks.graphs`; those of zip archives, from `checks.archives`.
 """
 
 from keras_course.checks._arrays import as_array, as_floats, as_points, as_real, finite, tensor
+from keras_course.checks._choices import instead_of
 from keras_course.checks._derivatives import argument_numbers, jacobian_of, matched, one_array, positions, tuples
 from keras_course.checks._kinds import checked, plain
 from keras_course.checks._numbers import (
@@ -41,6 +42,7 @@ __all__ = [
     "fraction",
     "function",
     "generator",
+    "instead_of",
     "is_number",
     "is_whole",
     "jacobian_of",

@@ -29,7 +29,7 @@ FLOORS = {
         "_recipe",
         "_recipe_table",
     },
-    2: {"layers", "losses", "metrics", "portable", "_run", "_results"},
+    2: {"layers", "losses", "metrics", "portable", "_run", "_saved", "_results"},
     3: {"perceptron", "autodiff", "training", "convnets", "attention"},
     4: {"fundamentals", "vision", "language", "graphs", "uncertainty", "autoencoders", "diffusion"},
     5: {"datasets", "recipes", "_tasks", "_training", "plots"},
@@ -40,6 +40,7 @@ FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 SIDEWAYS = {
     ("_registry", "_lectures"),
     ("_registry", "checks"),  # a builder takes numbers of NumPy
+    ("_run", "_saved"),
     ("ops", "checks"),
     ("ops", "_memory"),
     ("_machine", "backend"),

@@ -17,7 +17,7 @@ import tiny_recipe
 from tiny_recipe import recipe
 
 import keras_course
-from keras_course import _machine, _results, _run, backend, cli, datasets, recipes
+from keras_course import _machine, _registry, _results, _run, backend, cli, datasets, recipes
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,14 @@ def test_list(capsys):
     printed = capsys.readouterr().out
     names = [*recipes.RECIPES, *(row.name for row in datasets.list_datasets()), "gpt2_small", "GPT from scratch"]
     assert [name for name in names if name not in printed] == []
+
+
+def test_list_needs_no_keras():
+    """What it says of builders, read from the source, is what they say themselves."""
+    live = [dataclasses.replace(row, build=None) for row in keras_course.list_builders()]
+    assert list(_registry.rows_in_source()) == live
+    code = "import sys; from keras_course import cli; cli.main(['list']); sys.exit('keras' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
 
 
 def test_backends(capsys, monkeypatch):
@@ -115,12 +123,14 @@ def test_expected_value_stands_beside_the_result(trained):
         assert verdict in report
         assert "published: 1.4 (a paper)" in report
         assert "roses" in report
+        assert f"  keras_course.load_model({str(trained)!r})" in report
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "absent"], "invalid choice: 'absent'"),
+        (["train", "absent"], "'absent' is not a recipe; choose one of python_docs_cpu"),
+        (["train", "digits_mpl"], "'digits_mpl' is not a recipe; did you mean 'digits_mlp'?"),
         (["train", "--backend", "theano"], "name='theano' is not a backend; choose one of tensorflow, jax, torch"),
         (["train", "--data", "absent.txt"], "absent.txt"),
         (["train", "--data", "shakespear"], "tiny_shakespeare"),
@@ -230,7 +240,36 @@ def test_record_of_a_resumed_run(short, monkeypatch, capsys):
     assert "settings was None" in fails(capsys, "train", "--record", "--resume", short)  # past this check
 
 
-def test_ctrl_c_says_how_to_go_on(text, tmp_path):
+def test_name_of_a_folder():
+    for asked, name in [
+        ([], "python_docs_cpu-B-seed0"),
+        (["digits_mlp", "--seed", "3"], "digits_mlp-B-seed3"),
+        (["--data", "/tmp/My poems, vol. 2.txt"], "My_poems_vol_2-B-seed0"),
+        (["shakespeare_cpu", "--data", "../süß.txt"], "shakespeare_cpu-süß-B-seed0"),
+        (["--data", "...."], "data-B-seed0"),
+    ]:
+        options = cli._parser().parse_args(["train", *asked])
+        assert cli._folder_name(options) == name.replace("B", backend.current())
+
+
+def test_generate_runs_on_the_backend_of_the_run(trained, tmp_path, monkeypatch, capsys):
+    """`--backend` and KERAS_BACKEND come first; a backend that is not installed does not count."""
+    chosen = []
+    monkeypatch.setattr(cli, "_select", chosen.append)
+    shutil.copytree(trained, tmp_path / "run")
+    other = next(name for name in backend.BACKENDS if name != backend.current())
+    monkeypatch.setattr(backend, "available", lambda: (other,))
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    for recorded in (other, "theano"):
+        _run.write_facts(tmp_path / "run", _run.read_facts(trained) | {"backend": recorded})
+        assert cli.main(["generate", str(tmp_path / "run"), "--prompt", "a", "--length", "1"]) == 0
+    assert cli.main(["generate", str(tmp_path / "run"), "--prompt", "a", "--length", "1", "--backend", "b"]) == 0
+    monkeypatch.setenv("KERAS_BACKEND", "c")
+    assert cli.main(["generate", str(tmp_path / "run" / "model.keras"), "--prompt", "a", "--length", "1"]) == 0
+    assert chosen == [other, None, "b", "c"]
+
+
+def test_ctrl_c_says_how_to_go_on(text, tmp_path, capsys):
     script = pathlib.Path(tiny_recipe.__file__).parent
     code = (
         f"import signal, sys; sys.path.insert(0, {str(script)!r})\n"
@@ -246,6 +285,10 @@ def test_ctrl_c_says_how_to_go_on(text, tmp_path):
             assert process.poll() is None, process.stderr.read()
             assert time.monotonic() - started < 200
             time.sleep(0.02)
+        for option in ("--resume", "--out"):  # another process trains there
+            message = fails(capsys, "train", option, tmp_path / "my run")
+            assert "a run is going on" in message or "already holds run.json" in message
+            assert "To go on" not in message
         for patience in (20, 100):  # Python loses an interrupt that falls into a garbage collection: press it again
             process.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -6,6 +6,7 @@ import json
 import pathlib
 import subprocess
 
+import markdown_it
 import numpy as np
 import pytest
 
@@ -120,6 +121,23 @@ def test_page_in_the_docs_is_generated():
     assert (DOCS / "results.md").read_text(encoding="utf-8") == results_page(rows)
 
 
+def test_text_of_a_row_is_text_on_the_page():
+    """Whatever a row says, the page has the same headings, tables and cells, and no tag, link or code of the row's."""
+    bad = "x |\n\n# Head\n\n<script>alert(1)</script> [a](b) ![a](b) `code` *b* _i_ ~~s~~ $m$ {ref}`x` \\| &amp; https"
+    texts = {key: bad for key, value in recipe_row().items() if isinstance(value, str) and key != "kind"}
+    texts |= {"machine": {"cpu": bad, "cores": 2, "gpu": bad}, "versions": {bad: bad}}
+    plain = {key: "x" for key in texts} | {"machine": {"cpu": "x", "cores": 2, "gpu": "x"}, "versions": {"x": "x"}}
+    speeds = {key: texts.get(key, bad) for key, value in speed_row().items() if isinstance(value, str | dict)}
+    parser = markdown_it.MarkdownIt("gfm-like", {"linkify": False})
+
+    def structure(recipe, speed):
+        page = results_page([recipe_row(**recipe), speed_row(**{key: speed[key] for key in speed if key != "kind"})])
+        blocks = parser.parse(page)
+        return [(block.type, [child.type for child in block.children or ()]) for block in blocks]
+
+    assert structure(texts, speeds) == structure(plain, {key: plain.get(key, "x") for key in speeds})
+
+
 def test_record_appends_and_writes_the_page(tmp_path):
     path = tmp_path / "results.json"
     path.write_text("[]\n")
@@ -135,6 +153,12 @@ def test_record_appends_and_writes_the_page(tmp_path):
         ({"kind": "other"}, "kind='other'"),
         ({key: value for key, value in speed_row().items() if key != "peer"}, "lacks peer"),
         (speed_row(speed=3), "has speed"),
+        ({"kind": ["speed"]}, "kind="),
+        (speed_row(value=float("nan")), "value=nan of a row must be a finite number"),
+        (speed_row(rounds=True), "rounds=True of a row must be of type int"),
+        (recipe_row(size=3), "size=3 of a row must be of type str"),
+        (recipe_row(machine={"cpu": "Abacus 3"}), "cores=None"),
+        (recipe_row(versions={"jax": 1}), "jax=1"),
     ],
 )
 def test_bad_rows(row, message, tmp_path):

@@ -1,0 +1,140 @@
+"""Saved models: writing a `.keras` file, and reading one that may come from a stranger.
+
+Keras's safe mode keeps a file from running code. What it leaves open is memory: an archive that unpacks to a thousand
+times its size, and a configuration of a few bytes that asks for 10^18 units. So sizes are compared before anything is
+unpacked, and no model gets many more weights than its file holds.
+"""
+
+import contextlib
+import math
+import os
+import pathlib
+import textwrap
+import threading
+import zipfile
+
+from keras_course import backend
+from keras_course._files import atomic_write
+from keras_course._lectures import import_topics
+from keras_course.checks.archives import check_archive, is_inflated
+
+MODEL = "model.keras"
+_WEIGHTS = "model.weights.h5"
+_LIMITS = {"config.json": 2**24, "metadata.json": 2**20, _WEIGHTS: math.inf}  # bytes; no real configuration has 16 MiB
+_SPARE = 2**20  # weights that a model may have beyond twice those in its file: adapters are not stored, for example
+_LOADING = threading.Lock()
+
+
+def save_model(model, path: pathlib.Path) -> None:
+    """Write a model to `path`, or leave `path` as it was."""
+    with backend.without_tensorflow():
+        atomic_write(path, model.save)
+
+
+def model_path(path: str | os.PathLike) -> pathlib.Path:
+    """Return the path of a model's file, which is `model.keras` where `path` is the folder of a run."""
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(f"path={path!r} must be the path of a .keras file or of a run's folder")
+    path = pathlib.Path(path).expanduser()
+    file = path / MODEL if path.is_dir() else path
+    if not file.is_file():
+        raise FileNotFoundError(f"model={str(file)!r}: there is no such file.")
+    if file.suffix != ".keras":
+        raise ValueError(f"model={str(file)!r} must be a file that ends in .keras, or the folder of a run.")
+    return file
+
+
+def load_model(path: str | os.PathLike):
+    """Return the Keras model of a `.keras` file, or of the folder of a run, on the backend that is selected.
+
+    The layers of all lectures are known, and nothing that the file brings along is executed.
+
+    Args:
+        path: a `.keras` file, or the folder of a run.
+
+    Returns:
+        A `keras.Model`, not compiled.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is truncated, no Keras model, one that declares more than it holds, or one that Keras
+            cannot rebuild safely.
+    """
+    path = model_path(path)
+    with _naming(path):
+        stored = _stored_weights(path)  # before Keras is imported, which takes longer
+    import_topics()
+    import keras
+
+    with _naming(path), _at_most(stored):
+        return keras.saving.load_model(path, compile=False)
+
+
+@contextlib.contextmanager
+def _naming(path):
+    """Turn whatever Keras, h5py and zipfile raise over a file into a ValueError that names the file."""
+    try:
+        yield
+    except Exception as error:
+        reason = textwrap.shorten(str(error).strip() or type(error).__name__, 400, placeholder=" ...")
+        raise ValueError(f"{path} is no Keras model that can be loaded, or a truncated one: {reason}") from error
+
+
+def _stored_weights(path):
+    """Return the number of weights in a `.keras` file, after looking for missing, oversized and damaged parts."""
+    import h5py
+
+    check_archive(path)
+    with zipfile.ZipFile(path) as archive:
+        if missing := _LIMITS.keys() - set(archive.namelist()):
+            raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+        for name, limit in _LIMITS.items():
+            if (size := archive.getinfo(name).file_size) > limit:
+                raise ValueError(f"its part {name!r} declares {size:,} bytes, more than {limit:,}")
+        if broken := archive.testzip():
+            raise ValueError(f"its part {broken!r} is damaged")
+        counts = []
+        with archive.open(_WEIGHTS) as part, h5py.File(part, "r") as file:
+            file.visititems(lambda name, entry: counts.append(_size(name, entry)))
+    return sum(counts)
+
+
+def _size(name, entry):
+    """Return the number of weights in a part of an HDF5 file; such a file can declare more than it stores as well."""
+    import h5py
+
+    if not isinstance(entry, h5py.Dataset):
+        return 0
+    if is_inflated(entry.nbytes, entry.id.get_storage_size()):
+        raise ValueError(f"its weights {name!r} of shape {entry.shape} are not stored in it")
+    return entry.size
+
+
+@contextlib.contextmanager
+def _at_most(stored):
+    """Refuse the weight with which a model gets many more than `stored`, before its memory is asked for.
+
+    Every layer makes its weights by `Layer.add_weight`, which counts them meanwhile for this thread.
+    """
+    import keras
+
+    layer_class, thread, declared = keras.layers.Layer, threading.get_ident(), 0
+    add_weight = layer_class.add_weight
+
+    def counted(layer, shape=None, *arguments, **named):
+        nonlocal declared
+        if threading.get_ident() == thread:
+            declared += math.prod([shape] if isinstance(shape, int) else shape or ())
+            if declared > 2 * stored + _SPARE:
+                raise ValueError(
+                    f"its configuration asks for {declared:,} weights or more (layer {layer.name!r}, shape "
+                    f"{tuple(shape)}), and it holds {stored:,}"
+                )
+        return add_weight(layer, shape, *arguments, **named)
+
+    with _LOADING:
+        layer_class.add_weight = counted
+        try:
+            yield
+        finally:
+            layer_class.add_weight = add_weight

@@ -1,0 +1,118 @@
+"""Saved models from strangers: files that declare more than they hold are refused before memory is asked for."""
+
+import io
+import json
+import subprocess
+import sys
+import threading
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+import keras_course
+from keras_course import _saved, backend
+from keras_course.checks import archives
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    """The parts of a small `.keras` file, by name."""
+    path = tmp_path_factory.mktemp("saved") / "model.keras"
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers.Dense(2)])
+    _saved.save_model(model, path)
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def write(path, parts, compression=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return path
+
+
+def with_units(parts, units):
+    config = json.loads(parts["config.json"])
+    config["config"]["layers"][1]["config"]["units"] = units
+    return parts | {"config.json": json.dumps(config)}
+
+
+def weights_that_are_not_stored():
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        file.create_dataset("kernel", (2**28,), "float32", chunks=(2**20,), fillvalue=0.0)
+    return content.getvalue()
+
+
+def test_files_that_declare_more_than_they_hold(parts, tmp_path):
+    path = tmp_path / "model.keras"
+    zeros = bytes(2**24 + 1)
+    for bad, compression, message in [
+        (parts | {"config.json": zeros}, zipfile.ZIP_STORED, "'config.json' declares 16,777,217 bytes, more than"),
+        (parts | {"config.json": zeros}, zipfile.ZIP_DEFLATED, "'config.json' declares .* at most 100 times"),
+        (parts | {"assets/x": zeros}, zipfile.ZIP_DEFLATED, "'assets/x' declares .* at most 100 times"),
+        (parts | {"model.weights.h5": weights_that_are_not_stored()}, zipfile.ZIP_STORED, "'kernel' of shape .* not"),
+        (with_units(parts, 10**18), zipfile.ZIP_STORED, "asks for 3,000,000,000,000,000,000 weights .* holds 26"),
+        (with_units(parts, 10**6), zipfile.ZIP_STORED, "asks for 3,000,000 weights"),
+        (with_units(parts, 5), zipfile.ZIP_STORED, "expected axis -1 of input shape to have value 4"),
+    ]:
+        write(path, bad, compression)
+        with pytest.raises(ValueError, match=message) as refusal:
+            keras_course.load_model(path)
+        assert len(str(refusal.value)) < 700
+    assert keras_course.load_model(write(path, parts, zipfile.ZIP_DEFLATED)).count_params() == 26
+    assert keras.layers.Layer.add_weight.__name__ == "add_weight"
+
+
+def test_only_the_thread_that_loads_is_counted(parts):
+    built = []
+    with _saved._at_most(0):
+        other = threading.Thread(target=lambda: built.append(keras.layers.Dense(1).build((None, 2**21))))
+        other.start()
+        other.join()
+    assert built == [None]
+
+
+def test_parts_that_lie_over_each_other(parts, tmp_path, monkeypatch):
+    path = write(tmp_path / "model.keras", parts)
+    monkeypatch.setattr(archives.os.path, "getsize", lambda path: 100)
+    with pytest.raises(ValueError, match="more than the 100 of the file"):
+        archives.check_archive(path)
+
+
+def test_arrays_whose_shape_and_bytes_disagree(tmp_path):
+    path = tmp_path / "arrays.npz"
+    np.savez(path, a=np.zeros((2, 3)), text=np.array("héllo"))
+    assert archives.array_shapes(path) == {"a": (2, 3), "text": ()}
+    with zipfile.ZipFile(path) as archive:
+        content = archive.read("a.npy")
+    write(path, {"a.npy": content.replace(b"(2, 3), ", b"(2, 9), ")})
+    with pytest.raises(ValueError, match=r"'a.npy' of shape \(2, 9\) needs 144 bytes and has 48"):
+        archives.array_shapes(path)
+
+
+def test_paths(tmp_path):
+    (tmp_path / "model.h5").write_bytes(b"")
+    for path, error, message in [
+        (tmp_path, FileNotFoundError, "there is no such file"),
+        (tmp_path / "model.h5", ValueError, "must be a file that ends in .keras"),
+        (3, ValueError, "path=3 must be the path"),
+    ]:
+        with pytest.raises(error, match=message):
+            keras_course.load_model(path)
+
+
+@pytest.mark.skipif(backend.current() == "tensorflow", reason="it was chosen")
+def test_saving_leaves_tensorflow_alone(tmp_path):
+    code = f"""
+import pathlib, sys
+import keras
+from keras_course import _saved
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+_saved.save_model(model, pathlib.Path({str(tmp_path / "model.keras")!r}))
+sys.exit("tensorflow" in sys.modules or keras.src.utils.module_utils.tensorflow._available is not None)
+"""
+    subprocess.run([sys.executable, "-c", code], timeout=100, check=True)
