@@ -18,8 +18,6 @@ A task has these attributes and methods, and `_training` knows no more of it:
 import dataclasses
 import functools
 import hashlib
-import os
-import pathlib
 
 import keras
 import numpy as np
@@ -27,7 +25,6 @@ import numpy as np
 from keras_course import datasets
 from keras_course._recipe import builder_of
 from keras_course._registry import data_arguments
-from keras_course.checks import instead_of
 from keras_course.convnets import permute_pixels
 from keras_course.language import BPETokenizer, CharTokenizer, generate
 from keras_course.perceptron._heads import classifier_head
@@ -175,33 +172,6 @@ class RegressionTask(_ExamplesTask):
 
 
 TASKS = {"language": LanguageTask, "classification": ClassificationTask, "regression": RegressionTask}
-
-
-def data_name(recipe, data: str | os.PathLike) -> str:
-    """Return the name of a data set as it is, and the path of a text in full: it must last until the run is resumed.
-
-    Raises:
-        ValueError: the data do not fit the recipe's task, or there are none of that name.
-        FileNotFoundError: it is the path of a file that is not there.
-    """
-    if not isinstance(data, str | os.PathLike):
-        raise ValueError(f"data={data!r} must be the name of a data set or the path of a text file")
-    data = os.fspath(data)
-    kinds, wanted = (("text",), "text") if recipe.task == "language" else (("table", "images"), "set of examples")
-    names = [row.name for row in datasets.list_datasets() if row.kind in kinds]
-    path = pathlib.Path(data).expanduser()
-    if data in names:
-        return data
-    if path.is_file() and recipe.task != "language":
-        raise ValueError(
-            f"data={data!r} is a file, and only a language model is trained on one by a recipe. This recipe takes a "
-            f"data set by its name, one of {', '.join(names)}; README tells how to train on other tables and images."
-        )
-    if path.is_file():
-        return str(path.resolve())
-    if path.suffix or path.name != data:
-        raise FileNotFoundError(f"data={data!r}: there is no such file.")
-    raise ValueError(f"data={data!r} is no {wanted}; {instead_of(data, names)}")
 
 
 def _examples(recipe, data):

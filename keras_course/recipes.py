@@ -16,7 +16,7 @@ import pathlib
 import sys
 from typing import Any
 
-from keras_course import _machine, _run, _saved, backend
+from keras_course import _machine, _run, _saved, backend, datasets
 from keras_course._recipe import SGD, AdamW, Muon, Recipe
 from keras_course._recipe_table import RECIPES
 from keras_course._results import record_result, results_page
@@ -113,12 +113,12 @@ def train(
     if resume is not None and out is not None:
         raise ValueError(f"out={str(out)!r} cannot go with resume={str(resume)!r}: that run has its folder.")
     with _folder(out, resume) as folder:
+        earlier = None if resume is None else _earlier(folder)
+        recipe, data, steps, seed = _settle(recipe, data, steps, seed, earlier)
         if verbose:
             print("Loading Keras and the data ...", flush=True)
         from keras_course import _tasks, _training
 
-        earlier = None if resume is None else _earlier(folder)
-        recipe, data, steps, seed = _settle(recipe, data, steps, seed, earlier)
         task = _tasks.TASKS[recipe.task](recipe, data)
         facts = _facts(recipe, task, steps, _training.plan(steps), seed)
         if earlier is not None:
@@ -181,8 +181,6 @@ def _earlier(folder):
 
 def _settle(recipe, data, steps, seed, earlier):
     """Fill in what was not given, from the interrupted run or from the recipe, and check it."""
-    from keras_course import _tasks
-
     usual = earlier or {"recipe": DEFAULT, "seed": 0}
     recipe = usual["recipe"] if recipe is None else recipe
     if not isinstance(recipe, Recipe):
@@ -190,12 +188,34 @@ def _settle(recipe, data, steps, seed, earlier):
             raise ValueError(f"recipe={recipe!r} is not a recipe; {instead_of(recipe, RECIPES)}")
         recipe = RECIPES[recipe]
     data = usual.get("data", recipe.data) if data is None else data
-    data = _tasks.data_name(recipe, data)
+    data = _data_name(recipe, data)
     steps = usual.get("steps", recipe.steps) if steps is None else steps
     seed = usual["seed"] if seed is None else seed
     whole_number(1, steps=steps)
     whole_number(0, seed=seed)
     return recipe, data, int(steps), int(seed)
+
+
+def _data_name(recipe, data):
+    """Return the name of a data set as it is, and the path of a text in full: it must last until the run is resumed."""
+    if not isinstance(data, str | os.PathLike):
+        raise ValueError(f"data={data!r} must be the name of a data set or the path of a text file")
+    data = os.fspath(data)
+    kinds, wanted = (("text",), "text") if recipe.task == "language" else (("table", "images"), "set of examples")
+    names = [row.name for row in datasets.list_datasets() if row.kind in kinds]
+    path = pathlib.Path(data).expanduser()
+    if data in names:
+        return data
+    if path.is_file() and recipe.task != "language":
+        raise ValueError(
+            f"data={data!r} is a file, and only a language model is trained on one by a recipe. This recipe takes a "
+            f"data set by its name, one of {', '.join(names)}; README tells how to train on other tables and images."
+        )
+    if path.is_file():
+        return str(path.resolve())
+    if path.suffix or path.name != data:
+        raise FileNotFoundError(f"data={data!r}: there is no such file.")
+    raise ValueError(f"data={data!r} is no {wanted}; {instead_of(data, names)}")
 
 
 def _facts(recipe, task, steps, plan, seed):

@@ -282,8 +282,8 @@ def test_name_of_a_text_comes_before_a_file_of_that_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("python_docs", "mine"):
         (tmp_path / name).write_text("text")
-    assert _tasks.data_name(recipe("text"), "python_docs") == "python_docs"
-    assert _tasks.data_name(recipe("text"), "mine") == str(tmp_path / "mine")
+    assert recipes._data_name(recipe("text"), "python_docs") == "python_docs"
+    assert recipes._data_name(recipe("text"), "mine") == str(tmp_path / "mine")
 
 
 def test_divergence_is_said(text):

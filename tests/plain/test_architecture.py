@@ -51,6 +51,7 @@ SIDEWAYS = {
     ("recipes", "_tasks"),
     ("recipes", "_training"),
     ("recipes", "plots"),
+    ("recipes", "datasets"),
 }
 OF_DATASETS = {"datasets", "checks", "_files"}
 HEAVY = {*BACKENDS, "tensorflow_datasets", "matplotlib", "sklearn", "transformers", "safetensors"}
