@@ -6,6 +6,7 @@ unpacked, and no model gets many more weights than its file holds.
 """
 
 import contextlib
+import io
 import math
 import os
 import pathlib
@@ -93,9 +94,10 @@ def _stored_weights(path):
                 raise ValueError(f"its part {name!r} declares {size:,} bytes, more than {limit:,}")
         if broken := archive.testzip():
             raise ValueError(f"its part {broken!r} is damaged")
-        counts = []
-        with archive.open(_WEIGHTS) as part, h5py.File(part, "r") as file:
-            file.visititems(lambda name, entry: counts.append(_size(name, entry)))
+        weights = io.BytesIO(archive.read(_WEIGHTS))  # in an archive, each step backwards would read all from its start
+    counts = []
+    with h5py.File(weights, "r") as file:
+        file.visititems(lambda name, entry: counts.append(_size(name, entry)))
     return sum(counts)
 
 
