@@ -44,7 +44,7 @@ def check_page(path):
 
 @pytest.mark.filterwarnings("ignore:Limiting")  # what Keras says when training is capped
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # the cap of two steps meets a single full batch
-@pytest.mark.usefixtures("capped")
+@pytest.mark.usefixtures("capped", "drawn_by_numpy")
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_page_runs(path, monkeypatch):
     monkeypatch.chdir(path.parent)
@@ -77,6 +77,7 @@ def test_the_table_of_tutorials_is_that_of_the_lectures():
         assert row == f"| {lecture.number} | {lecture.title} | {f'[{page}]({page})' if lecture.ready else 'to come'} |"
 
 
+@pytest.mark.usefixtures("drawn_by_numpy")
 @pytest.mark.parametrize(
     "path",
     [path for path in SOURCES if ">>> " in path.read_text(encoding="utf-8")],
