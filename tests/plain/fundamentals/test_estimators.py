@@ -96,7 +96,7 @@ def test_parameters():
     shared = {"hidden_dims": (16,)}
     KerasClassifier(mlp, model=shared).set_params(model__dropout=0.1)
     assert shared == {"hidden_dims": (16,)}
-    with pytest.raises(ValueError, match=r"hidden is not an argument of mlp: .*hidden_dims"):
+    with pytest.raises(ValueError, match=r"hidden is not an argument of mlp; choose one of .*hidden_dims"):
         estimator.set_params(model__hidden=3)
     with pytest.raises(ValueError, match="Invalid parameter 'epoch'"):
         estimator.set_params(epoch=3)
@@ -272,7 +272,7 @@ def two_outputs(input_shape, num_outputs):
         (KerasClassifier, gpt, {}, r"build=gpt begins with the arguments 'vocab_size' and 'context_length'; .* must"),
         (KerasClassifier, "mlp", {}, "build='mlp' must be a builder"),
         (KerasClassifier, lambda: None, {}, "begins with the arguments '' and ''"),
-        (KerasClassifier, mlp, {"model": {"width": 3}}, "width is not an argument of mlp: input_shape"),
+        (KerasClassifier, mlp, {"model": {"width": 3}}, "width is not an argument of mlp; choose one of input_shape"),
         (KerasClassifier, mlp, {"model": {"num_outputs": 3}}, "must not have num_outputs, which follows from the data"),
         (KerasClassifier, mlp, {"model": [3]}, r"model=\[3\] must be a dict"),
         (KerasClassifier, mlp, {"model": {"dropout": 2}}, "dropout=2 must be in"),
