@@ -68,7 +68,7 @@ def test_gradients_follow_the_order_of_their_positions():
 def test_bad_arguments():
     """The same message on every backend, where some would broadcast in silence."""
     for argnums in (2, (0, 2), "x"):
-        with pytest.raises(ValueError, match=r"argnums=.*must be the position of an argument.*there are 1"):
+        with pytest.raises(ValueError, match=r"argnums=.*must be the position of an argument"):
             ops.grad(cubic, argnums=argnums)(X)
     for argnums in ((0, 0), (1, -1)):
         with pytest.raises(ValueError, match=r"argnums=.* must name each argument once; there are 2"):

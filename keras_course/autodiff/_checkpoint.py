@@ -14,7 +14,7 @@ import numpy as np
 from keras_course.autodiff._tape import Var, graph
 from keras_course.autodiff._traced import Primitive, Traced, plain
 from keras_course.autodiff._verbs import _vjp, jvp
-from keras_course.checks import is_whole
+from keras_course.checks import function, is_whole
 
 
 class Checkpointed(Primitive):
@@ -60,6 +60,7 @@ def checkpoint(fn):
         >>> round(float(autodiff.grad(f)(0.0)), 4)  # cos(1)
         0.5403
     """
+    function(fn=fn)
 
     def run(*args):
         out = fn(*args)
@@ -91,9 +92,8 @@ def checkpointed_chain(functions, segments):
         >>> autodiff.stored(chain(x)).arrays, autodiff.stored(autodiff.checkpointed_chain([np.sin] * 9, 9)(x)).arrays
         (4, 10)
     """
-    functions = list(functions)
-    if not functions:
-        raise ValueError("functions=[] must have at least one function")
+    if not isinstance(functions, list | tuple) or not functions or not all(map(callable, functions)):
+        raise ValueError(f"functions={functions!r} must be a list with at least one function")
     if not is_whole(segments) or not 1 <= segments <= len(functions):
         raise ValueError(
             f"segments={segments!r} must be an integer from 1 to the number of functions, {len(functions)}"
@@ -107,8 +107,8 @@ def compose(functions):
     """Return the function x -> f_T(... f_1(x)) of a list of functions."""
 
     def chain(x):
-        for function in functions:
-            x = function(x)
+        for part in functions:
+            x = part(x)
         return x
 
     return chain
@@ -141,7 +141,7 @@ def stored(y):
         Storage(arrays=3, bytes=2400)
     """
     if not isinstance(y, Var):
-        raise TypeError(f"only a Var keeps a graph, not {type(y).__name__}: make the inputs with Var(...)")
+        raise TypeError(f"y={y!r}: only a Var keeps a graph, not {type(y).__name__}: make the inputs with Var(...)")
     arrays = {}
     for node in graph(y):
         for value in (node.value, *node.args):
@@ -165,6 +165,7 @@ def peak_memory(call):
         >>> 8_000_000 <= peak_memory(lambda: np.zeros(1_000_000)) < 9_000_000
         True
     """
+    function(call=call)
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]

@@ -14,7 +14,7 @@ from keras_course.autodiff._checkpoint import Checkpointed
 from keras_course.autodiff._traced import Traced, as_array, fresh_level
 from keras_course.autodiff._tree import map_structure
 from keras_course.autodiff._verbs import _vjp, jvp
-from keras_course.checks import one_of
+from keras_course.checks import function, one_of, whole_numbers
 
 
 def accumulation_cost(widths, mode):
@@ -42,8 +42,8 @@ def accumulation_cost(widths, mode):
         >>> accumulation_cost([784, 100, 100, 1], "forward"), accumulation_cost([784, 100, 100, 1], "reverse")
         (7918400, 88400)
     """
-    widths = list(widths)
-    if len(widths) < 2 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in widths):
+    whole_numbers(1, widths=widths)
+    if len(widths) < 2:
         raise ValueError(f"widths={widths!r} must be at least two positive integers")
     one_of(("forward", "reverse"), mode=mode)
     links = [n * m for n, m in itertools.pairwise(widths)]
@@ -105,11 +105,12 @@ def count_operations(fn, *primals, mode="value"):
         >>> dict(count_operations(f, np.ones(10), mode="reverse").calls)
         {'sin': 1, 'multiply': 4, 'sum': 1, 'reshape': 1, 'broadcast_to': 1, 'cos': 1, 'add': 1}
     """
+    function(fn=fn)
     one_of(("value", "reverse", "forward"), mode=mode)
     count, level = OperationCount(), fresh_level()
 
     def counted(structure):
-        return map_structure(lambda x: Counted(as_array(x, "primal"), level, count), structure)
+        return map_structure(lambda x: Counted(as_array(x, "primals"), level, count), structure)
 
     def ones(structure):
         return counted(map_structure(lambda x: np.ones(np.shape(x)), structure))

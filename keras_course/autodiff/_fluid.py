@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops as k
 
-from keras_course.checks import whole_number
+from keras_course.checks import tensor, whole_number
+from keras_course.checks.tensors import on_tensors
 
 _STRIP = 3  # width of inlet and wall, in cells
 
@@ -34,6 +35,7 @@ class Flow(NamedTuple):
     lower: Any
 
 
+@on_tensors(field=2, vx=2, vy=2)
 def advect(field, vx, vy):
     """Carry a field along with the wind for one time step.
 
@@ -83,6 +85,7 @@ def advect(field, vx, vy):
     return (1 - a) * above + a * ((1 - b) * at(below, left) + b * at(below, right))
 
 
+@on_tensors(vx=2, vy=2)
 def divergence(vx, vy):
     """Return how much more air leaves each cell than enters it, `(H, W)`, by central differences.
 
@@ -110,6 +113,7 @@ def divergence(vx, vy):
     return vx @ across + down @ vy
 
 
+@on_tensors(vx=2, vy=2)
 def project(vx, vy, obstacle, *, num_sweeps=50):
     """Take from a wind the part that would pile up air, and the wind inside the obstacle.
 
@@ -156,6 +160,7 @@ def project(vx, vy, obstacle, *, num_sweeps=50):
     return air * (vx - p @ across), air * (vy - down @ p)
 
 
+@on_tensors(vx=2, vy=2)
 def simulate(vx, vy, num_steps, obstacle, *, num_sweeps=50, strip=_STRIP):
     """Let the wind blow around an obstacle.
 
@@ -248,6 +253,10 @@ def lift_and_drag(before, after):
         >>> [float(force) for force in lift_and_drag((one, 0 * one), (0.5 * one, 0.25 * one))]
         [0.25, 0.5]
     """
+    for name, pair in ("before", before), ("after", after):
+        if not isinstance(pair, tuple | list) or len(pair) < 2:
+            raise ValueError(f"{name}={pair!r} must be a Flow, or a pair (vx, vy)")
+        tensor(**{f"{name}[{i}]": pair[i] for i in (0, 1)})
     vx_before, vy_before, vx, vy = (k.cast(field, "float32") for field in (*before[:2], *after[:2]))
     _check_shapes(vx_before=vx_before, vy_before=vy_before, vx=vx, vy=vy)
     return k.mean(vy - vy_before), k.mean(vx_before - vx)
@@ -285,6 +294,7 @@ def _edges(shape, strip):
 
 def _checked(vx, vy, obstacle):
     """Return the three as float32 tensors. Where a backend traces a function, a tensor has no values to check."""
+    tensor(obstacle=obstacle)
     if isinstance(obstacle, np.ndarray | list | tuple):
         obstacle = np.asarray(obstacle, "float32")
         if not ((obstacle >= 0) & (obstacle <= 1)).all():

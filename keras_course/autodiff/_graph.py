@@ -73,7 +73,7 @@ def graph_dot(y):
 def _named(y):
     """Return (node, its name, the names so far) for each node of a graph."""
     if not isinstance(y, Var):
-        raise TypeError(f"a graph is drawn of a Var, not of {type(y).__name__}: make the inputs with Var(...)")
+        raise TypeError(f"y={y!r}: a graph is drawn of a Var, not of {type(y).__name__}: make the inputs with Var(...)")
     names, results, rows = {}, 0, []
     for node in graph(y):
         if node.wanted:

@@ -17,7 +17,7 @@ from keras import ops as k
 
 from keras_course import ops
 from keras_course.autodiff._fluid import _STRIP, _checked, begin, first_flow, lift_and_drag, step
-from keras_course.checks import positive, whole_number
+from keras_course.checks import as_real, positive, whole_number
 
 
 def differentiable_fluid(shape=(50, 75), *, num_steps=20, num_sweeps=50, strip=_STRIP):
@@ -148,10 +148,11 @@ def optimise_shape(
     whole_number(1, steps=steps)
     whole_number(0, seed=seed)
     positive(learning_rate=learning_rate)
+    whole_number(0, seed=seed)
     tunnel = differentiable_fluid(shape, num_steps=num_steps, num_sweeps=num_sweeps, strip=strip)
     if parameters is None:
         parameters = 0.1 * np.random.default_rng(seed).random(shape) - 1
-    theta = np.array(parameters, "float32")
+    theta = np.array(as_real("parameters", parameters), "float32")
     if theta.shape != tuple(shape) or not np.isfinite(theta).all():
         raise ValueError(f"parameters of shape {theta.shape} must have shape {tuple(shape)} and be finite")
     box = _box(shape)
@@ -179,4 +180,4 @@ def _box(shape):
 def _check_grid(shape):
     if not (isinstance(shape, tuple | list) and len(shape) == 2):
         raise ValueError(f"shape={shape} must name rows and columns")
-    whole_number(8, rows=shape[0], columns=shape[1])
+    whole_number(8, **{"shape[0], rows": shape[0], "shape[1], columns": shape[1]})

@@ -13,6 +13,7 @@ import itertools
 import numpy as np
 
 from keras_course.autodiff._traced import Traced, as_array
+from keras_course.checks import string
 
 _serials = itertools.count()
 _IMMUTABLE = (Traced, float, int)  # of anything else the graph keeps a copy, since its owner may change it
@@ -46,6 +47,7 @@ class Var(Traced):
 
     def __init__(self, value, name="input"):
         value = as_array(value)
+        string(name=name)
         self._set(value if isinstance(value, Traced) else _read_only(np.array(value)), level=0)
         self._name = name
 
@@ -140,9 +142,10 @@ def backward(y, inputs, cotangent=None):
         >>> [float(g) for g in backward(x * x, [x])]
         [6.0]
     """
-    for node in (y, *inputs):
-        if not isinstance(node, Var):
-            raise TypeError(f"backward goes through nodes made by Var(...), not {type(node).__name__}")
+    if not isinstance(y, Var):
+        raise TypeError(f"y={y!r}: backward goes through nodes made by Var(...), not {type(y).__name__}")
+    if not isinstance(inputs, list | tuple) or not all(isinstance(node, Var) for node in inputs):
+        raise TypeError(f"inputs={inputs!r}: backward goes through nodes made by Var(...), a list of them")
     if any(node.wanted for node in inputs):
         raise ValueError("backward gives gradients of inputs, made by Var(...); one of these was computed")
     if cotangent is None and y.shape != ():

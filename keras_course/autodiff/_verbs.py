@@ -17,7 +17,16 @@ from keras_course.autodiff._dual import Dual
 from keras_course.autodiff._tape import Var, owned, sweep
 from keras_course.autodiff._traced import Traced, as_array, fresh_level
 from keras_course.autodiff._tree import flatten, map_structure, unflatten
-from keras_course.checks import jacobian_of, matched, one_array, positions, tuples, whole_number
+from keras_course.checks import (
+    argument_numbers,
+    function,
+    jacobian_of,
+    matched,
+    one_array,
+    positions,
+    tuples,
+    whole_number,
+)
 
 # Reverse mode ------------------------------------------------------------------------------------------------------
 
@@ -44,12 +53,13 @@ def vjp(fn, *primals):
         >>> output.tolist(), pullback(np.array([1.0, 10.0]))[0].tolist()
         ([1.0, 9.0], [2.0, 60.0])
     """
+    function(fn=fn)
     return _vjp(fn, map_structure(lambda x: x if isinstance(x, Traced) else np.array(x), primals))
 
 
 def _vjp(fn, primals):
     level = fresh_level()
-    inputs = [Var.leaf(as_array(x, "primal"), level) for x in flatten(primals)]
+    inputs = [Var.leaf(as_array(x, "primals"), level) for x in flatten(primals)]
     structure = fn(*unflatten(primals, inputs))
     outputs = flatten(structure)
     recorded = [i for i, y in enumerate(outputs) if isinstance(y, Var) and y.level == level]  # the others are constant
@@ -88,6 +98,8 @@ def value_and_grad(fn, argnums=0):
         >>> [float(a) for a in autodiff.value_and_grad(lambda x: x**3)(2.0)]
         [8.0, 12.0]
     """
+    function(fn=fn)
+    argument_numbers(argnums)
 
     def wrapped(*args):
         of_picked, picked = _of_picked(fn, argnums, args)
@@ -153,6 +165,7 @@ def jvp(fn, primals, tangents):
         >>> [float(a) for a in autodiff.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))]
         [6.0, 3.0]
     """
+    function(fn=fn)
     tuples(primals=primals, tangents=tangents)
     level = fresh_level()
     tangents = _like("tangents", tangents, "primals", tuple(primals))
@@ -220,6 +233,7 @@ def jacobian(fn, argnums=0, mode="reverse"):
         >>> autodiff.jacobian(lambda x: x[0] * x, mode="forward")(np.array([2.0, 3.0])).tolist()
         [[4.0, 0.0], [3.0, 2.0]]
     """
+    function(fn=fn)
     jacobian_of(argnums, mode)
 
     def wrapped(*args):
@@ -284,6 +298,7 @@ def nth_derivative(fn, n):
         >>> autodiff.nth_derivative(np.tanh, 3)(np.zeros(2)).tolist()
         [-2.0, -2.0]
     """
+    function(fn=fn)
     whole_number(0, n=n)
     if n == 0:
         return fn

@@ -1,8 +1,8 @@
 """Checks of arguments that several packages share: one call per concern, at the public boundary.
 
 A check that fails raises a `ValueError` that names the argument, its value and the rule. What this module exports needs
-NumPy only; the checks of tokens, examples and model graphs, which need Keras, are imported from `checks.tokens`,
-`checks.examples` and `checks.graphs`; those of zip archives, from `checks.archives`.
+NumPy only; the checks that need Keras are imported from `checks.tokens`, `checks.examples`, `checks.graphs` and
+`checks.tensors`; those of zip archives, from `checks.archives`.
 """
 
 from keras_course.checks._arrays import as_array, as_floats, as_points, as_real, finite, tensor

@@ -6,7 +6,8 @@ import warnings
 import keras
 from keras import tree
 
-from keras_course.ops._variables import functional, to_tensors, tracked, values_of
+from keras_course.checks import function
+from keras_course.ops._variables import functional, listed, to_tensors, tracked, values_of
 
 _BACKEND = keras.config.backend()
 if _BACKEND == "jax":
@@ -37,7 +38,8 @@ def jit(fn, *, variables=()):
     Raises:
         Exception: of the backend, at the first call: `fn` looks at the value of a tensor, or hands it to NumPy.
     """
-    variables = list(variables)
+    function(fn=fn)
+    variables = listed(variables)
     if _BACKEND == "tensorflow":
         compiled = tf.function(fn, jit_compile=True)
         return lambda *args: compiled(*to_tensors(args))
@@ -142,11 +144,13 @@ def jit_while(cond, body, *, variables=()):
         >>> [int(t) for t in double((k.convert_to_tensor(0), k.convert_to_tensor(1)))]
         [5, 32]
     """
+    function(cond=cond, body=body)
+    variables = listed(variables)
     if _BACKEND == "jax":
         return jit(lambda carry: jax.lax.while_loop(cond, body, carry), variables=variables)
     if _BACKEND == "tensorflow":
         return jit(lambda carry: tf.while_loop(cond, lambda c: [body(c)], [carry])[0], variables=variables)
-    loops = Recordings(lambda carry: _record_loop(cond, body, list(variables), carry))
+    loops = Recordings(lambda carry: _record_loop(cond, body, variables, carry))
     return lambda carry: loops(to_tensors(carry))
 
 

@@ -18,7 +18,7 @@ import math
 import keras
 from keras import tree
 
-from keras_course.checks import jacobian_of, matched, one_array, positions, tuples
+from keras_course.checks import argument_numbers, function, jacobian_of, matched, one_array, positions, tuples
 from keras_course.ops._variables import functional, keeping, renew, to_tensors, tracked, values_of
 
 _BACKEND = keras.config.backend()
@@ -51,6 +51,8 @@ def value_and_grad(fn, argnums=0, *, variables=None):
         >>> [float(a) for a in ops.value_and_grad(lambda x: x**3)(k.convert_to_tensor(2.0))]
         [8.0, 12.0]
     """
+    function(fn=fn)
+    argument_numbers(argnums)
     if variables is not None:
         bound = keeping(fn, variables)
         inner = value_and_grad(lambda values, args: bound(values, *args))
@@ -122,11 +124,12 @@ def vjp(fn, *primals, variables=None):
         >>> float(output), float(pullback(10.0)[0])
         (9.0, 60.0)
     """
+    function(fn=fn)
     if variables is not None:
         bound = keeping(lambda: fn(*primals), variables)
         output, pullback = vjp(bound, values_of(variables))
         return output, lambda cotangent: pullback(cotangent)[0]
-    primals = _to_floats(primals)
+    primals = _to_floats(primals, "primals")
     run, keep = _with_state(fn)
     if _BACKEND == "jax":
         output, pull, state = jax.vjp(run, *primals, has_aux=True)
@@ -188,8 +191,9 @@ def jvp(fn, primals, tangents, *, variables=None):
     if variables is not None:
         bound = keeping(lambda: fn(*primals), variables)
         return jvp(bound, (values_of(variables),), (tangents,))
+    function(fn=fn)
     tuples(primals=primals, tangents=tangents)
-    primals = _to_floats(tuple(primals))
+    primals = _to_floats(tuple(primals), "primals")
     tangents = _like("tangents", tangents, "primals", primals)
     run, keep = _with_state(fn)
     if _BACKEND == "jax":
@@ -248,11 +252,12 @@ def jacobian(fn, argnums=0, mode="reverse"):
         >>> np.asarray(ops.jacobian(lambda x: x[0] * x)(np.array([2.0, 3.0]))).tolist()
         [[4.0, 0.0], [3.0, 2.0]]
     """
+    function(fn=fn)
     jacobian_of(argnums, mode)
 
     def wrapped(*args):
         of_x, (x,) = _of_picked(fn, (argnums,), args)
-        x = _to_floats(x)
+        x = _to_floats(x, f"argument {argnums}")
         y, pullback = vjp(lambda x: one_array(of_x(x)), x)
         if mode == "reverse":
             return keras.ops.reshape(keras.ops.stack([pullback(u)[0] for u in _units(y)]), (*y.shape, *x.shape))
@@ -283,14 +288,14 @@ def hessian(fn, argnums=0):
     return jacobian(grad(fn, argnums), argnums, mode="forward")
 
 
-def _to_floats(structure):
+def _to_floats(structure, name):
     """Return a structure of tensors; integers become floats, as the derivative by one would be zero, or an error."""
 
     def to_float(x):
         whole = keras.backend.standardize_dtype(x.dtype).startswith(("int", "uint", "bool"))
         return keras.ops.cast(x, keras.config.floatx()) if whole else x
 
-    return tree.map_structure(to_float, to_tensors(structure))
+    return tree.map_structure(to_float, to_tensors(structure, name))
 
 
 def _like(name, structure, like, other):

@@ -6,6 +6,7 @@ import warnings
 import keras
 from keras import tree
 
+from keras_course.checks import flag
 from keras_course.ops._compilation import Recordings, record_calls, run_and_track
 from keras_course.ops._variables import to_tensors, values_of
 
@@ -58,6 +59,7 @@ def jit_training(model, *, fuse=False):
         >>> history["loss"][-1] < history["loss"][0]
         True
     """
+    flag(fuse=fuse)
     if not isinstance(model, keras.Model) or not model.compiled:
         raise ValueError(f"model={model!r} must be a keras.Model, and model.compile must have been called")
     if type(model).train_step is not keras.Model.train_step:

@@ -3,6 +3,8 @@
 import keras
 from keras import tree
 
+from keras_course.checks import as_real, function
+
 _BACKEND = keras.config.backend()
 if _BACKEND == "torch":
     import torch
@@ -47,9 +49,8 @@ def functional(fn, variables):
 
 def tracked(fn, variables):
     """Return `functional(fn, variables)` that returns `(output, assigned)`, the second as pairs (variable, value)."""
-    if isinstance(variables, keras.Variable):
-        raise ValueError(f"variables must be a list of keras.Variable; write [v] for one, here {variables.path}")
-    variables = list(variables)
+    function(fn=fn)
+    variables = listed(variables)
 
     def g(values, *args):
         with Scope(variables, values) as scope:
@@ -57,6 +58,15 @@ def tracked(fn, variables):
             return output, [(v, scope.get_current_value(v)) for v in scope.assigned.values()]
 
     return g
+
+
+def listed(variables):
+    """Return variables as a list, or raise a ValueError."""
+    if isinstance(variables, keras.Variable):
+        raise ValueError(f"variables must be a list of keras.Variable; write [v] for one, here {variables.path}")
+    if not isinstance(variables, list | tuple) or not all(isinstance(v, keras.Variable) for v in variables):
+        raise ValueError(f"variables={variables!r} must be a list of keras.Variable")
+    return list(variables)
 
 
 def keeping(fn, variables):
@@ -89,6 +99,12 @@ def values_of(variables):
     return values
 
 
-def to_tensors(structure):
-    """Return a structure of tensors."""
-    return tree.map_structure(keras.ops.convert_to_tensor, structure)
+def to_tensors(structure, name="an argument"):
+    """Return a structure of tensors, or raise a ValueError with its name."""
+
+    def to_tensor(x):
+        if not keras.ops.is_tensor(x) and not isinstance(x, keras.Variable):
+            as_real(name, x)
+        return keras.ops.convert_to_tensor(x)
+
+    return tree.map_structure(to_tensor, structure)

@@ -49,11 +49,10 @@ def gradient_noise(model, x, y=None, *, batch_sizes=(1, 4, 16, 64), num_batches=
     """
     whole_number(1, num_batches=num_batches)
     whole_number(0, seed=seed)
-    if np.ndim(batch_sizes) != 1:
+    if np.ndim(batch_sizes) != 1 or not len(batch_sizes):
         raise ValueError(f"batch_sizes={batch_sizes!r} must be a series of whole numbers, such as (1, 4, 16)")
     for size in batch_sizes:
         whole_number(1, batch_sizes=size)
-    whole_number(0, seed=seed)
     check_model(model=model)
     if not model.compiled:
         raise ValueError(f"model={model.name!r} is not compiled: it has no loss")

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
-from keras_course.checks import not_negative, one_of, positive, whole_number
+from keras_course.checks import not_negative, one_of, positive, whole_number, whole_numbers
 from keras_course.layers._activations import get_activation
 from keras_course.ops import jvp
 
@@ -83,15 +83,14 @@ def draw_weights(rule, shape, *, law="normal", seed=0):
         >>> bool(abs(w).max() <= (6 / 200) ** 0.5), round(float(w.var() * 200), 1)
         (True, 2.0)
     """
+    one_of(("normal", "uniform"), law=law)
     whole_number(0, seed=seed)
     fan_in, fan_out = _fans(shape)
     variance, rng = variance_of(rule, fan_in, fan_out), np.random.default_rng(seed)
     if law == "normal":
         return rng.normal(0, math.sqrt(variance), shape).astype("float32")
-    if law == "uniform":
-        limit = math.sqrt(3 * variance)
-        return rng.uniform(-limit, limit, shape).astype("float32")
-    raise ValueError(f"law={law!r} must be 'normal' or 'uniform'")
+    limit = math.sqrt(3 * variance)
+    return rng.uniform(-limit, limit, shape).astype("float32")
 
 
 def orthogonal(shape, *, gain=1.0, seed=0):
@@ -195,9 +194,8 @@ def propagate_variance(variance, width, num_layers, *, activation="relu", first=
 
 
 def _fans(shape):
-    if np.ndim(shape) != 1 or len(shape) < 2:
+    whole_numbers(1, shape=shape)
+    if len(shape) < 2:
         raise ValueError(f"shape={shape} must have at least two axes: (..., inputs, outputs)")
-    for size in shape:
-        whole_number(1, shape=size)
     receptive = math.prod(shape[:-2])
     return receptive * shape[-2], receptive * shape[-1]

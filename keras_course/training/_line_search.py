@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_course.checks import is_number, not_negative, positive, whole_number
+from keras_course.checks import as_floats, finite, is_number, not_negative, positive, whole_number
 
 MOST = 40  # trials: halving or doubling a step so often changes it by a factor of 1e12
 
@@ -164,11 +164,14 @@ def lbfgs(function, start, num_steps, *, memory=10, tolerance=1e-6):
     """
     whole_number(1, num_steps=num_steps, memory=memory)
     not_negative(tolerance=tolerance)
-    w = np.asarray(start, float)
+    w = as_floats("start", start)
+    finite(start=w)
+    if not w.size:
+        raise ValueError(f"start={start!r} holds no number")
     loss, g = _numbers(function, w)
     if w.size == 0 or not np.isfinite([loss, *np.ravel(g)]).all():
         raise ValueError(f"function at start={start!r} gives f={loss} and g={g}, which must be finite numbers")
-    trajectory, losses, pairs = [w], [loss], collections.deque(maxlen=memory)
+    trajectory, losses, pairs = [w], [loss], collections.deque(maxlen=int(memory))
     while len(losses) <= num_steps and np.abs(g).max() > tolerance:
         direction = -_inverse_hessian_times(g, pairs)
         first = 1.0 if pairs else min(1.0, 1 / np.abs(g).sum())  # nothing is known of the curvature yet
@@ -197,7 +200,8 @@ def _inverse_hessian_times(g, pairs):
 
 def _along(function, w, direction):
     """Return phi, which gives (f, gradient, phi') at a step length, with phi(0) as `phi.start`; and phi'(0)."""
-    w, direction = np.asarray(w, float), np.asarray(direction, float)
+    w, direction = as_floats("w", w), as_floats("direction", direction)
+    finite(w=w, direction=direction)
     if w.shape != direction.shape:
         raise ValueError(f"w has shape {w.shape}, but direction has shape {direction.shape}")
 
@@ -212,8 +216,10 @@ def _along(function, w, direction):
 
 
 def _numbers(function, w):
+    if not callable(function):
+        raise ValueError(f"function={function!r} must be a function")
     loss, gradient = function(w)
-    gradient = np.asarray(gradient, float)
+    gradient = as_floats("function's gradient", gradient)
     if gradient.shape != w.shape:
         raise ValueError(f"function gives a gradient of shape {gradient.shape}, but w has shape {w.shape}")
     return float(loss), gradient

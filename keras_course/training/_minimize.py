@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops, tree
 
-from keras_course.checks import not_negative, positive, whole_number
+from keras_course.checks import as_floats, not_negative, tensor, whole_number
 from keras_course.ops import jit, value_and_grad
 from keras_course.training._optimizer import floats
 
@@ -52,9 +52,11 @@ def minimize(function, start, optimizer, num_steps, *, noise=0.0, seed=0):
         >>> run.trajectory[:, 0].tolist(), run.losses.tolist()
         ([1.0, 0.5, 0.25, 0.125], [1.0, 0.25, 0.0625, 0.015625])
     """
+    if not callable(function):
+        raise ValueError(f"function={function!r} must be a function")
     whole_number(1, num_steps=num_steps)
-    not_negative(noise=noise)
     whole_number(0, seed=seed)
+    not_negative(noise=noise)
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "step")):
         raise ValueError(f"optimizer={optimizer!r} must be an optimizer of this lecture, such as Adam(1e-3)")
     rng, gradient_of = np.random.default_rng(seed), value_and_grad(function)
@@ -63,7 +65,9 @@ def minimize(function, start, optimizer, num_steps, *, noise=0.0, seed=0):
         loss, g = gradient_of(w)
         return loss, *optimizer.step(w, tree.map_structure(ops.add, g, noises), state)
 
-    step, w = jit(step), floats(start)
+    step, w = jit(step), floats(start, "start")
+    if not tree.flatten(w) or not all(ops.size(part) for part in tree.flatten(w)):
+        raise ValueError(f"start={start!r} holds no number")
     if not all(np.isfinite(ops.convert_to_numpy(part)).all() for part in tree.flatten(w)):
         raise ValueError("start has entries that are not finite (NaN or infinity)")
     points, losses, state = [w], [], optimizer.init(w)
@@ -101,7 +105,10 @@ def anisotropic(w, sd=(2.0, 0.5)):
         >>> float(anisotropic(np.array([2.0, 0.5])))
         1.0
     """
-    positive(**{f"sd[{i}]": s for i, s in enumerate(sd)})
+    sd = as_floats("sd", sd)
+    if sd.ndim != 1 or not len(sd) or not (sd > 0).all() or not np.isfinite(sd).all():
+        raise ValueError(f"sd={sd} must be positive numbers, one for each coordinate")
+    sd = sd.tolist()
     _coordinates(w, len(sd))
     return sum(w[i] ** 2 / (2 * s**2) for i, s in enumerate(sd))
 
@@ -137,6 +144,7 @@ def beale(w):
 
 def _coordinates(w, number):
     """Raise a ValueError for a point of another space: JAX would clamp an index that is out of bounds."""
-    found = w.shape[0] if getattr(w, "shape", ()) else len(w)
+    tensor(w=w)
+    found = w.shape[0] if getattr(w, "shape", ()) else len(w) if isinstance(w, list | tuple) else 0
     if found != number:
         raise ValueError(f"w has {found} coordinates, not {number}")

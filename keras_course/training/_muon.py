@@ -9,6 +9,7 @@ import dataclasses
 from keras import ops
 
 from keras_course.checks import whole_number
+from keras_course.checks.tensors import on_tensors
 from keras_course.training._adaptive import Adam
 from keras_course.training._optimizer import floats, scaled
 
@@ -62,6 +63,7 @@ class Muon(Adam):
         return w - gamma * self.rms_rate * max(w.shape) ** 0.5 * step, (u,)
 
 
+@on_tensors(matrix=2)
 def orthogonalize(matrix, num_rounds=5):
     """Bring all singular values of a matrix near 1 (to 0.7 to 1.2), without computing them.
 
@@ -88,9 +90,9 @@ def orthogonalize(matrix, num_rounds=5):
         True
     """
     whole_number(1, num_rounds=num_rounds)
-    matrix = floats(matrix)
-    if len(matrix.shape) != 2:
-        raise ValueError(f"matrix has shape {tuple(matrix.shape)}; it must be (N, K)")
+    matrix = floats(matrix, "matrix")
+    if 0 in matrix.shape:
+        raise ValueError(f"matrix has shape {tuple(matrix.shape)}; it must be (N, K), with at least one of each")
     a, b, c = QUINTIC
     (x,), _, length = scaled([matrix])
     x = x / length

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_course.checks import fraction, not_negative, one_of, whole_number
+from keras_course.checks import fraction, not_negative, one_of, tensor, whole_number
 from keras_course.training._optimizer import floats
 
 KINDS = ("batch", "layer", "group", "instance", "rms")
@@ -100,6 +100,7 @@ def normalize_backward(kind, x, gamma, dy, *, groups=1, epsilon=1e-5):
         ([0.0, 1.0], [2.0, 3.0])
     """
     x = _features(x)
+    tensor(dy=dy)
     (gamma,), dy = _like(x, gamma=gamma), ops.convert_to_tensor(dy, dtype=x.dtype)
     if tuple(x.shape) != tuple(dy.shape):
         raise ValueError(f"x has shape {tuple(x.shape)}, but dy has shape {tuple(dy.shape)}")
@@ -144,6 +145,7 @@ class RunningStatistics:
 
     def __post_init__(self):
         fraction(momentum=self.momentum)
+        tensor(mean=self.mean, variance=self.variance)
         known = int | float | list | tuple | np.ndarray | np.number  # a tensor has no values inside a compiled function
         for name in ("mean", "variance"):
             value = getattr(self, name)
@@ -172,6 +174,7 @@ class RunningStatistics:
 
 
 def _features(x):
+    tensor(x=x)
     x = floats(ops.convert_to_tensor(x))
     if len(x.shape) < 2 or 0 in x.shape:
         raise ValueError(f"x has shape {tuple(x.shape)}; it must be (B, ..., C), with at least one of each")
@@ -180,11 +183,12 @@ def _features(x):
 
 def _like(x, **arrays):
     """Return numbers and arrays `(C,)` as tensors of the type of x; another shape would be stretched in silence."""
+    tensor(**arrays)
     tensors = {name: ops.convert_to_tensor(a, dtype=x.dtype) for name, a in arrays.items()}
-    for name, tensor in tensors.items():
-        if tuple(tensor.shape) not in ((), (x.shape[-1],)):
+    for name, value in tensors.items():
+        if tuple(value.shape) not in ((), (x.shape[-1],)):
             raise ValueError(
-                f"{name} has shape {tuple(tensor.shape)}; it must be a number, or {(x.shape[-1],)} as x has"
+                f"{name} has shape {tuple(value.shape)}; it must be a number, or {(x.shape[-1],)} as x has"
             )
     return list(tensors.values())
 

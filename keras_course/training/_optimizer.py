@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from keras import backend, ops, tree
 
-from keras_course.checks import fraction, not_negative, positive
+from keras_course.checks import fraction, not_negative, positive, tensor
 
 FRACTIONS = {"momentum", "rho", "beta_1", "beta_2"}  # how much of the past a running mean keeps: in [0, 1)
 
@@ -54,7 +54,7 @@ class Optimizer:
             ValueError: w and g differ in structure or shape, or the state is that of other weights.
         """
         t, slots = state
-        parts, gradients = pairs(floats(w), floats(g))
+        parts, gradients = pairs(floats(w), floats(g, "g"))
         fits = [tuple(s.shape) == tuple(w.shape) for w, own in zip(parts, slots, strict=False) for s in own]
         if len(slots) != len(parts) or not all(fits):
             raise ValueError(f"state holds what belongs to {len(slots)} other arrays; make it by init(w) of this w")
@@ -80,10 +80,11 @@ class Optimizer:
         raise TypeError(f"{type(self).__name__} is no optimizer by itself: choose one, such as Adam")
 
 
-def floats(structure):
-    """Return the tensors of a structure; integers become floating-point numbers."""
+def floats(structure, name="w"):
+    """Return the tensors of a structure; integers become floating-point numbers, and what is none a ValueError."""
 
     def convert(x):
+        tensor(**{name: x})
         x = ops.convert_to_tensor(x)
         return x if backend.is_float_dtype(backend.standardize_dtype(x.dtype)) else ops.cast(x, backend.floatx())
 

@@ -88,7 +88,6 @@ def learning_rate_range_test(
         raise ValueError(f"lowest={lowest!r} must be less than highest={highest!r}")
     if not explosion > 1:
         raise ValueError(f"explosion={explosion!r} must be greater than 1")
-    whole_number(0, seed=seed)
     check_model(model=model)
     optimizer = _optimizer(model)
     x, y = check_examples(model, x, y)

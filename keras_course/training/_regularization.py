@@ -7,10 +7,9 @@ norm.
 import dataclasses
 import math
 
-import numpy as np
 from keras import ops, tree
 
-from keras_course.checks import fraction, not_negative, positive, whole_number
+from keras_course.checks import as_floats, fraction, not_negative, positive, whole_number
 from keras_course.training._optimizer import Optimizer, floats, pairs, scaled, widen
 
 
@@ -55,7 +54,7 @@ class L2(_Decay):
 
     def step(self, w, g, state):
         """Return `(w, state)` after one step, as `Optimizer.step`."""
-        weights, gradients = pairs(floats(w), floats(g))
+        weights, gradients = pairs(floats(w), floats(g, "g"))
         wide = [widen(a) for a in weights]
         g = [ops.cast(b, a.dtype) + self.strength * a for a, b in zip(wide, gradients, strict=True)]
         return self.optimizer.step(w, tree.pack_sequence_as(w, g), state)
@@ -116,7 +115,7 @@ def clip_by_value(g, limit):
         [1.0, -0.5]
     """
     positive(limit=limit)
-    return tree.map_structure(lambda part: ops.clip(part, -limit, limit), floats(g))
+    return tree.map_structure(lambda part: ops.clip(part, -limit, limit), floats(g, "g"))
 
 
 def clip_by_norm(g, limit):
@@ -143,7 +142,7 @@ def clip_by_norm(g, limit):
         ([0.6, 0.8], 0.5)
     """
     positive(limit=limit)
-    return tree.map_structure(lambda part: _shorten([part], limit)[0], floats(g))
+    return tree.map_structure(lambda part: _shorten([part], limit)[0], floats(g, "g"))
 
 
 def clip_by_global_norm(g, limit):
@@ -173,7 +172,7 @@ def clip_by_global_norm(g, limit):
         (0.6, 0.8)
     """
     positive(limit=limit)
-    return tree.pack_sequence_as(g, _shorten(tree.flatten(floats(g)), limit))
+    return tree.pack_sequence_as(g, _shorten(tree.flatten(floats(g, "g")), limit))
 
 
 def _shorten(parts, limit):
@@ -222,7 +221,7 @@ def average_weights(average, w, momentum=0.99):
         3.5
     """
     fraction(momentum=momentum)
-    old, new = pairs(floats(average), floats(w), ("average", "w"))
+    old, new = pairs(floats(average, "average"), floats(w), ("average", "w"))
     mixed = [_mix(momentum, a, b) for a, b in zip(old, new, strict=True)]
     return tree.pack_sequence_as(average, mixed)
 
@@ -257,7 +256,7 @@ def early_stop(losses, patience, *, min_delta=0.0):
     """
     whole_number(1, patience=patience)
     not_negative(min_delta=min_delta)
-    losses = np.asarray(losses, float)
+    losses = as_floats("losses", losses)
     if losses.ndim != 1 or losses.size == 0:
         raise ValueError(f"losses has shape {losses.shape}; it must hold one loss for each epoch, of one epoch or more")
     best = 0

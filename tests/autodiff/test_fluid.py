@@ -251,7 +251,7 @@ BROKEN = np.full(SHAPE, np.nan)
     ("call", "message"),
     [
         (lambda: advect(np.ones((2, 3)), *WIND), r"'field': \(2, 3\), 'vx': \(14, 18\)"),
-        (lambda: advect(np.ones(3), np.ones(3), np.ones(3)), r"'field': \(3,\)"),
+        (lambda: advect(np.ones(3), np.ones(3), np.ones(3)), r"field has shape \(3,\); it must have 2 axes"),
         (lambda: divergence(np.ones((2, 3)), np.ones((3, 2))), r"'vx': \(2, 3\), 'vy': \(3, 2\)"),
         (lambda: project(*WIND, np.zeros((2, 3))), r"'obstacle': \(2, 3\)"),
         (lambda: project(*WIND, OBSTACLE, num_sweeps=-1), "num_sweeps=-1"),

@@ -296,7 +296,7 @@ def test_bad_runs():
         with pytest.raises(ValueError, match=f"{argument}={bad}"):
             minimize(beale, np.ones(2), GD(0.1), 1, **{argument: bad})
     for bad in (0.0, -1.0, np.nan):
-        with pytest.raises(ValueError, match=rf"sd\[1\]={bad} must be a finite number above 0"):
+        with pytest.raises(ValueError, match=r"sd=.* must be positive numbers"):
             anisotropic(np.ones(2), (1.0, bad))
     for bad in (0.1, keras.optimizers.SGD(0.1)):
         with pytest.raises(ValueError, match="must be an optimizer of this lecture"):

@@ -44,7 +44,7 @@ def test_backward_refuses():
         backward(x * 2, [x], cotangent=np.ones(3))
     with pytest.raises(TypeError, match="not float"):
         backward(2.0, [x])
-    with pytest.raises(TypeError, match="not ndarray"):
+    with pytest.raises(TypeError, match=r"inputs=.*a list of them"):
         backward(x.sum(), [np.ones(2)])
     with pytest.raises(ValueError, match="was computed"):
         backward((x * 2).sum(), [x * 2])

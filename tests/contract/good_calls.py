@@ -1,0 +1,445 @@
+"""A call that works for every public function and class: where the tests of bad input start from.
+
+An argument is looked up by its name: first in the examples of the callable, then of its module, then of all. One that
+is not required keeps its default, unless the callable has an example of it. `Make` builds a value anew for each call,
+and `USES` says what is done with a result that does its work later.
+"""
+
+import dataclasses
+import functools
+import importlib
+import inspect
+import tempfile
+from collections.abc import Callable
+
+import fuzz
+import keras
+import numpy as np
+from fuzz import WRONG
+
+import keras_course
+
+# What the package returns, which nobody constructs, and what takes no data but files, runs and the machine
+RESULTS = {
+    "autodiff.Flow", "autodiff.OperationCount", "autodiff.ShapeRun", "convnets.FeatureMaximum", "convnets.LossSurface",
+    "convnets.ReceptiveField", "datasets.Dataset", "fundamentals.BiasVariance", "fundamentals.DoubleDescent",
+    "fundamentals.RiskCurve", "fundamentals.Split", "language.ScalingLaw", "language.Step", "language.ToolCallError",
+    "language.Transcript", "metrics.Cost", "perceptron.Activation", "perceptron.Head",
+    "perceptron.LogisticRegressionFit",
+    "perceptron.Path", "perceptron.PerceptronFit", "recipes.Run", "training.Descent", "training.LayerProbe",
+    "training.LineSearch", "training.RangeTest", "training.VariancePath", "recipes.results_page",
+    "recipes.record_result", "recipes.train", "recipes.load_run", "backend.require", "convnets.copy_weights",
+}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Make:
+    """A value that is made anew for each call, because the call changes it."""
+
+    build: Callable
+
+    def __call__(self):
+        return self.build()
+
+
+@functools.cache
+def image_model():
+    layers = [keras.layers.Conv2D(2, 3, name="conv"), keras.layers.Flatten(), keras.layers.Dense(2, name="head")]
+    return compiled(keras.Sequential([keras.Input((8, 8, 1)), *layers]))
+
+
+def row_model():
+    return compiled(keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="head")]))
+
+
+def compiled(model):
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def small_mlp():
+    return keras_course.perceptron.mlp((2,), 3, hidden_dims=(4,))
+
+
+@functools.cache
+def language_model():
+    from keras_course.language import gpt
+
+    return gpt(10, 8, hidden_dim=8, num_layers=1, num_heads=2)
+
+
+def low_rank_model():
+    from keras_course.language import enable_lora, gpt
+
+    return enable_lora(gpt(10, 8, hidden_dim=8, num_layers=1, num_heads=2), 2)
+
+
+def saved(what):
+    """Return a folder with a tokenizer, or a file with the weights of GPT-2."""
+    from keras_course.language import CharTokenizer, gpt, save_gpt2
+
+    folder = tempfile.mkdtemp()
+    if what == "tokenizer":
+        CharTokenizer.train("to be").save(folder)
+    else:
+        save_gpt2(gpt(10, 8, hidden_dim=8, activation="gelu_tanh", tie_embeddings=True), folder)
+    return folder
+
+
+def square(w):
+    return float(w @ w), 2 * w
+
+
+def average(x, y):
+    return lambda points: np.zeros(len(points)) + np.mean(y)
+
+
+def half(x):
+    return x * x / 2
+
+
+rng = np.random.default_rng(0)
+ROWS, LABELS, VALUES = rng.normal(size=(8, 2)), np.arange(8) % 2, rng.normal(size=8)
+IMAGES = rng.random((2, 8, 8, 1)).astype("float32")
+CLASSES = (ROWS, np.arange(8) % 3)
+TOKENS = np.arange(40) % 10
+FIELD = np.zeros((8, 12))
+KERNEL = rng.normal(size=(3, 3, 1, 2)).astype("float32")
+TOKEN_FEATURES = np.ones((1, 3, 4), "float32")
+HEADS = rng.normal(size=(1, 3, 2, 4)).astype("float32")
+
+
+def bpe():
+    tokenizer = keras_course.language.BPETokenizer.train("low low lower", vocab_size=257)
+    return {"vocab": dict(tokenizer.vocab), "merges": list(tokenizer.merges)}
+
+
+EXAMPLES = {
+    # for all of them
+    "": {
+        "x": ROWS, "y": LABELS, "model": Make(row_model), "fn": half, "learning_rate": 0.1, "input_shape": (32, 32, 3),
+        "num_classes": 3, "num_outputs": 3, "num_features": 4, "tokens": TOKENS, "batch_size": 2, "context_length": 8,
+        "steps_per_epoch": 3, "num_heads": 2, "mlp_dim": 8, "vocab_size": 10, "seed": 0, "train": (ROWS[:, 0], VALUES),
+        "test": (ROWS[:, 0], VALUES), "widths": [2, 3], "num_steps": 2, "width": 2, "num_layers": 2, "name": "a",
+        "primals": (2.0,), "tangents": (1.0,), "low": -1.0, "high": 1.0, "limit": 1.0, "strength": 0.1, "every": 3,
+        "num_units": 2, "rate": 0.1, "loss": "mean_squared_error", "data_dir": None,
+    },
+    # of a module
+    "ops": {"x": IMAGES, "kernel": KERNEL, "strides": (1, 1), "pool_size": (2, 2), "q": HEADS, "k": HEADS, "v": HEADS,
+            "variables": []},
+    "autodiff": {"x": np.ones(2), "vx": FIELD + 1.0, "vy": FIELD, "obstacle": FIELD, "field": FIELD},
+    "training": {"w": np.array([3.0, 0.5]), "function": square, "start": np.array([1.0, 2.0]), "model": Make(row_model),
+                 "g": np.array([3.0, -0.5]), "kind": "layer", "gamma": np.ones(2), "losses": [3.0, 2.0, 2.5, 2.6],
+                 "direction": np.array([-3.0, -0.5]), "rule": "he", "shape": (3, 4), "num_steps": 3},
+    "convnets": {"x": IMAGES, "y": np.array([0, 1]), "model": Make(image_model), "layer": "conv", "shift": 1,
+                 "loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                 "kernel": [[1.0, 2.0], [0.0, 1.0]]},
+    "language": {"model": Make(language_model), "tokens": np.arange(5)[None] % 10, "length": 3},
+    "perceptron": {"loss": half, "function": np.sin, "z": np.ones(3), "weights": np.array([1.0, 2.0]), "bias": 0.5},
+    "fundamentals": {"fit": average, "widths": [3, 5], "input_shape": (4,), "x": ROWS[:, 0], "y": VALUES},
+    "datasets": {"x": ROWS, "y": LABELS},
+    "metrics": {},
+    "layers": {"x": np.ones((2, 3), "float32")},
+    "plots": {"tokens": ["a", "b", "c"], "x": [1.0, 2.0]},
+    "recipes": {"peak_rate": 0.1, "final_rate": 0.01, "warmup": 2, "adam_rate": 0.1},
+    "portable": {},
+    # of one callable
+    "autodiff.Dual": {"value": 3.0, "tangent": 1.0},
+    "autodiff.Var": {"value": np.array([1.0, 2.0])},
+    "autodiff.accumulation_cost": {"widths": [4, 3, 1], "mode": "forward"},
+    "autodiff.backward": {"y": Make(lambda: tape()[1]), "inputs": Make(lambda: [tape.x])},
+    "autodiff.checkpointed_chain": {"functions": [np.sin] * 4, "segments": 2},
+    "autodiff.graph_dot": {"y": Make(lambda: tape()[1])},
+    "autodiff.graph_text": {"y": Make(lambda: tape()[1])},
+    "autodiff.stored": {"y": Make(lambda: tape()[1])},
+    "autodiff.lift_and_drag": {"before": (FIELD + 1.0, FIELD), "after": (FIELD + 0.5, FIELD)},
+    "autodiff.nth_derivative": {"n": 2},
+    "autodiff.peak_memory": {"call": lambda: np.zeros(3)},
+    "autodiff.gradcheck": {"fn": np.sin},
+    "autodiff.optimise_shape": {"shape": (8, 12), "steps": 1, "num_steps": 1, "num_sweeps": 1},
+    "autodiff.differentiable_fluid": {"shape": (8, 12), "num_steps": 1, "num_sweeps": 1},
+    "autodiff.project": {"num_sweeps": 1},
+    "autodiff.simulate": {"num_sweeps": 1, "strip": 0},
+    "backend.use": {"name": keras.config.backend()},
+    "convnets.LocalResponseNormalization": {},
+    "convnets.SubsampleAndPad": {"channels": 4, "strides": 2},
+    "convnets.alexnet": {"input_shape": (67, 67, 3)},
+    "convnets.conv1d": {"x": [1.0, 2.0, 4.0, 8.0], "kernel": [-1.0, 1.0]},
+    "convnets.conv2d": {"x": np.eye(4)},
+    "convnets.conv_output_size": {"size": 8, "kernel_size": 3},
+    "convnets.equivariance_error": {"fn": np.square},
+    "convnets.invariance_error": {"fn": lambda x: x.max(axis=(1, 2))},
+    "convnets.kernels_as_images": {"layer": KERNEL},
+    "convnets.lenet5": {"input_shape": (16, 16, 1)},
+    "convnets.convnet": {"input_shape": (20, 20, 1)},
+    "convnets.loss_surface": {"num": 1},
+    "convnets.maximize_feature": {"channel": 0, "num_steps": 1},
+    "convnets.parse_pattern": {"pattern": "conv 6@5x5 -> pool"},
+    "layers.BatchNormalization": {"momentum": 0.9},
+    "convnets.toeplitz_matrix": {"input_shape": (4, 4)},
+    "datasets.Images": {"x": IMAGES, "y": np.array([0, 1]), "class_names": ("a", "b")},
+    "datasets.Table": {"feature_names": ("a", "b"), "target_names": ("c", "d")},
+    "datasets.crop_and_flip": {"x": IMAGES, "rng": Make(np.random.default_rng)},
+    "datasets.split_text": {"text": "abcdefghij"},
+    "fundamentals.KerasClassifier": {"build": keras_course.perceptron.mlp, "model": {}, "epochs": 1},
+    "fundamentals.KerasRegressor": {"build": keras_course.perceptron.mlp, "model": {}, "epochs": 1},
+    "fundamentals.NearestNeighbors": {"num_neighbors": 2},
+    "fundamentals.PolynomialRegressor": {"degree": 2, "num_steps": 2},
+    "fundamentals.RegressionProblem": {"function": np.sin, "noise": 0.1},
+    "fundamentals.bias_variance_decomposition": {"problem": keras_course.fundamentals.noisy_cubic(), "at": 5,
+                                                 "num_sets": 3, "num_points": 8},
+    "fundamentals.capacity_curve": {"fits": {1: average}},
+    "fundamentals.empirical_risk": {"predict": np.sin},
+    "fundamentals.learning_curve": {"sizes": [2, 4], "num_repeats": 2},
+    "fundamentals.cross_validated_risk": {"num_folds": 2},
+    "fundamentals.least_squares": {"features": ROWS, "targets": VALUES},
+    "fundamentals.mlp_sweep": {"train": (ROWS, LABELS), "test": (ROWS, LABELS), "num_classes": 2,
+                               "widths": [3], "num_steps": 1},
+    "fundamentals.polynomial_features": {"degree": 2},
+    "fundamentals.random_features": {"x": ROWS},
+    "fundamentals.random_features_sweep": {"train": (ROWS, LABELS), "test": (ROWS, LABELS), "num_classes": 2},
+    "language.BPETokenizer": {**bpe()},
+    "language.CharTokenizer": {"characters": "abc"},
+    "language.ScriptedModel": {"replies": ["Hello."]},
+    "language.agent_loop": {"model": Make(lambda: keras_course.language.ScriptedModel(["Hello."])),
+                            "tools": [keras_course.language.calculator], "task": "Greet."},
+    "language.bigram_optimum": {"tokens": TOKENS},
+    "language.calculator": {"expression": "1 + 2"},
+    "language.enable_lora": {"model": Make(language_model.__wrapped__), "rank": 2, "alpha": 2.0},
+    "language.fit_scaling_law": {"sizes": [1e3, 1e4, 1e5], "losses": [8.0, 4.0, 2.0]},
+    "language.generate": {"prompt": np.array([1, 2]), "top_k": 3, "top_p": 0.9},
+    "language.gpt": {"hidden_dim": 8, "num_layers": 1, "num_heads": 2},
+    "language.language_model_reply": {"tokenizer": keras_course.language.CharTokenizer("abcdefghij")},
+    "language.load_gpt2": {"path": Make(functools.cache(lambda: saved("gpt2")))},
+    "language.load_tokenizer": {"folder": Make(functools.cache(lambda: saved("tokenizer")))},
+    "language.merge_lora": {"model": Make(low_rank_model)},
+    "language.parse_tool_call": {"reply": '{"tool": "calculator", "arguments": {"expression": "1"}}',
+                                 "tools": {"calculator": keras_course.language.calculator}},
+    "language.prefix_mean": {"x": np.ones((1, 3, 1), "float32")},
+    "language.save_gpt2": {"model": Make(functools.cache(lambda: keras_course.language.gpt(
+        10, 8, hidden_dim=8, activation="gelu_tanh", tie_embeddings=True))), "path": Make(tempfile.mkdtemp)},
+    "language.scaling_sweep": {"train": TOKENS, "validation": TOKENS, "widths": [4], "steps": 1,
+                                "num_layers": 1, "context_length": 4},
+    "language.search_text": {"corpus": "Ada wrote the first program."},
+    "language.tool": {"function": lambda: shout},
+    "layers.Conv2D": {"filters": 2, "kernel_size": 3},
+    "layers.DepthwiseConv2D": {"kernel_size": 3},
+    "layers.AveragePooling2D": {"pool_size": 2},
+    "layers.MaxPooling2D": {"pool_size": 2},
+    "layers.Dense": {"units": 2},
+    "layers.rotate": {"x": HEADS, "positions": np.arange(3)},
+    "layers.sibling": {"initializer": "glorot_uniform", "k": 1},
+    "metrics.bits_per_character": {"nats": 2.0},
+    "metrics.perplexity": {"nats": 2.0},
+    "metrics.count_flops": {"model": Make(row_model), "input_shape": (2,)},
+    "metrics.text_loss": {"model": Make(language_model)},
+    "ops.batch_normalize": {"gain": np.ones(1, "float32"), "offset": np.zeros(1, "float32"), "epsilon": 1e-3},
+    "ops.depthwise_conv2d": {"kernel": np.ones((3, 3, 1, 1), "float32")},
+    "ops.jit_while": {"cond": lambda c: c[0] < 2, "body": lambda c: (c[0] + 1,)},
+    "ops.functional": {"variables": Make(lambda: [keras.Variable(1.0)])},
+    "ops.known": {"value": np.ones(2)},
+    "ops.lay_out_kernel": {"kernel": Make(lambda: keras.Variable(KERNEL))},
+    "ops.move_average": {"average": Make(lambda: keras.Variable(np.zeros(2))), "now": np.ones(2, "float32"),
+                         "momentum": 0.9},
+    "ops.write_at": {"target": np.zeros((1, 5, 2), "float32"), "index": 1,
+                     "values": np.ones((1, 2, 2), "float32"), "axis": 1},
+    "perceptron.SumOfUnits": {"kind": "relu", "knots": np.array([0.0, 1.0]), "heights": np.ones(2), "offset": 0.0},
+    "perceptron.dead_units": {"model": Make(small_mlp)},
+    "perceptron.backpropagated_gradients": {"model": Make(small_mlp), "x": ROWS.astype("float32"), "y": CLASSES[1],
+                                            "loss": "sparse_categorical_crossentropy"},
+    "perceptron.double_well": {"t": 1.0},
+    "perceptron.gradient_descent": {"start": 1.0},
+    "perceptron.mini_batches": {"num_examples": 8, "rng": Make(np.random.default_rng)},
+    "perceptron.novikoff_bound": {"x": [[-1.0], [1.0]], "y": [0, 1], "weights": [1.0], "bias": 0.0},
+    "perceptron.rosenblatt": {"x": np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), "y": np.array([0, 0, 0, 1])},
+    "perceptron.output_head": {"task": "multiclass"},
+    "perceptron.quadratic_surrogate": {"point": 1.0},
+    "perceptron.sigmoid_chain": {"x": 0.5},
+    "perceptron.stochastic_gradient_descent": {"loss": lambda t, x: keras.ops.mean((t - x) ** 2), "start": 0.0,
+                                               "data": (np.ones(4, "float32"),)},
+    "perceptron.vanishing_bound": {"x": 2.0},
+    "plots.loss_curves": {"histories": {"a": {"step": [1, 2], "loss": [2.0, 1.0]}}},
+    "plots.attention_map": {"weights": np.eye(3)},
+    "plots.visible": {"token": "a"},
+    "plots.temperature_bars": {"logits": [2.0, 1.0, 0.0]},
+    "plots.length_histogram": {"lengths": {"a": [1, 2]}},
+    "plots.lines": {"curves": {"a": [1.0, 4.0]}},
+    "plots.tape": {"steps": Make(lambda: [leaf()])},
+    "plots.wind_tunnel": {"run": Make(functools.cache(lambda: keras_course.autodiff.optimise_shape(
+        (8, 12), steps=2, num_steps=1, num_sweeps=1)))},
+    "portable.canonical_paths": {"variables": Make(lambda: row_model().weights)},
+    "recipes.Recipe": {"summary": "a", "preset": "tiny", "data": "python_docs", "steps": 2,
+                       "optimizer": keras_course.recipes.SGD(0.1, 0.01, 1)},
+    "training.L2": {"optimizer": keras_course.training.GD(0.1)},
+    "training.Decoupled": {"optimizer": keras_course.training.GD(0.1)},
+    "training.CosineSchedule": {"num_steps": 10},
+    "training.RestartSchedule": {"first": 3},
+    "training.average_weights": {"average": np.array([1.0, 1.0])},
+    "training.early_stop": {"patience": 1},
+    "training.gradient_noise": {"y": np.arange(8) % 3, "batch_sizes": (1, 2), "num_batches": 2},
+    "training.learning_rate_range_test": {"y": np.arange(8) % 3, "batch_size": 2, "num_steps": 3},
+    "training.probe_gradients": {"y": np.arange(8) % 3},
+    "training.minimize": {"function": lambda w: w[0] ** 2, "optimizer": keras_course.training.GD(0.1)},
+    "training.normalize": {"x": ROWS},
+    "training.normalize_backward": {"x": ROWS, "dy": ROWS},
+    "training.orthogonalize": {"matrix": np.diag([1.0, 0.2])},
+    "training.propagate_variance": {"variance": 1.0},
+    "training.standardize": {"train": ROWS, "others": (ROWS,)},
+    "training.variance_of": {"fan_in": 3, "fan_out": 4},
+}  # fmt: skip
+
+
+def tape():
+    from keras_course.autodiff import Var
+
+    tape.x = Var(np.array([1.0, 2.0]))
+    return tape.x, np.sum(tape.x * tape.x)
+
+
+def leaf():
+    return type("Leaf", (), {"name": "x", "value": 2.0, "adjoint": 3.0, "parents": []})()
+
+
+def shout(text: str) -> str:
+    """Write a text in capitals."""
+    return text.upper()
+
+
+EXAMPLES["language.tool"]["function"] = shout
+
+# What is done with a result whose work comes later: a layer is called, an estimator fitted
+USES = {
+    "fundamentals.KerasClassifier": lambda estimator: estimator.fit(ROWS, LABELS),
+    "fundamentals.KerasRegressor": lambda estimator: estimator.fit(ROWS, VALUES),
+    **{name: (lambda layer, x=x: layer(x)) for name, x in {
+    "layers.Conv2D": IMAGES, "layers.DepthwiseConv2D": IMAGES, "layers.AveragePooling2D": IMAGES,
+    "layers.MaxPooling2D": IMAGES, "layers.BatchNormalization": IMAGES, "layers.LayerScale": IMAGES,
+    "layers.CausalSelfAttention": TOKEN_FEATURES,
+    "layers.PositionEmbedding": TOKEN_FEATURES, "layers.TransformerBlock": TOKEN_FEATURES,
+    "layers.Dense": np.ones((2, 3), "float32"),
+    "convnets.LocalResponseNormalization": IMAGES, "convnets.SubsampleAndPad": IMAGES,
+}.items()},
+}  # fmt: skip
+
+
+# Arguments that are of another kind than their example looks: a tensor may hold NaN or nothing
+KINDS = {
+    **{f"training.{name}": "structure" for name in (
+        "average_weights.average", "average_weights.w", "clip_by_global_norm.g", "clip_by_norm.g", "clip_by_value.g",
+        "minimize.start")},
+    **{f"training.{name}": "tensor" for name in (
+        "anisotropic.w", "beale.w", "RunningStatistics.mean", "RunningStatistics.variance", "normalize.gamma",
+        "normalize.beta", "normalize.x", "normalize_backward.x", "normalize_backward.gamma", "normalize_backward.dy",
+        "orthogonalize.matrix")},
+    "autodiff.Dual.value": "tensor", "autodiff.Dual.tangent": "tensor", "autodiff.Var.name": "text",
+    "autodiff.backward.cotangent": "tensor", "autodiff.vjp.primals": "structure",
+    "autodiff.count_operations.primals": "structure",
+    "autodiff.gradcheck.primals": "structure", "ops.vjp.primals": "structure",
+    "layers.gelu.x": "tensor", "layers.gelu_tanh.x": "tensor", "layers.relu_squared.x": "tensor",
+    "layers.rotate.x": "tensor", "perceptron.leaky_relu.z": "tensor", "perceptron.step.z": "tensor",
+    "perceptron.double_well.t": "tensor", "convnets.permute_pixels.x": "tensor", "plots.lines.style": "text",
+    "plots.loss_curves.unit": "text", "plots.length_histogram.xlabel": "text",
+}  # fmt: skip
+
+# Where a call that is accepted takes long: by default these are only given what is always wrong
+SLOW = {
+    "convnets.alexnet", "convnets.cifar_resnet", "convnets.convnext", "convnets.efficientnet", "convnets.resnet",
+    "convnets.resnet_to_convnext", "convnets.vgg", "convnets.maximize_feature", "fundamentals.KerasClassifier",
+    "fundamentals.KerasRegressor", "fundamentals.mlp_sweep", "language.scaling_sweep", "autodiff.optimise_shape",
+    "autodiff.differentiable_fluid", "language.gpt", "training.deep_mlp", "perceptron.mlp",
+}  # fmt: skip
+
+# What looks wrong and is right
+ALLOWED = {
+    **{f"training.{name}.learning_rate": {"lambda"} for name in (  # a schedule
+        "AdaGrad", "Adam", "AdamW", "GD", "Lion", "Momentum", "Muon", "Nesterov", "RMSProp", "SGD")},
+    "autodiff.Dual.level": WRONG,  # counts transformations; nobody sets it
+    "training.probe_gradients.y": {"None"},  # then the sum of all outputs is the loss
+    "perceptron.fit_logistic_regression.C": {"inf"},  # no penalty
+    "perceptron.gradient_descent.start": {"True", "array", "dict"},  # any structure of arrays that the loss takes
+    "perceptron.quadratic_surrogate.point": {"True", "array", "dict"},
+    "perceptron.stochastic_gradient_descent.start": {"True", "array", "dict"},
+    "perceptron.sigmoid_chain.x": {"True"},
+    "perceptron.threshold_unit.bias": {"True"},
+    "perceptron.novikoff_bound.bias": {"True"},
+    "metrics.perplexity.nats": {"inf", "10**20"},  # of a model that is certain, and wrong
+    "metrics.bits_per_character.nats": {"inf"},
+    "metrics.count_flops.input_shape": {"None"},  # the model's own
+    "fundamentals.mlp_sweep.num_classes": {"None"},  # a regression
+    "fundamentals.random_features_sweep.num_classes": {"None"},
+    "fundamentals.PolynomialRegressor.scale": {"1.5"},
+    "fundamentals.capacity_curve.fits": {"dict"},
+    "fundamentals.KerasClassifier.model": {"dict"},
+    "fundamentals.KerasRegressor.model": {"dict"},
+    "plots.lines.x": {"strings"},
+}  # fmt: skip
+
+
+def public_callables(module_name):
+    """Return {"module.name": callable} for what a module offers: its `__all__`, or all that it defines itself."""
+    module = importlib.import_module(f"keras_course.{module_name}")
+    own = [name for name, thing in vars(module).items() if getattr(thing, "__module__", "") == module.__name__]
+    names = getattr(module, "__all__", [name for name in own if not name.startswith("_")])
+    found = {f"{module_name}.{name}": getattr(module, name) for name in sorted(names)}
+    return {name: thing for name, thing in found.items() if callable(thing) and name not in RESULTS}
+
+
+def good_call(name, function):
+    """Return the arguments of a call that works, {parameter: value}, those with a default included."""
+    found = {}
+    parameters = inspect.signature(function).parameters
+    own = EXAMPLES.get(name, {})
+    for parameter in parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD or (
+            parameter.kind is parameter.VAR_POSITIONAL and parameter.name not in ("primals", "others")
+        ):
+            continue
+        examples = (
+            [own]
+            if parameter.default is not parameter.empty
+            else [own, EXAMPLES.get(name.split(".")[0], {}), EXAMPLES[""]]
+        )
+        values = [table[parameter.name] for table in examples if parameter.name in table]
+        if values:
+            found[parameter.name] = values[0]
+        elif parameter.default is not parameter.empty:
+            found[parameter.name] = parameter.default
+        else:
+            raise LookupError(f"{name}: tests/contract/good_calls.py has no example of its argument {parameter.name!r}")
+    return found | {key: value for key, value in own.items() if key not in found}
+
+
+def call(function, arguments):
+    """Call a function by the names of its arguments, some of which may be positional."""
+    positional, named = [], {}
+    parameters = inspect.signature(function).parameters
+    for key, value in arguments.items():
+        value = made(value)
+        kind = parameters[key].kind if key in parameters else None
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            positional += value if isinstance(value, (tuple, list)) else [value]
+        elif kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD) and any(
+            p.kind is p.VAR_POSITIONAL for p in parameters.values()
+        ):
+            positional.append(value)
+        else:
+            named[key] = value
+    return function(*positional, **named)
+
+
+def verdicts(name, function, full=True):
+    """Yield what becomes of a public callable with each wrong value for each of its arguments."""
+
+    def run(arguments):
+        return USES.get(name, lambda result: result)(call(function, arguments))
+
+    good = good_call(name, function)
+    kinds = {key: KINDS[f"{name}.{key}"] for key in good if f"{name}.{key}" in KINDS} | {"name": "name"}
+    if name.split(".")[0] in ("ops", "autodiff"):
+        kinds = {key: "tensor" for key, value in good.items() if isinstance(value, np.ndarray)} | kinds
+    allowed = {key: ALLOWED.get(f"{name}.{key}", ()) for key in good}
+    yield from fuzz.fuzz(run, good, kinds=kinds, allowed=allowed, known=made, full=full or name not in SLOW)
+
+
+def made(entry):
+    return entry() if isinstance(entry, Make) else entry
