@@ -9,6 +9,8 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+from keras_course.checks import flag, fraction, not_negative, number, positive, string, whole_number
+
 
 @dataclasses.dataclass(frozen=True)
 class AdamW:
@@ -31,6 +33,12 @@ class AdamW:
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.1
     clip: float | None = 1.0
+
+    def __post_init__(self):
+        _check_rates(self)
+        not_negative(weight_decay=self.weight_decay)
+        if self.clip is not None:
+            positive(clip=self.clip)
 
     def build(self, model, schedule):
         """Return the Keras optimizer for a model; `schedule(peak, final)` gives the learning rate."""
@@ -70,6 +78,11 @@ class Muon:
     betas: tuple[float, float] = (0.9, 0.99)
     momentum: float = 0.95
 
+    def __post_init__(self):
+        _check_rates(self)
+        positive(adam_rate=self.adam_rate)
+        fraction(momentum=self.momentum)
+
     def build(self, model, schedule):
         """Return the Keras optimizer for a model; `schedule(peak, final)` gives the learning rate."""
         import keras
@@ -108,6 +121,11 @@ class SGD:
     warmup: int
     momentum: float = 0.9
     weight_decay: float = 1e-3
+
+    def __post_init__(self):
+        _check_rates(self)
+        fraction(momentum=self.momentum)
+        not_negative(weight_decay=self.weight_decay)
 
     def build(self, model, schedule):
         """Return the Keras optimizer for a model; `schedule(peak, final)` gives the learning rate."""
@@ -184,6 +202,35 @@ class Recipe:
     note: str | None = None
     prompt: str = "\n"
     minutes: float | None = None
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.type is str or (field.type == str | None and value is not None):
+                string(**{field.name: value})
+            if field.type == float | None and value is not None:
+                number(**{field.name: value})
+        whole_number(1, batch_size=self.batch_size)
+        whole_number(0, steps=self.steps)
+        number(split=self.split, tolerance=self.tolerance)
+        flag(permute=self.permute)
+        if not isinstance(self.optimizer, AdamW | Muon | SGD):
+            raise ValueError(f"optimizer={self.optimizer!r} must be an AdamW, Muon or SGD of keras_course.recipes")
+        if not isinstance(self.overrides, Mapping):
+            raise ValueError(f"overrides={self.overrides!r} must be a dict of arguments of the builder")
+        if not isinstance(self.augment, CropAndFlip | None):
+            raise ValueError(f"augment={self.augment!r} must be a CropAndFlip or None")
+
+
+def _check_rates(optimizer):
+    """Raise a ValueError for rates, a warm-up or decay rates of moments that are out of range."""
+    positive(peak_rate=optimizer.peak_rate)
+    not_negative(final_rate=optimizer.final_rate)
+    whole_number(0, warmup=optimizer.warmup)
+    betas = getattr(optimizer, "betas", (0, 0))
+    if not isinstance(betas, tuple | list) or len(betas) != 2:
+        raise ValueError(f"betas={betas!r} must be a pair of numbers in [0, 1)")
+    fraction(**{f"betas[{i}]": beta for i, beta in enumerate(betas)})
 
 
 def builder_of(recipe):

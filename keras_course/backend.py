@@ -95,7 +95,7 @@ def without_tensorflow() -> Iterator[None]:
 
 
 def _check(name, argument):
-    if name not in BACKENDS:
+    if not isinstance(name, str) or name not in BACKENDS:
         raise ValueError(f"{argument}={name!r} is not a backend; choose one of {', '.join(BACKENDS)}.")
     if name not in available():
         have = ", ".join(available()) or "none"

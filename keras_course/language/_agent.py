@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_course.checks import whole_number
+from keras_course.checks import not_negative, strings, whole_number
 from keras_course.language._tools import FORM, ToolCallError, describe, parse_tool_call, tool_table
 
 ROLES = ("system", "user", "assistant", "observation")
@@ -113,6 +113,8 @@ def agent_loop(
     )
     model = model if tokenizer is None else language_model_reply(model, tokenizer)
     table = tool_table(tools)
+    if not isinstance(memory, Sequence) or not all(isinstance(step, Step) for step in memory):
+        raise ValueError(f"memory={memory!r:.80} must be steps of an earlier transcript")
     remembered = [step for step in memory if step.role != "system"]  # the tools are described anew
     steps = [Step("system", _instructions(table)), *remembered, Step("user", task)]
     errors = 0
@@ -152,6 +154,7 @@ class ScriptedModel:
     """
 
     def __init__(self, replies: Sequence[str]):
+        strings(replies=replies)
         self.replies = list(replies)
         self.transcripts: list[str] = []
 
@@ -180,7 +183,11 @@ def language_model_reply(
     Raises:
         ValueError: `length` is less than 1.
     """
+    if not hasattr(model, "trainable_weights"):
+        raise ValueError(f"model={model!r:.80} must be a GPT")
     whole_number(1, length=length)
+    whole_number(0, seed=seed)
+    not_negative(temperature=temperature)
 
     def reply(transcript: str) -> str:
         from keras_course.language import generate

@@ -53,6 +53,7 @@ def enable_lora(model, rank, alpha=None, *, seed=0):
     """
     vocab_size(model)  # raises where the model is no GPT
     whole_number(1, rank=rank)
+    whole_number(0, seed=seed)
     if alpha is not None:
         positive(alpha=alpha)
     blocks = [layer for layer in model.layers if layer.name.startswith("block_")]

@@ -7,6 +7,7 @@ s <= t and 0 elsewhere. Attention differs from this mean only in that A depends 
 import keras
 from keras import ops
 
+from keras_course.checks import one_of, tensor
 from keras_course.ops import attention
 
 
@@ -64,8 +65,8 @@ def prefix_mean(x, method="matmul"):
         >>> [float(y) for y in prefix_mean(x, "matmul")[0, :, 0]]
         [1.0, 2.0, 4.0]
     """
-    if method not in _METHODS:
-        raise ValueError(f"method={method!r} must be one of {', '.join(map(repr, _METHODS))}")
+    one_of(_METHODS, method=method)
+    tensor(x=x)
     x = ops.convert_to_tensor(x)
     if len(x.shape) != 3 or x.shape[1] == 0 or not keras.backend.is_float_dtype(x.dtype):
         raise ValueError(

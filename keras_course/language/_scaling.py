@@ -126,6 +126,7 @@ def scaling_sweep(
         >>> parameters.tolist(), losses.shape
         ([496, 1760], (2,))
     """
+    whole_number(0, seed=seed)
     whole_number(1, steps=steps, batch_size=batch_size, vocab_size=vocab_size, context_length=context_length)
     positive(learning_rate=learning_rate)
     train = check_tokens("train", train, vocab_size)

@@ -45,6 +45,7 @@ SIDEWAYS = {
     ("ops", "_memory"),
     ("_machine", "backend"),
     ("_recipe_table", "_recipe"),
+    ("_recipe", "checks"),
     ("diffusion", "vision"),
     ("_tasks", "datasets"),  # a recipe is where models and data meet
     ("_training", "datasets"),
