@@ -16,7 +16,7 @@ UNCLEAR = 0.02  # the largest share of values whose error does not name the argu
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_wrong_values_are_refused(module, full, tmp_path, monkeypatch):
+def test_wrong_values_are_refused(module, full, tmp_path, monkeypatch, drawn_by_numpy):
     monkeypatch.chdir(tmp_path)  # some of the values are names of files
     counts, bad = collections.Counter(), []
     for name, function in good_calls.public_callables(module).items():

@@ -1,6 +1,7 @@
 """The agent: what its loop does with calls and errors, and a GPT as its model."""
 
 import json
+import types
 
 import numpy as np
 import pytest
@@ -178,14 +179,16 @@ def test_reply_ends_at_the_stop_token_or_the_next_turn(monkeypatch):
         return np.concatenate([prompt, tokenizer.encode(written[-1])])
 
     monkeypatch.setattr(keras_course.language, "generate", generate)
-    reply = language_model_reply(None, tokenizer, 30, temperature=0.5, top_k=3, stop=ord("$"), seed=7)
+    reply = language_model_reply(
+        types.SimpleNamespace(trainable_weights=[]), tokenizer, 30, temperature=0.5, top_k=3, stop=ord("$"), seed=7
+    )
     written.append(" 42.\n  And more.\nObservation: 3\nUser: x")
     assert reply("User: Hi.\nAssistant:") == "42.\n  And more."
     written.append(" 42$User")
     assert reply("User: Hi.\nAssistant:") == "42"
     assert options == dict(length=30, temperature=0.5, top_k=3, top_p=None, stop=ord("$"), seed=7)
     with pytest.raises(ValueError, match="length=0"):
-        language_model_reply(None, tokenizer, 0)
+        language_model_reply(types.SimpleNamespace(trainable_weights=[]), tokenizer, 0)
 
 
 def test_a_gpt_is_a_model_of_the_loop():
