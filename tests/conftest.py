@@ -70,6 +70,17 @@ def text(tmp_path_factory):
     return path
 
 
+@pytest.fixture
+def short(monkeypatch, text, tmp_path):
+    """An empty working folder, in which the default recipe is tiny."""
+    from keras_course import recipes
+
+    tiny = tiny_recipe.recipe(text, name=recipes.DEFAULT, steps=2)
+    monkeypatch.setitem(recipes.RECIPES, recipes.DEFAULT, tiny)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 @pytest.fixture(autouse=True, scope="module")
 def forgotten_programs():
     """JAX keeps every program that it compiled: gigabytes by the end, which slow the process down."""

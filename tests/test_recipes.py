@@ -15,7 +15,7 @@ import pytest
 from tiny_recipe import TEXT, recipe
 
 import keras_course
-from keras_course import _files, _run, _saved, _training, datasets, recipes
+from keras_course import _files, _run, _saved, _training, backend, cli, datasets, recipes
 from keras_course.language import CharTokenizer
 from keras_course.metrics import text_loss
 
@@ -323,3 +323,20 @@ def test_sgd_decays_matrices_only():
     np.testing.assert_allclose(model.get_weights()[0], 0.95 * kernel, rtol=1e-6)
     np.testing.assert_array_equal(model.get_weights()[1], bias)
     assert optimizer.momentum == 0.9
+
+
+def test_train_by_default_then_generate(short, capsys):
+    earlier = short / "runs" / f"{recipes.DEFAULT}-{backend.current()}-seed0"
+    earlier.mkdir(parents=True)
+    assert cli.main(["train", "--backend", backend.current()]) == 0
+    name = f"{earlier.name}-2"
+    assert sorted(path.name for path in (short / "runs").iterdir()) == [earlier.name, name]
+    assert not list(earlier.iterdir())
+    printed = capsys.readouterr().out
+    assert "step 2/2: loss" in printed
+    assert "validation loss: " in printed
+    assert f"keras-course generate runs/{name} --prompt a" in printed
+    asked = ["--prompt", "a rose", "--length", "9", "--temperature", "0.8", "--top-k", "5", "--top-p", "0.9"]
+    assert cli.main(["generate", f"runs/{name}", *asked, "--seed", "3"]) == 0
+    assert len(capsys.readouterr().out) == len("a rose") + 9 + 1
+    assert cli.main(["generate", f"runs/{name}/model.keras", *asked, "--stop", "\n"]) == 0

@@ -1,16 +1,15 @@
 """Run as a script on one backend, write what the others are compared with.
 
-`python reference.py FOLDER` saves, for each of `MODELS`, the model of the preset "tiny" (`<name>.keras`), and for two
-samples of its inputs the outputs and the gradients of the parameters (`<name>.npz`); for each of `TRAININGS` the losses
-of 50 steps and the predictions after them (`<name> training.npz`); and the outputs of each of `SAMPLERS`
-(`<name>.npz`). Noise comes from NumPy.
+`python reference.py FOLDER NAME ...` saves, for each of `MODELS` that is named, the model of the preset "tiny"
+(`<name>.keras`), and for two samples of its inputs the outputs and the gradients of the parameters (`<name>.npz`); for
+each of `TRAININGS` that is named the losses of 50 steps and the predictions after them (`<name> training.npz`); and the
+outputs of each of `SAMPLERS` (`<name>.npz`). Noise comes from NumPy.
 """
 
 import functools
 import os
 import pathlib
 import sys
-import traceback
 
 import keras
 import numpy as np
@@ -76,28 +75,26 @@ def sample(name):
     return {"output": ops.convert_to_numpy(SAMPLERS[name](np.ones((2, 3), "float32")))}
 
 
-def compute(folder):
+def compute(folder, names):
     """Yield (name of a file, its arrays), in the order in which the tests ask for them."""
     for name, build in MODELS.items():
-        subject = Subject(build)
-        subject.model.save(folder / f"{name}.keras")
-        yield name, measure(subject)
+        if name in names:
+            subject = Subject(build)
+            subject.model.save(folder / f"{name}.keras")
+            yield name, measure(subject)
     for name in TRAININGS:
-        yield f"{name} training", train(name)
+        if name in names:
+            yield f"{name} training", train(name)
     for name in SAMPLERS:
         yield name, sample(name)
 
 
-def main(folder):
+def main(folder, names):
     keras.initializers.VarianceScaling.__call__ = by_numpy()
-    try:
-        for name, arrays in compute(folder):
-            np.savez(folder / "unfinished.npz", **arrays)
-            os.replace(folder / "unfinished.npz", folder / f"{name}.npz")  # a reader sees whole files only
-    except BaseException:
-        (folder / "failed.txt").write_text(traceback.format_exc(), encoding="utf-8")
-        raise
+    for name, arrays in compute(folder, names):
+        np.savez(folder / "unfinished.npz", **arrays)
+        os.replace(folder / "unfinished.npz", folder / f"{name}.npz")  # a reader sees whole files only
 
 
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]))
+    main(pathlib.Path(sys.argv[1]), sys.argv[2:])

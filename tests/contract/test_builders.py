@@ -7,6 +7,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
 import time
 
 import conformance
@@ -36,24 +37,33 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture(scope="session")
 def other(request, tmp_path_factory):
     """A folder that fills with what another backend computes; the first worker that asks for it starts the process."""
+    parallel = "PYTEST_XDIST_WORKER" in os.environ
     root = tmp_path_factory.getbasetemp()
-    folder = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / f"computed-on-{request.param}"
+    folder = (root.parent if parallel else root) / f"computed-on-{request.param}"
     try:
         folder.mkdir()
     except FileExistsError:  # another worker was first
         yield folder
-    else:
-        paths = [str(HERE), str(pathlib.Path(keras_course.__file__).parents[1])]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "KERAS_BACKEND": request.param}
-        with subprocess.Popen([sys.executable, str(HERE / "reference.py"), str(folder)], env=environment):
-            yield folder
+        return
+    tests = [item.callspec.params for item in request.session.items if "other" in item.fixturenames]
+    names = sorted({parameters["name"] for parameters in tests if "name" in parameters})
+    paths = [str(HERE), str(pathlib.Path(keras_course.__file__).parents[1])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "KERAS_BACKEND": request.param}
+    command = [sys.executable, str(HERE / "reference.py"), str(folder), *names]
+    with (folder / "log.txt").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    threading.Thread(target=lambda: process.wait() or (folder / "ended").touch(), daemon=True).start()
+    yield folder
+    if not parallel:  # else the other workers may need it still
+        process.kill()
+    process.wait()
 
 
 def wait_for(path):
     """Return what the file holds as soon as the other process has written it."""
     while not path.exists():
-        failed = path.with_name("failed.txt")
-        assert not failed.exists(), failed.read_text(encoding="utf-8")
+        if (path.parent / "ended").exists() and not path.exists():
+            raise AssertionError((path.parent / "log.txt").read_text(encoding="utf-8", errors="replace")[-4000:])
         time.sleep(0.1)
     return np.load(path)
 
@@ -87,7 +97,7 @@ def differing_in_inference(subject, other, name):
 @pytest.mark.parametrize("name", [name for name in reference.MODELS if "skewed" not in name])
 def test_builder(name, other, full):
     """The builder passes every check, and another backend saved the same model, and computed the same with it."""
-    subject = conformance.check_builder(reference.MODELS[name], full)
+    subject = conformance.check_builder(reference.MODELS[name], thorough=full or META)
     outputs, *gradients = differing_in_inference(subject, other, name)
     assert not outputs
     assert [] in gradients  # they jump where the input of a ReLU is zero within rounding: one sample is free of that

@@ -197,6 +197,12 @@ def test_twins_are_found_among_draws_by_numpy():
         conformance.check_no_twins(conformance.Subject(toys.register(fault_twins)))
 
 
+def test_a_compiler_that_changes_the_outputs_is_found(monkeypatch):
+    monkeypatch.setattr(conformance.course_ops, "jit", lambda function, variables: lambda x: function(x) + 1.0)
+    with pytest.raises(AssertionError, match="compiled and eager calls differ"):
+        conformance.check_outputs(conformance.Subject(toys.BUILDERS["toy_network"]))
+
+
 def test_inputs_that_do_not_fit_are_found_without_an_example():
     with pytest.raises(AssertionError, match="outputs are not finite"):
         conformance.check_outputs(conformance.Subject(toys.register(toys.toy_graph)))

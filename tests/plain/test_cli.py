@@ -26,14 +26,6 @@ def trained(text, tmp_path_factory):
     return recipes.train(recipe(text), out=tmp_path_factory.mktemp("runs") / "tiny", verbose=0).folder
 
 
-@pytest.fixture
-def short(monkeypatch, text, tmp_path):
-    """The default recipe made tiny, and an empty working folder."""
-    monkeypatch.setitem(recipes.RECIPES, recipes.DEFAULT, recipe(text, name=recipes.DEFAULT, steps=2))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def fails(capsys, *arguments):
     """Run the command, check that it ends as wrong input does, and return its one sentence."""
     try:
@@ -94,23 +86,6 @@ def test_a_prompt_that_the_text_cannot_write_is_not_suggested(short, monkeypatch
     monkeypatch.setitem(recipes.RECIPES, recipes.DEFAULT, row)
     assert cli.main(["train", "--backend", backend.current()]) == 0
     assert capsys.readouterr().out.endswith(" --prompt a\n")
-
-
-def test_train_by_default_then_generate(short, capsys):
-    earlier = short / "runs" / f"{recipes.DEFAULT}-{backend.current()}-seed0"
-    earlier.mkdir(parents=True)
-    assert cli.main(["train", "--backend", backend.current()]) == 0
-    name = f"{earlier.name}-2"
-    assert sorted(path.name for path in (short / "runs").iterdir()) == [earlier.name, name]
-    assert not list(earlier.iterdir())
-    printed = capsys.readouterr().out
-    assert "step 2/2: loss" in printed
-    assert "validation loss: " in printed
-    assert f"keras-course generate runs/{name} --prompt a" in printed
-    asked = ["--prompt", "a rose", "--length", "9", "--temperature", "0.8", "--top-k", "5", "--top-p", "0.9"]
-    assert cli.main(["generate", f"runs/{name}", *asked, "--seed", "3"]) == 0
-    assert len(capsys.readouterr().out) == len("a rose") + 9 + 1
-    assert cli.main(["generate", f"runs/{name}/model.keras", *asked, "--stop", "\n"]) == 0
 
 
 def test_expected_value_stands_beside_the_result(trained):
