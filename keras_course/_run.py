@@ -131,7 +131,7 @@ def read_facts(folder) -> dict:
     try:
         facts = from_json(path.read_text(encoding="utf-8"))
         if not isinstance(facts, dict):
-            raise ValueError("it is no object")
+            raise ValueError("it is not a JSON object")
         for key, kind in _TYPES.items():
             if type(facts.get(key)) is not kind:  # in Python, true is a whole number too
                 raise ValueError(f"its {key!r} is {facts.get(key)!r} and must be of type {kind.__name__}")

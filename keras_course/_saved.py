@@ -2,7 +2,8 @@
 
 Keras's safe mode keeps a file from running code. What it leaves open is memory: an archive that unpacks to a thousand
 times its size, and a configuration of a few bytes that asks for 10^18 units. So sizes are compared before anything is
-unpacked, and no model gets many more weights than its file holds.
+unpacked: all parts of the archive, and all arrays in it, may together declare 100 times the size of the file, and 1 MiB
+more. A model may have twice as many weights as the archive stores, and a million more.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ import zipfile
 from keras_course import backend
 from keras_course._files import atomic_write
 from keras_course._lectures import import_topics
-from keras_course.checks.archives import check_archive, is_inflated
+from keras_course.checks.archives import check_archive, check_declared
 
 MODEL = "model.keras"
 _WEIGHTS = "model.weights.h5"
@@ -35,13 +36,13 @@ def save_model(model, path: pathlib.Path) -> None:
 def model_path(path: str | os.PathLike) -> pathlib.Path:
     """Return the path of a model's file, which is `model.keras` where `path` is the folder of a run."""
     if not isinstance(path, str | os.PathLike):
-        raise ValueError(f"path={path!r} must be the path of a .keras file or of a run's folder")
+        raise ValueError(f"path={path!r} must be the path of a .keras file or of a run's folder.")
     path = pathlib.Path(path).expanduser()
     file = path / MODEL if path.is_dir() else path
     if not file.is_file():
-        raise FileNotFoundError(f"model={str(file)!r}: there is no such file.")
+        raise FileNotFoundError(f"path={str(file)!r}: there is no such file.")
     if file.suffix != ".keras":
-        raise ValueError(f"model={str(file)!r} must be a file that ends in .keras, or the folder of a run.")
+        raise ValueError(f"path={str(file)!r} must be a file that ends in .keras, or the folder of a run.")
     return file
 
 
@@ -58,8 +59,8 @@ def load_model(path: str | os.PathLike):
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is truncated, no Keras model, one that declares more than it holds, or one that Keras
-            cannot rebuild safely.
+        ValueError: the file is truncated, is not a Keras model, declares more than it holds, or cannot be rebuilt
+            safely by Keras.
     """
     path = model_path(path)
     with _naming(path):
@@ -78,11 +79,14 @@ def _naming(path):
         yield
     except Exception as error:
         reason = textwrap.shorten(str(error).strip() or type(error).__name__, 400, placeholder=" ...")
-        raise ValueError(f"{path} is no Keras model that can be loaded, or a truncated one: {reason}") from error
+        raise ValueError(f"{path} is not a Keras model that can be loaded, or is truncated: {reason}") from error
 
 
 def _stored_weights(path):
-    """Return the number of weights in a `.keras` file, after looking for missing, oversized and damaged parts."""
+    """Return the number of weights in a `.keras` file, after looking for missing, oversized and damaged parts.
+
+    An HDF5 file can declare arrays without storing them, too. A weight counts only where a byte is stored for it.
+    """
     import h5py
 
     check_archive(path)
@@ -95,21 +99,12 @@ def _stored_weights(path):
         if broken := archive.testzip():
             raise ValueError(f"its part {broken!r} is damaged")
         weights = io.BytesIO(archive.read(_WEIGHTS))  # in an archive, each step backwards would read all from its start
-    counts = []
+    entries = []
     with h5py.File(weights, "r") as file:
-        file.visititems(lambda name, entry: counts.append(_size(name, entry)))
-    return sum(counts)
-
-
-def _size(name, entry):
-    """Return the number of weights in a part of an HDF5 file; such a file can declare more than it stores as well."""
-    import h5py
-
-    if not isinstance(entry, h5py.Dataset):
-        return 0
-    if is_inflated(entry.nbytes, entry.id.get_storage_size()):
-        raise ValueError(f"its weights {name!r} of shape {entry.shape} are not stored in it")
-    return entry.size
+        file.visititems(lambda name, entry: entries.append(entry))
+        arrays = [entry for entry in entries if isinstance(entry, h5py.Dataset)]
+        check_declared(path, "weights", sum(array.nbytes for array in arrays))
+        return sum(min(array.size, array.id.get_storage_size()) for array in arrays)
 
 
 @contextlib.contextmanager

@@ -26,6 +26,7 @@ from keras_course import datasets
 from keras_course._recipe import builder_of
 from keras_course._registry import data_arguments
 from keras_course.convnets import permute_pixels
+from keras_course.datasets._text import TEXTS, read_own
 from keras_course.language import BPETokenizer, CharTokenizer, generate
 from keras_course.perceptron._heads import classifier_head
 
@@ -40,7 +41,8 @@ class LanguageTask:
     def __init__(self, recipe, data):
         self.loss_unit = recipe.unit
         self.facts = {}
-        self.name, self.text = data, datasets.text(data)
+        self.name = data
+        self.text = datasets.text(data) if data in {row.name for row in TEXTS} else read_own(data=data)
         self.sha256 = hashlib.sha256(self.text.encode("utf-8")).hexdigest()
         self.size = f"{len(self.text):,} characters"
         self.tokenizer = self._train_tokenizer(recipe)

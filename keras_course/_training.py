@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from keras_course import _run
-from keras_course._files import atomic_write, from_json
+from keras_course._files import atomic_write
 from keras_course._recipe import builder_of
 from keras_course._registry import parameters_of
 from keras_course.checks.archives import array_shapes
@@ -127,18 +127,17 @@ class Recorder(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         step = (epoch + 1) * self.steps_per_epoch
         row = {"epoch": epoch + 1, "step": step, **{name: float(value) for name, value in logs.items()}}
-        for name, value in row.items():
-            if not math.isfinite(value):
-                raise FloatingPointError(
-                    f"{name} is {value} after step {step}: training has diverged. A lower learning rate helps."
-                )
+        if not math.isfinite(row["loss"]):  # a validation may overflow for one epoch, and the run recovers
+            raise FloatingPointError(
+                f"loss is {row['loss']} after step {step}: training has diverged. A lower learning rate helps."
+            )
         self.rows.append({**row, "seconds": round(self.seconds, 1)})
         if self.folder is not None:
             self._save()
 
     def _save(self):
         arrays = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_state(self.model))}
-        history = np.array(json.dumps(self.rows, allow_nan=False))
+        history = np.array(json.dumps(self.rows))  # with NaN and Infinity, as Python reads them back
         atomic_write(self.folder / _run.CHECKPOINT, lambda path: np.savez(path, history=history, **arrays))
         _run.write_history(self.folder, self.rows)
 
@@ -157,7 +156,7 @@ class Recorder(keras.callbacks.Callback):
             if array_shapes(path) != {"history": (), **shapes}:
                 raise ValueError("it is of another model")
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as content:
-                rows = from_json(str(content["history"]))
+                rows = json.loads(str(content["history"]))
                 seconds = float(rows[-1]["seconds"])
                 values = [content[name] for name in shapes]
         except Exception as error:  # numpy and zipfile raise whatever the part that they stumble over raises

@@ -189,7 +189,7 @@ def _train_into_folder(options):
 
 
 def _folder_name(options):
-    """Return what a run's folder is called: after the recipe and the data, each where it was given."""
+    """Return the name of a run's folder, which consists of the recipe and the data, if given, backend and seed."""
     recipe = options.recipe or (recipes.DEFAULT if options.data is None else None)
     parts = [recipe, options.data and _run.safe_name(options.data), backend.current(), f"seed{options.seed or 0}"]
     return "-".join(part for part in parts if part)
@@ -242,8 +242,8 @@ def _add_generate(commands):
 
 
 def _backend_of(model):
-    """Return the backend that a model was trained on, or None where that is not known or not installed."""
-    with contextlib.suppress(ValueError, OSError):  # no run lies around it, or a broken one
+    """Return the backend that a model was trained on, or None where it is unknown or not installed."""
+    with contextlib.suppress(ValueError, OSError):  # the model has no run.json beside it, or a broken one
         name = _run.read_facts(_saved.model_path(model).parent)["backend"]
         return name if name in backend.available() else None
 

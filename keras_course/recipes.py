@@ -11,6 +11,7 @@ Importing this module imports neither Keras nor a backend.
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import sys
@@ -101,7 +102,7 @@ def train(
         FileNotFoundError: the text or the folder to resume is not there.
         FileExistsError: `out` already holds a run.
         BlockingIOError: another process is training in that folder.
-        FloatingPointError: the loss became infinite or NaN.
+        FloatingPointError: the loss became infinite or NaN, or the metric is so at the end.
 
     Example:
         >>> from keras_course import recipes
@@ -130,10 +131,11 @@ def train(
             _run.write_facts(folder, facts)
             recorder.restore(model)
         _training.fit(model, task, recorder, recipe, facts, callbacks, verbose)
+        value = _value(recipe, task, recorder.rows[-1])
         if verbose and folder is not None:
             print(f"Saving to {folder} ...", flush=True)
         sample = task.sample(model, recipe, seed)
-        facts |= _result(recipe, task, facts, model, recorder.rows, sample)
+        facts |= _result(recipe, facts, model, recorder.rows[-1], value, sample)
         history = {name: [row[name] for row in recorder.rows] for name in recorder.rows[0]}
         if folder is not None:
             _finish(folder, recipe, task, model, history, facts)
@@ -148,7 +150,7 @@ def load_run(path: str | os.PathLike):
 
     Raises:
         FileNotFoundError: there is no model.
-        ValueError: the file is truncated, no Keras model, or one that cannot be loaded safely.
+        ValueError: the file is truncated, is not a Keras model, or cannot be loaded safely.
     """
     backend.require()
     model, folder = _saved.load_model(path), _saved.model_path(path).parent
@@ -175,7 +177,7 @@ def _earlier(folder):
     """Return what `run.json` of an interrupted run says."""
     earlier = _run.read_facts(folder)
     if earlier["complete"]:
-        raise ValueError(f"resume={str(folder)!r}: that run is complete, there is nothing to go on with.")
+        raise ValueError(f"resume={str(folder)!r}: that run is complete, and there is nothing to go on with.")
     return earlier
 
 
@@ -199,7 +201,7 @@ def _settle(recipe, data, steps, seed, earlier):
 def _data_name(recipe, data):
     """Return the name of a data set as it is, and the path of a text in full: it must last until the run is resumed."""
     if not isinstance(data, str | os.PathLike):
-        raise ValueError(f"data={data!r} must be the name of a data set or the path of a text file")
+        raise ValueError(f"data={data!r} must be the name of a data set or the path of a text file.")
     data = os.fspath(data)
     kinds, wanted = (("text",), "text") if recipe.task == "language" else (("table", "images"), "set of examples")
     names = [row.name for row in datasets.list_datasets() if row.kind in kinds]
@@ -215,7 +217,7 @@ def _data_name(recipe, data):
         return str(path.resolve())
     if path.suffix or path.name != data:
         raise FileNotFoundError(f"data={data!r}: there is no such file.")
-    raise ValueError(f"data={data!r} is no {wanted}; {instead_of(data, names)}")
+    raise ValueError(f"data={data!r} is not a {wanted}; {instead_of(data, names)}")
 
 
 def _facts(recipe, task, steps, plan, seed):
@@ -261,19 +263,30 @@ def _continued(facts, earlier, folder):
     return {**facts, "started": earlier.get("started"), "commit": facts["commit"] if same else None}
 
 
-def _result(recipe, task, facts, model, rows, sample):
+def _value(recipe, task, row):
+    """Return the metric after the last epoch. It must be finite there; in earlier epochs it need not be."""
+    value = task.value(row)
+    if not math.isfinite(value):
+        raise FloatingPointError(
+            f"{recipe.metric} is {value} at the end of the run, after step {row['step']}, although the training loss "
+            f"is {row['loss']}: the model has no result, and is not saved. A lower learning rate helps."
+        )
+    return value
+
+
+def _result(recipe, facts, model, row, value, sample):
     """Return what is known after training; other data or steps than the recipe's have no expected value."""
-    usual = (facts["data"], rows[-1]["step"]) == (recipe.data, recipe.steps)
+    usual = (facts["data"], row["step"]) == (recipe.data, recipe.steps)
     compared = ("expected", "tolerance", "published", "source")
     return {
         "complete": True,
         "finished": _machine.today(),
         "metric": f"{recipe.metric} in {recipe.unit}",
-        "value": task.value(rows[-1]),
+        "value": value,
         **{name: getattr(recipe, name) if usual else None for name in compared},
         "parameters": model.count_params(),
         "device": str(model.trainable_variables[0].value.device),
-        "minutes": round(rows[-1]["seconds"] / 60, 2),
+        "minutes": round(row["seconds"] / 60, 2),
         "sample": sample,
     }
 

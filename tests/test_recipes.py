@@ -287,9 +287,24 @@ def test_divergence_is_said(text):
     wild = recipe(text, optimizer=recipes.AdamW(1e30, 1e30, 0, clip=None))
     with pytest.raises(FloatingPointError, match="diverged"):
         recipes.train(wild, verbose=0)
-    recorder = _training.Recorder(None, 1)
-    with pytest.raises(FloatingPointError, match="val_loss is nan after step 1"):
-        recorder.on_epoch_end(0, {"loss": 1.0, "val_loss": float("nan")})
+
+
+def test_only_the_last_validation_must_be_finite(text, interrupted, monkeypatch):
+    save = _training.Recorder._save
+    epochs = [3]
+
+    def overflow(recorder):
+        if recorder.epoch in epochs:
+            recorder.rows[-1]["val_loss"] = float("inf")
+        save(recorder)
+
+    monkeypatch.setattr(_training.Recorder, "_save", overflow)
+    shutil.copytree(interrupted, interrupted.with_name("last"))
+    assert recipes.train(recipe(text), resume=interrupted, verbose=0).history["val_loss"][2] == float("inf")
+    epochs.append(5)
+    for _ in range(2):  # the second time, its rows come from the checkpoint
+        with pytest.raises(FloatingPointError, match="validation loss is inf at the end of the run, after step 15"):
+            recipes.train(recipe(text), resume=interrupted.with_name("last"), verbose=0)
 
 
 def test_byte_pairs_and_the_caps_of_keras(text):

@@ -1,7 +1,8 @@
 """Checks of zip archives (`.keras` and `.npz` files) by the sizes that they declare, before anything is unpacked.
 
 Deflate shrinks data to a thousandth of its size, so that a file of megabytes can declare gigabytes. Keras and NumPy
-store arrays uncompressed, and trained weights hardly get smaller when somebody compresses them.
+store arrays uncompressed, and trained weights hardly get smaller when somebody compresses them. What all parts of a
+file declare together is compared with the size of the file, because many small parts cost as much as a large one.
 """
 
 import math
@@ -10,32 +11,30 @@ import zipfile
 
 import numpy as np
 
-LARGEST_RATIO = 100  # of a part's size to the bytes that are stored for it
-SMALL = 2**24  # a part of up to 16 MiB may have any ratio
+LARGEST_RATIO = 100  # of the bytes that all parts of a file declare to the bytes of the file
+ALLOWANCE = 2**20  # bytes that a file may declare beyond that
 
 
 def check_archive(path: str | os.PathLike) -> None:
     """Raise a ValueError for a zip archive that declares more than can honestly be in it.
 
     Raises:
-        ValueError: a part declares over 16 MiB and over 100 times its stored size, or parts lie over each other.
-        zipfile.BadZipFile: the file is no zip archive, or is truncated.
+        ValueError: its parts declare over 100 times the size of the file and 1 MiB more, or lie over each other.
+        zipfile.BadZipFile: the file is not a zip archive, or is truncated.
     """
     with zipfile.ZipFile(path) as archive:
         parts = archive.infolist()
-    for part in parts:
-        if is_inflated(part.file_size, part.compress_size):
-            raise ValueError(
-                f"its part {part.filename!r} declares {part.file_size:,} bytes and stores {part.compress_size:,}; "
-                f"a part of over {SMALL:,} bytes may declare at most {LARGEST_RATIO} times what it stores"
-            )
+    check_declared(path, "parts", sum(part.file_size for part in parts))
     if (stored := sum(part.compress_size for part in parts)) > (size := os.path.getsize(path)):
         raise ValueError(f"its parts declare {stored:,} stored bytes, more than the {size:,} of the file")
 
 
-def is_inflated(declared, stored):
-    """Return whether something declares many more bytes than are stored for it."""
-    return declared > SMALL and declared > LARGEST_RATIO * stored
+def check_declared(path: str | os.PathLike, what: str, declared: int) -> None:
+    """Raise a ValueError where something in a file declares, all together, many more bytes than the file has."""
+    if declared > LARGEST_RATIO * (size := os.path.getsize(path)) + ALLOWANCE:
+        raise ValueError(
+            f"its {what} declare {declared:,} bytes, more than {LARGEST_RATIO} times the {size:,} of the file"
+        )
 
 
 def array_shapes(path: str | os.PathLike) -> dict[str, tuple]:
@@ -45,7 +44,7 @@ def array_shapes(path: str | os.PathLike) -> dict[str, tuple]:
 
     Raises:
         ValueError: the archive declares too much, or an array's shape and its bytes disagree.
-        zipfile.BadZipFile: the file is no zip archive, or is truncated.
+        zipfile.BadZipFile: the file is not a zip archive, or is truncated.
     """
     check_archive(path)
     shapes = {}

@@ -57,7 +57,7 @@ def text(name: str = "python_docs", *, data_dir: str | os.PathLike | None = None
     name = os.fspath(name)
     rows = {row.name: row for row in TEXTS}
     if name not in rows:
-        return _read_own(name, tuple(rows))
+        return read_own(name=name)
     if rows[name].file is None:
         return rows[name].load()
     return _read_set(rows[name], data_dir)
@@ -99,19 +99,21 @@ def _python_words():
     return "\n".join(sorted(set(re.findall(r"\b[a-z]{3,15}\b", _python_docs()))))
 
 
-def _read_own(name, names):
-    """Read a file that the user names by its path."""
-    path = pathlib.Path(name).expanduser()
+def read_own(**named: str) -> str:
+    """Return the text of a file that the user names by its path; an error says for which argument."""
+    ((argument, given),) = named.items()
+    path = pathlib.Path(given).expanduser()
     if not path.is_file():
-        if path.suffix or os.path.basename(name) != name:
-            raise FileNotFoundError(f"name={name!r}: there is no such file.")
-        raise ValueError(f"name={name!r} is no text; choose one of {', '.join(names)}, or give the path of a file.")
+        if path.suffix or os.path.basename(given) != given:
+            raise FileNotFoundError(f"{argument}={given!r}: there is no such file.")
+        names = ", ".join(row.name for row in TEXTS)
+        raise ValueError(f"{argument}={given!r} is not a text; choose one of {names}, or give the path of a file.")
     try:
         content = path.read_text(encoding="utf-8-sig")  # a byte-order mark is no part of the text
     except UnicodeDecodeError as error:
-        raise ValueError(f"name={name!r} is not UTF-8 text: {error}.") from error
+        raise ValueError(f"{argument}={given!r} is not UTF-8 text: {error}.") from error
     if not content:
-        raise ValueError(f"name={name!r} is an empty file.")
+        raise ValueError(f"{argument}={given!r} is an empty file.")
     return content
 
 

@@ -130,6 +130,9 @@ def test_wrong_data(short, capsys):
     (short / "short.txt").write_text("ab" * 10)
     assert "empty" in fails(capsys, "train", "--data", "empty.txt")
     assert "context_length=8" in fails(capsys, "train", "--data", "short.txt")
+    (short / "x.png").write_bytes(b"\x89PNG")
+    message = fails(capsys, "train", "--data", "x.png")
+    assert f"data={str(short / 'x.png')!r} is not UTF-8 text" in message
 
 
 def test_backend_that_is_not_installed(short, capsys, monkeypatch):
@@ -170,7 +173,7 @@ def test_truncated_and_foreign_models(trained, tmp_path, capsys):
     damaged[len(damaged) // 2] ^= 255
     for bad in (b"", b"text", content[:-100], content[:5000], bytes(damaged), foreign.read_bytes()):
         path.write_bytes(bad)
-        assert "is no Keras model" in fails(capsys, "generate", path, "--prompt", "a")
+        assert "is not a Keras model" in fails(capsys, "generate", path, "--prompt", "a")
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(path)
     assert "not a language model" in fails(capsys, "generate", path, "--prompt", "a")
     shutil.copy(trained / "model.keras", path)
@@ -182,7 +185,7 @@ def test_model_that_would_run_code_is_refused(trained, tmp_path, capsys):
     shutil.copy(trained / "tokenizer.json", tmp_path)
     path = tmp_path / "model.keras"
     keras.Sequential([keras.Input((3,)), keras.layers.Lambda(lambda x: x)]).save(path)
-    assert "is no Keras model that can be loaded" in fails(capsys, "generate", path, "--prompt", "a")
+    assert "is not a Keras model that can be loaded" in fails(capsys, "generate", path, "--prompt", "a")
 
 
 def test_record(trained, short, monkeypatch, capsys):
