@@ -195,9 +195,9 @@ class BPETokenizer:
 
         Raises:
             FileNotFoundError: `folder` has no `vocab.json` or no `merges.txt`.
-            ValueError: one of them is malformed; the message names the file and the line. A `merges.txt` that was cut
-                is known by the number of merges in its first line, or, where there is none, by a token of `vocab.json`
-                that no merge makes although it consists of two that are made.
+            ValueError: one of them is malformed; the message names the file and the line. Or `merges.txt` was cut: it
+                lacks some of the merges that its first line counts, or, where that has no number, the merge of a token
+                with a space.
         """
         vocab_path, merges_path = check_path(folder=folder) / VOCAB_FILE, check_path(folder=folder) / MERGES_FILE
         try:
@@ -205,13 +205,14 @@ class BPETokenizer:
         except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
             raise ValueError(f"{vocab_path} is not JSON in UTF-8: {error}") from error
         try:
-            lines = merges_path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
+            text = merges_path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
             raise ValueError(f"{merges_path} is not UTF-8: {error}") from error
+        lines = text.removesuffix("\n").split("\n")
         first = 2 if lines[0].startswith("#version") else 1  # the line number of the first merge
         merges = [tuple(line.split(" ")) for line in lines[first - 1 :]]
         _check(vocab, merges, str(vocab_path), lambda rank: f"{merges_path}, line {rank + first}")
-        _check_complete(vocab, merges, re.fullmatch(rf"{HEADER} - (\d+) merges", lines[0]), merges_path)
+        _check_complete(vocab, merges, text, merges_path)
         return cls(vocab, merges)
 
     def _encode_piece(self, piece: bytes) -> list[int]:
@@ -256,18 +257,24 @@ def _check(vocab, merges, vocab_name: str, name_of: Callable[[int], str]) -> Non
             raise ValueError(f"{name_of(rank)}: {' '.join(pair)!r} stands already at {name_of(seen[pair])}.")
 
 
-def _check_complete(vocab, merges, header: re.Match | None, path: pathlib.Path) -> None:
+def _check_complete(vocab, merges, text: str, path: pathlib.Path) -> None:
     """Raise ValueError where `merges.txt` was cut, after which the tokens of the lost merges would pass for special."""
+    header = re.match(rf"{HEADER} - (\d+) merges$", text, re.MULTILINE)
     if header is not None:
         if int(header[1]) != len(merges):
             raise ValueError(
                 f"{path} has {len(merges)} merges; its first line says {header[1]}: it was cut or changed."
             )
+        if not text.endswith("\n"):
+            raise ValueError(f"{path} does not end with a whole line: it was cut.")
         return
-    made = CHAR_TO_BYTE.keys() | {a + b for a, b in merges}
+    # Other programs write no number, and some no last newline. A special token may be one that two others make, as "-"
+    # and ">" make "->"; but it has no space.
+    space = BYTE_TO_CHAR[ord(" ")]
+    made = {space} | {a + b for a, b in merges}
     for token in vocab:
-        if token not in made and any(token[:i] in made and token[i:] in made for i in range(1, len(token))):
+        if space in token and token not in made:
             raise ValueError(
-                f"{path} has {len(merges)} merges, and none makes {token!r}, though both parts of it are tokens: it "
-                f"was cut. (Without special tokens a vocabulary of {len(vocab)} has {len(vocab) - 256} merges.)"
+                f"{path} has {len(merges)} merges, and none makes {token!r}: it was cut. (Without special tokens a "
+                f"vocabulary of {len(vocab)} has {len(vocab) - 256} merges.)"
             )
