@@ -10,6 +10,7 @@ from keras_course.checks._choices import instead_of
 from keras_course.checks._derivatives import argument_numbers, jacobian_of, matched, one_array, positions, tuples
 from keras_course.checks._kinds import checked, plain
 from keras_course.checks._numbers import (
+    HIGHEST,
     between_0_and_1,
     flag,
     fraction,
@@ -30,6 +31,7 @@ from keras_course.checks._numbers import (
 )
 
 __all__ = [
+    "HIGHEST",
     "argument_numbers",
     "as_array",
     "as_floats",

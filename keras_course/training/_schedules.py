@@ -17,10 +17,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course.checks import is_number, positive, whole_number
+from keras_course.checks import HIGHEST, is_number, positive, whole_number
 
-STEPS = 2**31 - 1  # more than this no backend counts in 32 bits
-RESTARTS = 4096  # the most of them in so many steps
+RESTARTS = 2**16  # the most of them in as many steps as 32 bits count
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +35,8 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         """Return gamma at the given step or steps; a ValueError where one is out of range, unless it is a tensor."""
         if isinstance(step, (int, float, list, tuple, np.ndarray, np.number)):
             steps = np.asarray(step)
-            if not np.all((steps >= 0) & (steps < STEPS)):
-                raise ValueError(f"step={step} must not be negative, and less than {STEPS}")
+            if not np.all((steps >= 0) & (steps < HIGHEST)):
+                raise ValueError(f"step={step} must not be negative, and less than {HIGHEST}")
         step = ops.convert_to_tensor(step)
         whole = step if "int" in keras.backend.standardize_dtype(step.dtype) else ops.floor(step)
         return self.rate(ops.cast(step, "float32"), ops.cast(whole, "int32"))
@@ -189,8 +188,8 @@ class RestartSchedule(Schedule):
     Args:
         learning_rate: gamma_0, the peak of the first stretch; positive.
         first: T_0, the number of steps of the first stretch.
-        stretch: how much longer each is than the one before: 1, or so much more that there are at most 4096 restarts
-            in 2^31 steps (1.004 is enough).
+        stretch: how much longer each is than the one before: 1, or so much more that there are at most 2^16
+            restarts in 2^31 steps (1.0002 is enough).
         shrink: how much lower each peak is than the one before, in (0, 1].
         final: the lowest rate, from 0 to gamma_0.
 
@@ -217,10 +216,10 @@ class RestartSchedule(Schedule):
         whole_number(1, first=self.first)
         if not (is_number(self.stretch) and 1 <= self.stretch < math.inf):
             raise ValueError(f"stretch={self.stretch!r} must be finite and at least 1")
-        if self.stretch > 1 and len(self._lengths()) > RESTARTS:
-            raise ValueError(f"stretch={self.stretch!r} gives over {RESTARTS} restarts: it must be 1, or larger")
         _share("shrink", self.shrink)
         _below("final", self.final, self.learning_rate)
+        if self.stretch > 1:
+            object.__setattr__(self, "_table", self._tabulate())
 
     def rate(self, t, whole):
         part = t - ops.cast(whole, "float32")
@@ -228,27 +227,28 @@ class RestartSchedule(Schedule):
             i, length = whole // self.first, self.first
             since = ops.cast(whole - i * length, "float32") + part
         else:
-            lengths = self._lengths()
-            starts = np.cumsum([0.0, *lengths[:-1]])
-            near = np.rint(starts)
-            starts = np.where(np.abs(starts - near) < 1e-3, near, starts)  # a sum may be 3310.0000000000005
-            floors = ops.convert_to_tensor(starts.astype("int32"))
-            parts = ops.convert_to_tensor((starts % 1).astype("float32"))
-            ahead = ops.expand_dims(whole, -1) - floors
-            begun = ops.logical_or(ahead > 0, ops.logical_and(ahead == 0, ops.expand_dims(part, -1) >= parts))
-            i = ops.sum(ops.cast(begun, "int32"), axis=-1) - 1
+            floors, parts, lengths = map(ops.convert_to_tensor, self._table)
+            i = ops.searchsorted(floors, ops.reshape(whole, (-1,)), side="right") - 1
+            i = ops.reshape(ops.cast(i, "int32"), ops.shape(whole))
+            early = ops.logical_and(whole == ops.take(floors, i), part < ops.take(parts, i))
+            i = i - ops.cast(early, "int32")
             since = ops.cast(whole - ops.take(floors, i), "float32") + part - ops.take(parts, i)
-            length = ops.take(lengths.astype("float32"), i)
+            length = ops.take(lengths, i)
         peak = self.learning_rate * self.shrink ** ops.cast(i, "float32")
         return _half_cosine(peak, self.final, ops.clip(since / length, 0.0, 1.0))
 
-    def _lengths(self):
-        """Return the lengths of all stretches that begin before the last step there is, or of 4097 of them."""
+    def _tabulate(self):
+        """Return floor(t_i), t_i - floor(t_i) and T_i of all stretches that begin before the last step there is."""
         lengths, end = [], 0.0
-        while end < STEPS and len(lengths) <= RESTARTS:
+        while end < HIGHEST:
+            if len(lengths) == RESTARTS:
+                raise ValueError(f"stretch={self.stretch!r} gives over {RESTARTS} restarts: it must be 1, or larger")
             lengths.append(self.first * self.stretch ** len(lengths))
             end += lengths[-1]
-        return np.array(lengths, "float64")
+        starts = np.cumsum([0.0, *lengths[:-1]])
+        near = np.rint(starts)
+        starts = np.where(np.abs(starts - near) < 1e-3, near, starts)  # a sum may be 3310.0000000000005
+        return starts.astype("int32"), (starts % 1).astype("float32"), np.array(lengths, "float32")
 
 
 def _half_cosine(high, low, done):

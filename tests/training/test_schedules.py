@@ -64,7 +64,7 @@ def test_rates_are_exact():
         long = RestartSchedule(1.0, first)
         assert float(long(start)) == float(long(start + length)) == 1.0
         assert [float(long(start + length - before)) for before in (1, 2, 5)] < [1e-4] * 3
-    for stretch in (1.1, 1.5, 3.0):  # never late: at the step after a stretch's end the next one has begun
+    for stretch in (1.001, 1.1, 1.5, 3.0):  # never late: at the step after a stretch's end the next one has begun
         waves, ends = RestartSchedule(1.0, 1000, stretch), 1000 * np.cumsum(stretch ** np.arange(12))
         assert min(float(waves(math.ceil(end + 0.01))) for end in ends) > 0.99
 
@@ -136,7 +136,7 @@ def test_bad_schedules():
         (lambda: RestartSchedule(0.1, 3, shrink="1"), "shrink='1'"),
         (lambda: CosineSchedule(0.1, 3, final="0"), "final='0'"),
         (lambda: StepSchedule(0.1, 3)(float("nan")), "step=nan must not be negative"),
-        (lambda: RestartSchedule(0.1, 3, 1 + 1e-9), "stretch=1.000000001 gives over 4096 restarts"),
+        (lambda: RestartSchedule(0.1, 3, 1 + 1e-9), "stretch=1.000000001 gives over 65536 restarts"),
         (lambda: StepSchedule(0.1, 3)(2**31), "step=2147483648 must not be negative, and less than 2147483647"),
         (lambda: CosineSchedule(0.1, 3)(float("inf")), "step=inf must not be negative"),
         (lambda: StepSchedule(0.1, 3)(-1), "step=-1 must not be negative"),
