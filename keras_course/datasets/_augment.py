@@ -5,7 +5,7 @@ Notation: x (B, H, W, C) pictures.
 
 import numpy as np
 
-from keras_course.checks import flag, whole_number
+from keras_course.checks import flag, generator, whole_number
 
 
 def crop_and_flip(x: np.ndarray, rng: np.random.Generator, *, padding: int = 4, flip: bool = True) -> np.ndarray:
@@ -40,8 +40,7 @@ def crop_and_flip(x: np.ndarray, rng: np.random.Generator, *, padding: int = 4, 
     """
     whole_number(0, padding=padding)
     flag(flip=flip)
-    if not isinstance(rng, np.random.Generator):
-        raise ValueError(f"rng={rng!r} must be a generator of NumPy, such as numpy.random.default_rng(0)")
+    generator(rng=rng)
     x = np.asarray(x)
     if x.ndim != 4:
         raise ValueError(f"x has shape {x.shape}; it must be (B, H, W, C)")

@@ -13,13 +13,22 @@ from keras_course.checks import as_array, function, whole_number
 
 
 class ExampleBatches(keras.utils.PyDataset):
-    """Endless stream of batches; see `example_batches`, which checks the arguments.
+    """Endless stream of batches; see `example_batches`.
 
     Like `TokenWindows` it has no length, so that Keras neither shuffles nor starts anew at each epoch.
     """
 
     def __init__(self, x, y, batch_size, *, steps_per_epoch, seed=0, start_epoch=0, augment=None):
         super().__init__()
+        x, y = as_array("x", x), as_array("y", y)
+        if len(x) != len(y):
+            raise ValueError(f"x has {len(x)} examples and y has {len(y)}; they must be as many.")
+        whole_number(1, batch_size=batch_size, steps_per_epoch=steps_per_epoch)
+        whole_number(0, seed=seed, start_epoch=start_epoch)
+        if batch_size > len(x):
+            raise ValueError(f"batch_size={batch_size} must be at most {len(x)}, the number of examples.")
+        if augment is not None:
+            function(augment=augment)
         self.x, self.y, self.batch_size, self.augment = x, y, batch_size, augment
         self.steps_per_epoch, self.seed, self.start_epoch = steps_per_epoch, seed, start_epoch
         self._order = (None, None)  # the pass that it belongs to, and the order of the examples in it
@@ -80,15 +89,6 @@ def example_batches(
         >>> x.shape, len(np.unique(np.concatenate([batches[k][0] for k in range(3)])))
         ((3,), 9)
     """
-    x, y = as_array("x", x), as_array("y", y)
-    if len(x) != len(y):
-        raise ValueError(f"x has {len(x)} examples and y has {len(y)}; they must be as many.")
-    whole_number(1, batch_size=batch_size, steps_per_epoch=steps_per_epoch)
-    whole_number(0, seed=seed, start_epoch=start_epoch)
-    if batch_size > len(x):
-        raise ValueError(f"batch_size={batch_size} must be at most {len(x)}, the number of examples.")
-    if augment is not None:
-        function(augment=augment)
     return ExampleBatches(
         x, y, batch_size, steps_per_epoch=steps_per_epoch, seed=seed, start_epoch=start_epoch, augment=augment
     )

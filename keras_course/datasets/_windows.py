@@ -15,7 +15,7 @@ from keras_course.checks.tokens import as_tokens
 
 
 class TokenWindows(keras.utils.PyDataset):
-    """Endless stream of random windows; see `token_windows`, which checks the arguments.
+    """Endless stream of random windows; see `token_windows`.
 
     Batch k is number `k % steps_per_epoch` of epoch `start_epoch + k // steps_per_epoch`. There is no length:
     Keras then walks on from one epoch to the next without shuffling, and nothing here has to be restored
@@ -24,6 +24,9 @@ class TokenWindows(keras.utils.PyDataset):
 
     def __init__(self, tokens, context_length, batch_size, *, steps_per_epoch, seed=0, start_epoch=0):
         super().__init__()
+        tokens = _check(tokens, context_length)
+        whole_number(1, batch_size=batch_size, steps_per_epoch=steps_per_epoch)
+        whole_number(0, seed=seed, start_epoch=start_epoch)
         self.batch_size = batch_size
         self.steps_per_epoch = steps_per_epoch
         self.seed = seed
@@ -91,9 +94,6 @@ def token_windows(
         >>> x.shape, bool((y == x + 1).all())
         ((4, 8), True)
     """
-    tokens = _check(tokens, context_length)
-    whole_number(1, batch_size=batch_size, steps_per_epoch=steps_per_epoch)
-    whole_number(0, seed=seed, start_epoch=start_epoch)
     return TokenWindows(
         tokens,
         context_length,

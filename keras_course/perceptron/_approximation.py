@@ -9,6 +9,7 @@ import dataclasses
 import numpy as np
 
 from keras_course.checks import as_floats, finite, is_number, number, one_of, whole_number
+from keras_course.checks import function as check_function
 from keras_course.perceptron._activations import step
 from keras_course.perceptron._mlp import mlp
 
@@ -170,8 +171,7 @@ def _check(low, high, num_units, kind):
 
 
 def _values(function, x):
-    if not callable(function):
-        raise ValueError(f"function={function!r} must be a function")
+    check_function(function=function)
     values = as_floats("function", function(x))
     if values.shape != x.shape or not np.isfinite(values).all():
         raise ValueError(f"function must give one finite number for each of {len(x)} points; got shape {values.shape}")

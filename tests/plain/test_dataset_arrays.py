@@ -120,6 +120,8 @@ def test_bad_tokens(tokens, message):
     with pytest.raises(ValueError, match=message):
         windows(tokens)
     with pytest.raises(ValueError, match=message):
+        datasets.TokenWindows(tokens, T, B, steps_per_epoch=STEPS)
+    with pytest.raises(ValueError, match=message):
         datasets.validation_windows(tokens, T)
 
 
