@@ -46,7 +46,7 @@ class Dataset(NamedTuple):
 def read_checked(path: pathlib.Path, name: str, num_bytes: int, sha256: str) -> bytes:
     """Return the content of a file, or raise a ValueError where it is not the one that the table tells of.
 
-    No more is read than that one has, however large the file is.
+    It reads at most one byte more than `num_bytes`, even of a larger file.
     """
     with open(path, "rb") as file:
         content = file.read(num_bytes + 1)

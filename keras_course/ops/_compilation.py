@@ -24,7 +24,7 @@ def jit(fn, *, variables=()):
     JAX: `jax.jit`. TensorFlow: `tf.function` with XLA. PyTorch: the function is recorded once per set of shapes as a
     list of primitive calls, which TorchScript replays without the cost of Keras and Python around each; that takes a
     fraction of a second, where `torch.compile` takes half a minute. (The gradients of a convolution and of layer
-    normalization are calls that TorchScript cannot hold; Python goes through such a list.)
+    normalization are calls that TorchScript cannot hold; Python replays a list with such a call.)
 
     Args:
         fn: function of tensors, returning tensors (both may be nested). Its Python runs once per set of shapes.

@@ -105,7 +105,7 @@ def scaled(parts):
     """Return (parts / m, m, |parts| / m) for about the largest entry m of some tensors, in one type: `widen`.
 
     The norm |parts| itself may be too large for the type, and the squares of its entries too large or too small. The
-    bounds of m keep 1 / m from what a backend takes for 0 or infinity; |parts| / m is 1 where all is 0.
+    bounds of m keep 1 / m from what a backend takes for 0 or infinity; |parts| / m is 1 where all entries are 0.
     """
     dtype = _wide(*parts)
     bound = 1022 if dtype == "float64" else 126
