@@ -27,7 +27,7 @@ def check_examples(model, x, y=None, loss=None):
 
     Raises:
         ValueError: no model, no examples, not as many targets as inputs, numbers that are not finite, inputs of a shape
-            that the model does not take, or labels out of range.
+            that the model does not take, or tokens or labels out of range.
     """
     check_model(model=model)
     x, y = _arrays("x", x), None if y is None else _arrays("y", y)
@@ -39,6 +39,7 @@ def check_examples(model, x, y=None, loss=None):
         if not all(np.isfinite(part).all() for part in parts if np.issubdtype(part.dtype, np.floating)):
             raise ValueError(f"{name} holds numbers that are not finite")
     _check_shapes(model, given["x"])
+    _check_tokens(model, given["x"])
     if y is not None:
         _check_labels(model, given["y"], loss if loss is not None else getattr(model, "loss", None))
     return x, y
@@ -82,15 +83,33 @@ def _check_shapes(model, parts):
             raise ValueError(f"x has examples of shape {found}; model={model.name!r} takes {taken}")
 
 
+def _check_tokens(model, parts):
+    """Raise a ValueError for what a model with a graph looks up in a table, and the table does not have."""
+    tables = [layer for layer in getattr(model, "layers", ()) if isinstance(layer, keras.layers.Embedding)]
+    for tensor, part in zip(getattr(model, "inputs", None) or [], parts, strict=False):
+        for table in tables:
+            looked_up = any(tensor is given for node in table._inbound_nodes for given in node.input_tensors)
+            if looked_up and part.size and not (part.min() >= 0 and part.max() < table.input_dim):
+                high = table.input_dim - 1
+                raise ValueError(f"x has tokens from {part.min()} to {part.max()}; they must be 0 to {high}")
+
+
 def _check_labels(model, targets, loss):
     """Raise a ValueError for targets that are no probabilities, or class numbers that a model has no output for."""
-    shape = getattr(model, "output_shape", None)
-    name = loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", None))
-    if name == "binary_crossentropy":
+    losses = tree.flatten(loss)  # Keras takes a list or a dict of one, too
+    if len(losses) != 1 or losses[0] is None:
+        return
+    shape, loss = getattr(model, "output_shape", None), get_loss(losses[0])
+    function = getattr(loss, "fn", loss)  # of a class of Keras
+    if function is keras.losses.binary_crossentropy:
         low, high = min(part.min() for part in targets), max(part.max() for part in targets)
         if low < 0 or high > 1:
             raise ValueError(f"y has targets from {low} to {high}; for a binary cross-entropy they must lie in 0 to 1")
-    if name != "sparse_categorical_crossentropy" or len(targets) != 1 or not isinstance(shape, tuple):
+    if (
+        function is not keras.losses.sparse_categorical_crossentropy
+        or len(targets) != 1
+        or not isinstance(shape, tuple)
+    ):
         return
     labels = targets[0][targets[0] != getattr(loss, "ignore_class", None)]
     if labels.size and not (labels.min() >= 0 and labels.max() < shape[-1] and (labels == np.floor(labels)).all()):

@@ -47,8 +47,10 @@ def on_tensors(**ranks):
 
 
 def _tensor(name, value, rank):
-    if not ops.is_tensor(value) and not hasattr(value, "path"):  # a variable stays one
-        value = ops.convert_to_tensor(as_real(name, value))
+    if not ops.is_tensor(value) and not isinstance(value, keras.Variable | keras.KerasTensor):
+        array = as_real(name, value)
+        numbers_of_python = not hasattr(value, "dtype") and array.dtype.kind == "f"  # NumPy makes them float64
+        value = ops.convert_to_tensor(array, dtype=keras.config.floatx() if numbers_of_python else None)
     if rank is not None and len(value.shape) != rank:
         raise ValueError(f"{name} has shape {tuple(value.shape)}; it must have {rank} axes")
     return value

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_course import layers
 from keras_course import ops as course_ops
 from keras_course.perceptron import ACTIVATIONS, leaky_relu, mlp, step
 
@@ -59,6 +60,16 @@ def test_corners_and_the_steepest_slopes():
     z = np.linspace(-8, 8, 1601).astype("float32")
     assert numbers(ACTIVATIONS["sigmoid"].derivative(z)).max() == 0.25
     assert numbers(step(np.array([-1.0, 0.0, 1.0]))).tolist() == [0.0, 1.0, 1.0]
+
+
+def test_symbols_and_plain_numbers_are_taken():
+    own = [layers.gelu, layers.gelu_tanh, layers.relu_squared, course_ops.gelu, step, leaky_relu]
+    for function in own + [row.function for row in ACTIVATIONS.values()]:
+        assert function(keras.Input((4,))).shape == (None, 4), function
+    for function in own:
+        assert keras.backend.standardize_dtype(function([1.0, -2.0]).dtype) == "float32", function
+    assert layers.rotate(keras.Input((3, 2, 4)), ops.arange(3)).shape == (None, 3, 2, 4)
+    assert numbers(course_ops.write_at(ops.zeros(4), 1, [1.0, 2.0], 0)).tolist() == [0.0, 1.0, 2.0, 0.0]
 
 
 def test_nothing_overflows():

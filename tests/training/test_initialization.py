@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops as k
 
+from keras_course.language import gpt
 from keras_course.portable import portable_init
 from keras_course.training import (
     deep_mlp,
@@ -231,7 +232,14 @@ def test_batch_norm_mixes_the_batch_in_training_only():
         assert np.allclose(many[:2], few, atol=1e-5) == alone
 
 
-@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", keras.losses.SparseCategoricalCrossentropy()])
+SPARSE = keras.losses.SparseCategoricalCrossentropy
+
+
+@pytest.mark.parametrize(
+    "loss",
+    ["sparse_categorical_crossentropy", "SparseCategoricalCrossentropy", SPARSE(name="ce"), SPARSE, [SPARSE()]],
+    ids=["function", "class", "named", "type", "list"],
+)
 def test_labels_out_of_range(loss):
     model, x = deep_mlp(4, 3), X[:4, :4]
     model.compile("sgd", loss)
@@ -241,8 +249,8 @@ def test_labels_out_of_range(loss):
             with pytest.raises(ValueError, match=r"y has labels from .* they must be 0 to 2"):
                 call(model, x, y)
         with pytest.raises(ValueError, match=r"y has labels from"):
-            probe_gradients(deep_mlp(4, 3), x, y, loss=loss)
-    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1))
+            probe_gradients(deep_mlp(4, 3), x, y, loss=loss[0] if isinstance(loss, list) else loss)
+    model.compile("sgd", SPARSE(from_logits=True, ignore_class=-1))
     assert probe_gradients(model, x, np.array([0, 1, 2, -1]))[-1].values[-1].tolist() == [0, 0, 0]
 
 
@@ -270,6 +278,8 @@ def test_bad_arguments():
         (lambda: probe_activations(deep_mlp(4, 3), np.full((2, 4), np.inf)), "not finite"),
         (lambda: probe_gradients(deep_mlp(4, 3), np.ones((2, 4)), loss="mse"), "needs the targets y"),
         (lambda: probe_gradients(deep_mlp(4, 3), np.ones((2, 4)), np.ones((2, 3))), "not compiled"),
+        (lambda: probe_activations(gpt(5, 4, hidden_dim=4), [[1, 2, 77, 3]]), "x has tokens from 1 to 77"),
+        (lambda: probe_activations(gpt(5, 4, hidden_dim=4), [[1, 2, -3, 3]]), "they must be 0 to 4"),
         (lambda: probe_activations(keras.Model(i := keras.Input((2,)), i), np.ones((1, 2))), "no layers"),
     ]
     for call, message in cases:
