@@ -14,7 +14,7 @@ import zlib
 import keras
 import numpy as np
 
-from keras_course.checks import whole_number
+from keras_course.checks import numpy_seed
 from keras_course.checks.graphs import name_of
 
 
@@ -40,7 +40,7 @@ def portable_init(model, seed=0):
         >>> bool(abs(kernel).max() <= (6 / (4 + 3)) ** 0.5), float(bias.max())      # Glorot's uniform law
         (True, 0.0)
     """
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     if not isinstance(model, keras.layers.Layer) or not model.built:
         raise ValueError(f"model={name_of(model)!r} must be a keras.Model or layer that is built")
     owners = {

@@ -175,10 +175,11 @@ def test_channels_are_last_whatever_keras_is_told(channels_first):
         assert tuple(layer(x).shape) == tuple(layer.compute_output_shape(x.shape)) == shape
 
 
-def test_the_largest_integer_of_a_padded_window():
+def test_integers_for_pairs_and_in_a_padded_window():
     x = ops.convert_to_tensor(np.full((1, 3, 3, 1), -5, "int32"))
-    y = course_ops.max_pool2d(x, (2, 2), strides=(2, 2), padding="same")
+    y = course_ops.max_pool2d(x, 2, strides=2, padding="same")
     assert ops.convert_to_numpy(y).ravel().tolist() == [-5] * 4
+    assert course_ops.conv2d([[[[1.0]] * 4] * 4], ops.ones((2, 2, 1, 1)), strides=2, dilation=1).shape == (1, 2, 2, 1)
 
 
 def test_layer_scale():

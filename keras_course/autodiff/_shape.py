@@ -17,7 +17,7 @@ from keras import ops as k
 
 from keras_course import ops
 from keras_course.autodiff._fluid import _STRIP, _checked, begin, first_flow, lift_and_drag, step
-from keras_course.checks import as_real, positive, whole_number
+from keras_course.checks import as_real, numpy_seed, positive, whole_number
 
 
 def differentiable_fluid(shape=(50, 75), *, num_steps=20, num_sweeps=50, strip=_STRIP):
@@ -146,9 +146,8 @@ def optimise_shape(
         ((3,), (0, 1, 2), (3, 8, 12))
     """
     whole_number(1, steps=steps)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     positive(learning_rate=learning_rate)
-    whole_number(0, seed=seed)
     tunnel = differentiable_fluid(shape, num_steps=num_steps, num_sweeps=num_sweeps, strip=strip)
     if parameters is None:
         parameters = 0.1 * np.random.default_rng(seed).random(shape) - 1

@@ -11,8 +11,8 @@ from keras_course.checks._numbers import flag
 def checked(function):
     """Decorate a function: NumPy's numbers become Python's, and an argument that is true or false must be one of these.
 
-    Keras takes no integers of NumPy, and Python takes anything for true or false. Which arguments are true or false, is
-    told by their defaults. `name` must be a string or None.
+    Keras takes no integers of NumPy, and Python takes anything for true or false. An argument must be True or False if
+    its default is. `name` must be a string or None.
 
     Example:
         >>> import numpy as np
@@ -41,7 +41,12 @@ def checked(function):
 
 
 def plain(value):
-    """Return a value with Python's numbers in place of NumPy's, inside tuples, lists and dicts, too."""
+    """Return a value with Python's numbers in place of NumPy's, inside tuples, lists and dicts, too.
+
+    A row of integers, such as a shape, becomes a tuple.
+    """
+    if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "iu":
+        return tuple(value.tolist())
     if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 and value.dtype.kind in "biuf":
         return value.item()
     if type(value) in (tuple, list):

@@ -8,16 +8,21 @@ from collections.abc import Mapping
 
 import numpy as np
 
-HIGHEST = 2**31 - 1  # what every backend holds: a size or a seed above it ends in an overflow, if not in an abort
+HIGHEST = 2**31 - 1  # what every backend holds: a size above it ends in an overflow, if not in an abort
 
 
-def whole_number(lowest, **arguments):
-    """Raise a ValueError for the first argument that is no integer of at least `lowest`, and at most `HIGHEST`."""
+def whole_number(lowest, *, at_most=HIGHEST, **arguments):
+    """Raise a ValueError for the first argument that is not an integer from `lowest` to `at_most`."""
     for name, value in arguments.items():
         if not is_whole(value) or value < lowest:
             raise ValueError(f"{name}={value!r} must be a whole number, at least {lowest}")
-        if value > HIGHEST:
-            raise ValueError(f"{name}={value!r} must be a whole number, at most {HIGHEST}")
+        if value > at_most:
+            raise ValueError(f"{name}={value!r} must be a whole number, at most {at_most}")
+
+
+def numpy_seed(**arguments):
+    """Raise a ValueError for the first argument that is not a seed of NumPy's generators: these take any size."""
+    whole_number(0, at_most=math.inf, **arguments)
 
 
 def whole_numbers(lowest, **arguments):

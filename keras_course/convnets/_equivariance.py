@@ -10,7 +10,7 @@ that leave on one side come back in on the other.
 import numpy as np
 from keras import ops
 
-from keras_course.checks import as_floats, as_real, flag, function, is_whole, whole_number
+from keras_course.checks import as_floats, as_real, flag, function, is_whole, numpy_seed, whole_number
 from keras_course.convnets._models import as_images
 
 
@@ -124,7 +124,7 @@ def permute_pixels(x, seed=0, *, inverse=False):
         ([0, 1, 2, 3, 4, 5], True)
     """
     x = as_real("x", x)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     flag(inverse=inverse)
     if x.ndim not in (3, 4) or 0 in x.shape:
         raise ValueError(f"x has shape {x.shape}; it must be images (B, H, W) or (B, H, W, C), at least one")

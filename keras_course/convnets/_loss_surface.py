@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_course.checks import positive, whole_number
+from keras_course.checks import numpy_seed, positive, whole_number
 from keras_course.checks.examples import check_examples, get_loss
 from keras_course.checks.graphs import name_of
 from keras_course.ops import functional, grad, jit
@@ -70,7 +70,7 @@ def random_direction(model, *, seed=0):
         >>> np.linalg.norm(kernel[..., 0]).round(4).item(), bias.tolist()      # 9 ones have the length 3
         (3.0, [0.0, 0.0])
     """
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     _check_model(model)
     rng = np.random.default_rng(seed)
     special, directions = _filter_axes(model), []
@@ -125,7 +125,7 @@ def loss_surface(model, x, y, loss, *, span=1.0, num=21, seed=0):
     """
     positive(span=span)
     whole_number(1, num=num)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     x, y, measure = _batch(model, x, y, loss)
     variables = model.trainable_variables
     directions = [random_direction(model, seed=2 * seed + i) for i in (0, 1)]

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course.checks import not_negative, positive, whole_number
+from keras_course.checks import not_negative, numpy_seed, positive, whole_number
 from keras_course.convnets._models import find_layer, image_input
 from keras_course.ops import jit, vjp
 
@@ -81,7 +81,8 @@ def maximize_feature(
         ((2, 8, 8, 3), True)
     """
     whole_number(1, num_steps=num_steps)
-    whole_number(0, jitter=jitter, seed=seed)
+    whole_number(0, jitter=jitter)
+    numpy_seed(seed=seed)
     positive(learning_rate=learning_rate)
     not_negative(l2=l2, total_variation=total_variation)
     part, channels = _part(model, layer), np.atleast_1d(channel)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from keras_course.checks import as_array, function, whole_number
+from keras_course.checks import as_array, function, numpy_seed, whole_number
 
 
 class ExampleBatches(keras.utils.PyDataset):
@@ -24,7 +24,8 @@ class ExampleBatches(keras.utils.PyDataset):
         if len(x) != len(y):
             raise ValueError(f"x has {len(x)} examples and y has {len(y)}; they must be as many.")
         whole_number(1, batch_size=batch_size, steps_per_epoch=steps_per_epoch)
-        whole_number(0, seed=seed, start_epoch=start_epoch)
+        whole_number(0, start_epoch=start_epoch)
+        numpy_seed(seed=seed)
         if batch_size > len(x):
             raise ValueError(f"batch_size={batch_size} must be at most {len(x)}, the number of examples.")
         if augment is not None:

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from keras_course.checks import as_floats, not_negative, whole_number
+from keras_course.checks import as_floats, not_negative, numpy_seed, whole_number
 from keras_course.datasets._dataset import Dataset
 
 
@@ -35,7 +35,7 @@ def two_moons(num_points: int = 1000, *, noise: float = 0.1, seed: int = 0) -> t
     from sklearn.datasets import make_moons
 
     whole_number(2, num_points=num_points)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     not_negative(noise=noise)
     return _as_arrays(*make_moons(num_points, noise=noise, random_state=seed))
 
@@ -67,7 +67,7 @@ def blobs(
 
     whole_number(1, num_classes=num_classes)
     whole_number(num_classes, num_points=num_points)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     not_negative(spread=spread)
     return _as_arrays(*make_blobs(num_points, centers=num_classes, cluster_std=spread, random_state=seed))
 
@@ -103,7 +103,7 @@ def spiral(
     """
     whole_number(2, points_per_class=points_per_class)
     whole_number(1, num_classes=num_classes)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     not_negative(noise=noise)
     radius = np.tile(np.linspace(0.0, 1.0, points_per_class), num_classes)
     label = np.repeat(np.arange(num_classes), points_per_class)
@@ -137,7 +137,7 @@ def gaussian_classes(
         ((600, 2), {0}, {1})
     """
     whole_number(1, points_per_class=points_per_class)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     means, covariances = as_floats("means", means), as_floats("covariances", covariances)
     if means.ndim != 2 or means.shape[1] != 2 or not len(means) or not np.isfinite(means).all():
         raise ValueError(f"means={means.tolist()} must be finite points of the plane, (K, 2).")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_course.checks import as_array, between_0_and_1, whole_number
+from keras_course.checks import as_array, between_0_and_1, numpy_seed
 from keras_course.datasets._dataset import Dataset
 
 
@@ -46,7 +46,7 @@ class Table(NamedTuple):
             >>> train.x.shape, test.y.shape
             ((120, 4), (30,))
         """
-        whole_number(0, seed=seed)
+        numpy_seed(seed=seed)
         between_0_and_1(fraction=fraction)
         x, y = as_array("x", self.x), as_array("y", self.y)
         cut = int(len(x) * fraction)

@@ -10,7 +10,7 @@ so that y holds the successor of every token in x.
 import keras
 import numpy as np
 
-from keras_course.checks import whole_number
+from keras_course.checks import numpy_seed, whole_number
 from keras_course.checks.tokens import as_tokens
 
 
@@ -26,7 +26,8 @@ class TokenWindows(keras.utils.PyDataset):
         super().__init__()
         tokens = _check(tokens, context_length)
         whole_number(1, batch_size=batch_size, steps_per_epoch=steps_per_epoch)
-        whole_number(0, seed=seed, start_epoch=start_epoch)
+        whole_number(0, start_epoch=start_epoch)
+        numpy_seed(seed=seed)
         self.batch_size = batch_size
         self.steps_per_epoch = steps_per_epoch
         self.seed = seed

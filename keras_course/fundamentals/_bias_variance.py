@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_course.checks import one_of, whole_number
+from keras_course.checks import numpy_seed, one_of, whole_number
 from keras_course.fundamentals._data import as_numbers
 from keras_course.fundamentals._problem import RegressionProblem
 from keras_course.fundamentals._risk import fitted
@@ -92,7 +92,7 @@ def bias_variance_decomposition(fit, problem, *, num_points=15, num_sets=200, at
     """
     whole_number(1, num_points=num_points)
     whole_number(2, num_sets=num_sets)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     one_of(("mean", "median"), estimate=estimate)
     if not isinstance(problem, RegressionProblem):
         raise ValueError(f"problem={problem!r} must be a RegressionProblem")

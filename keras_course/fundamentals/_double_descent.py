@@ -13,7 +13,7 @@ from keras import ops as k
 from scipy import optimize
 
 from keras_course import ops
-from keras_course.checks import as_floats, as_points, not_negative, whole_number
+from keras_course.checks import as_floats, as_points, not_negative, numpy_seed, whole_number
 from keras_course.fundamentals._data import as_pair, as_sizes
 from keras_course.fundamentals._regression import least_squares
 from keras_course.perceptron import mlp
@@ -79,7 +79,7 @@ def random_features(x, width, *, seed=0):
         True
     """
     whole_number(1, width=width)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     x = as_points(x)
     units = np.random.default_rng(seed).standard_normal((width, x.shape[1] + 1))  # (H, D + 1), one row a unit
     return np.maximum(0.0, x @ units[:, :-1].T / x.shape[1] ** 0.5 + 0.5 * units[:, -1])
@@ -117,7 +117,7 @@ def random_features_sweep(train, test, widths, *, num_classes=None, penalty=0.0,
         (80, 40)
     """
     not_negative(penalty=penalty)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     widths = as_sizes("widths", widths)
     (x, y), (test_x, test_y) = _checked(train, test, num_classes)
 
@@ -163,7 +163,7 @@ def mlp_sweep(train, test, widths, *, num_classes=None, num_steps=3000, seed=0):
         ([12, 82], 80)
     """
     whole_number(1, num_steps=num_steps)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     widths = as_sizes("widths", widths)
     (x, y), (test_x, test_y) = _checked(train, test, num_classes)
 

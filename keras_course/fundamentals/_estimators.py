@@ -65,7 +65,7 @@ class _Estimator:
     def _train(self, X, y, num_outputs, head_of):
         """Build the network for X and K outputs, and train it on X and y with the head that `head_of` gives for it."""
         whole_number(1, epochs=self.epochs, batch_size=self.batch_size)
-        whole_number(0, seed=self.seed)
+        whole_number(0, at_most=2**32 - 1, seed=self.seed)  # as scikit-learn does
         positive(learning_rate=self.learning_rate)
         model = self._built(X.shape[1:], num_outputs)
         head = head_of(model)

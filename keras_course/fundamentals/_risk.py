@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from keras_course.checks import as_floats, flag, function, positive, whole_number
+from keras_course.checks import as_floats, flag, function, numpy_seed, positive, whole_number
 from keras_course.fundamentals._data import as_pair, as_sizes
 
 
@@ -105,7 +105,7 @@ def train_validation_test(x, y, *, validation=0.2, test=0.2, stratify=False, see
     from sklearn.model_selection import train_test_split
 
     x, y = _examples(x, y)
-    whole_number(0, seed=seed)
+    whole_number(0, at_most=2**32 - 1, seed=seed)  # as scikit-learn does
     positive(validation=validation)
     positive(test=test)
     flag(stratify=stratify)
@@ -153,7 +153,7 @@ def cross_validated_risk(fit, x, y, *, num_folds=5, loss="squared", seed=0):
     _loss(loss)
     x, y = _examples(x, y)
     whole_number(2, num_folds=num_folds)
-    whole_number(0, seed=seed)
+    whole_number(0, at_most=2**32 - 1, seed=seed)  # as scikit-learn does
     if num_folds > len(x):
         raise ValueError(f"num_folds={num_folds} is more than the {len(x)} points of x: each fold needs one")
     folds = KFold(num_folds, shuffle=True, random_state=seed).split(x)
@@ -241,7 +241,7 @@ def learning_curve(fit, train, test, sizes, *, num_repeats=10, loss="squared", s
     _loss(loss)
     (x, y), test = _two_parts(train, test)
     whole_number(1, num_repeats=num_repeats)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     sizes = as_sizes("sizes", sizes)
     if max(sizes) > len(x):
         raise ValueError(f"sizes={sizes} must be numbers of points from 1 to {len(x)}, the size of train")

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_course._registry import builder
-from keras_course.checks import whole_number
+from keras_course.checks import numpy_seed, whole_number
 from keras_course.layers._activations import get_activation
 from keras_course.perceptron._mlp import check_dims
 
@@ -58,7 +58,7 @@ def wide_mlp(input_shape, num_outputs, *, width=1000, activation="sigmoid", seed
     """
     check_dims("input_shape", input_shape)
     whole_number(1, num_outputs=num_outputs, width=width)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     phi = get_activation(activation)
     seeds = np.random.default_rng(seed).integers(2**31, size=4).tolist()
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_course.checks import not_negative, strings, whole_number
+from keras_course.checks import not_negative, numpy_seed, strings, whole_number
 from keras_course.language._tools import FORM, ToolCallError, describe, parse_tool_call, tool_table
 
 ROLES = ("system", "user", "assistant", "observation")
@@ -186,7 +186,7 @@ def language_model_reply(
     if not hasattr(model, "trainable_weights"):
         raise ValueError(f"model={model!r:.80} must be a GPT")
     whole_number(1, length=length)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     not_negative(temperature=temperature)
 
     def reply(transcript: str) -> str:

@@ -16,7 +16,7 @@ import math
 import numpy as np
 from keras import ops
 
-from keras_course.checks import flag, is_number, whole_number
+from keras_course.checks import flag, is_number, numpy_seed, whole_number
 from keras_course.checks.tokens import check_tokens, context_length, vocab_size
 from keras_course.language._choose import best_beams, draw
 from keras_course.language._decode import decode, empty_cache
@@ -104,8 +104,9 @@ class _Plan:
 
 def _check(size, length, temperature, top_k, top_p, beams, stop, cache, seed):
     optional = {"top_k": top_k, "beams": beams}
-    whole_number(1, length=length, **{name: value for name, value in optional.items() if value is not None})
-    whole_number(0, seed=seed)
+    whole_number(1, length=length)
+    whole_number(1, at_most=math.inf, **{name: value for name, value in optional.items() if value is not None})
+    numpy_seed(seed=seed)
     flag(cache=cache)
     if not is_number(temperature) or not 0 <= temperature < math.inf:
         raise ValueError(f"temperature={temperature!r} must be 0 (the most likely token) or a finite positive number")

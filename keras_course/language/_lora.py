@@ -10,7 +10,7 @@ import zlib
 import keras
 import numpy as np
 
-from keras_course.checks import positive, whole_number
+from keras_course.checks import numpy_seed, positive, whole_number
 from keras_course.checks.tokens import vocab_size
 
 
@@ -53,7 +53,7 @@ def enable_lora(model, rank, alpha=None, *, seed=0):
     """
     vocab_size(model)  # raises where the model is no GPT
     whole_number(1, rank=rank)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     if alpha is not None:
         positive(alpha=alpha)
     blocks = [layer for layer in model.layers if layer.name.startswith("block_")]

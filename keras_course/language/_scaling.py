@@ -11,7 +11,7 @@ import dataclasses
 import keras
 import numpy as np
 
-from keras_course.checks import as_floats, not_negative, positive, whole_number
+from keras_course.checks import as_floats, not_negative, numpy_seed, positive, whole_number
 from keras_course.checks.tokens import check_tokens
 from keras_course.language._gpt import gpt
 from keras_course.metrics import text_loss
@@ -126,7 +126,7 @@ def scaling_sweep(
         >>> parameters.tolist(), losses.shape
         ([496, 1760], (2,))
     """
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     whole_number(1, steps=steps, batch_size=batch_size, vocab_size=vocab_size, context_length=context_length)
     positive(learning_rate=learning_rate)
     train = check_tokens("train", train, vocab_size)

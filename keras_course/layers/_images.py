@@ -207,6 +207,9 @@ class GroupNormalization(keras.layers.GroupNormalization):
     Raises:
         ValueError: another `axis`, or a number is out of range.
 
+    Differences from Keras's: `epsilon` is 1e-5 by default, as in PyTorch, in place of 1e-3, and all arguments after
+    `groups` are given by name.
+
     References:
         Group Normalization, Wu and He, 2018, https://arxiv.org/abs/1803.08494
 
@@ -217,7 +220,7 @@ class GroupNormalization(keras.layers.GroupNormalization):
         True
     """
 
-    def __init__(self, groups=32, epsilon=1e-5, axis=-1, **kwargs):
+    def __init__(self, groups=32, *, epsilon=1e-5, axis=-1, **kwargs):
         if axis != -1:
             raise ValueError(f"axis={axis!r} must be -1: channels are last")
         if groups != -1:

@@ -8,7 +8,7 @@ format, at every layer; here PyTorch gets a view of the same memory, and nothing
 
 import keras
 
-from keras_course.checks import fraction, one_of, positive, whole_numbers
+from keras_course.checks import fraction, is_whole, one_of, positive, whole_numbers
 from keras_course.checks.tensors import on_tensors, variable
 
 _BACKEND = keras.config.backend()
@@ -26,14 +26,14 @@ def conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", dilation=(1
         x: tensor of pictures or features.
         kernel: tensor of weights.
         bias: tensor, or None.
-        strides: pair, the steps along height and width.
+        strides: pair, the steps along height and width; an integer for both.
         padding: "valid", or "same" for as many outputs as inputs over strides, rounded up.
-        dilation: pair, the distances of neighbouring taps.
+        dilation: pair or integer, the distances of neighbouring taps.
 
     Raises:
         ValueError: another `padding`, or what is no tensor or pair.
     """
-    _check(padding, strides=strides, dilation=dilation)
+    strides, dilation = _pairs(padding, strides=strides, dilation=dilation)
     if _BACKEND != "torch":
         y = keras.ops.conv(
             x, kernel, strides=strides, padding=padding, dilation_rate=dilation, data_format="channels_last"
@@ -49,7 +49,7 @@ def conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", dilation=(1
 @on_tensors(x=4, kernel=4, bias=1)
 def depthwise_conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", dilation=(1, 1)):
     """Cross-correlate each channel with kernels of its own: x `(B, H, W, C)`, kernel `(k_h, k_w, C, M)`, M each."""
-    _check(padding, strides=strides, dilation=dilation)
+    strides, dilation = _pairs(padding, strides=strides, dilation=dilation)
     if _BACKEND != "torch":
         y = keras.ops.depthwise_conv(
             x, kernel, strides=strides, padding=padding, dilation_rate=dilation, data_format="channels_last"
@@ -63,10 +63,9 @@ def depthwise_conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", d
 def max_pool2d(x, pool_size, *, strides, padding="valid"):
     """Return the largest value of each window of each channel: from `(B, H, W, C)` to `(B, H', W', C)`.
 
-    `pool_size` and `strides` are pairs, `padding` is "valid" or "same".
+    `pool_size` and `strides` are pairs, or integers for both sides, `padding` is "valid" or "same".
     """
-    _check(padding, pool_size=pool_size, strides=strides)
-    pool_size, strides = tuple(pool_size), tuple(strides)
+    pool_size, strides = _pairs(padding, pool_size=pool_size, strides=strides)
     if _BACKEND != "torch":
         return keras.ops.max_pool(x, pool_size, strides, padding, data_format="channels_last")
     least = -float("inf") if x.is_floating_point() else torch.iinfo(x.dtype).min
@@ -80,8 +79,7 @@ def average_pool2d(x, pool_size, *, strides, padding="valid"):
 
     Shapes and arguments are those of `max_pool2d`.
     """
-    _check(padding, pool_size=pool_size, strides=strides)
-    pool_size, strides = tuple(pool_size), tuple(strides)
+    pool_size, strides = _pairs(padding, pool_size=pool_size, strides=strides)
     if _BACKEND != "torch" or padding != "valid":
         return keras.ops.average_pool(x, pool_size, strides, padding, data_format="channels_last")
     return _last(torch.nn.functional.avg_pool2d(_first(x), pool_size, strides))
@@ -133,13 +131,15 @@ def lay_out_kernel(kernel, order=(3, 0, 1, 2)):
         weights.data = weights.data.permute(*order).contiguous().permute(*map(order.index, range(4)))
 
 
-def _check(padding, **pairs):
-    """Raise a ValueError for an unknown padding, or for what is no pair of whole numbers."""
+def _pairs(padding, **pairs):
+    """Return pairs of whole numbers, of integers twice the same; raise a ValueError for what is none, and a padding."""
     one_of(("valid", "same"), padding=padding)
+    pairs = {name: (value, value) if is_whole(value) else value for name, value in pairs.items()}
     whole_numbers(1, **pairs)
     for name, value in pairs.items():
         if len(value) != 2:
             raise ValueError(f"{name}={value!r} must be a pair, along height and width")
+    return map(tuple, pairs.values())
 
 
 def _first(x):

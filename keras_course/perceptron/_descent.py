@@ -11,7 +11,7 @@ import numpy as np
 from keras import tree
 
 from keras_course import ops
-from keras_course.checks import as_floats, as_real, function, generator, positive, tensor, whole_number
+from keras_course.checks import as_floats, as_real, function, generator, numpy_seed, positive, tensor, whole_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +109,7 @@ def stochastic_gradient_descent(loss, start, data, *, learning_rate, batch_size=
     _check_finite("data", data)
     if batch_size > len(data[0]):
         raise ValueError(f"batch_size={batch_size} must be at most the number of examples, {len(data[0])}")
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     rng = np.random.default_rng(seed)
     orders = (rows for _ in range(num_epochs) for rows in mini_batches(len(data[0]), batch_size, rng))
     return _descend(loss, start, learning_rate, (tuple(array[rows] for array in data) for rows in orders))

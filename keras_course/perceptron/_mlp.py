@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_course._registry import builder
-from keras_course.checks import fraction, whole_number
+from keras_course.checks import fraction, numpy_seed, whole_number
 from keras_course.layers._activations import get_activation
 from keras_course.layers._initializers import get_initializer
 
@@ -73,7 +73,7 @@ def mlp(
     check_dims("input_shape", input_shape)
     check_dims("hidden_dims", hidden_dims)
     whole_number(1, num_outputs=num_outputs)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     fraction(dropout=dropout)
     phi = get_activation(activation)
     seeds = np.random.default_rng(seed).integers(2**31, size=2 * len(hidden_dims) + 1).tolist()  # one for each use

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from keras_course.checks import as_points, one_of, positive, whole_number
+from keras_course.checks import as_points, numpy_seed, one_of, positive
 from keras_course.perceptron._mlp import check_dims
 
 _BENDS = {
@@ -34,7 +34,7 @@ def stretch_linearly(x, *, seed=0):
         >>> bool((points == A).all())
         True
     """
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     A = np.random.default_rng(seed).standard_normal((2, 2))
     return _plane(x) @ A, A
 
@@ -86,7 +86,7 @@ def stretch_by_network(x, *, hidden_dims=(10,), activation="sigmoid", seed=0):
     """
     one_of(_BENDS, activation=activation)
     check_dims("hidden_dims", hidden_dims)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     rng, h = np.random.default_rng(seed), _plane(x)
     for layer, (n, m) in enumerate(itertools.pairwise((2, *hidden_dims, 2))):
         h = h @ rng.normal(0.0, (2 / n) ** 0.5, (n, m)) + rng.standard_normal(m)

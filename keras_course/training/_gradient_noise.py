@@ -9,7 +9,7 @@ Sigma the covariance of the gradients of single examples.
 import numpy as np
 from keras import ops, tree
 
-from keras_course.checks import whole_number
+from keras_course.checks import numpy_seed, whole_number
 from keras_course.checks.examples import check_examples
 from keras_course.checks.graphs import check_model
 from keras_course.ops import jit, value_and_grad
@@ -48,7 +48,7 @@ def gradient_noise(model, x, y=None, *, batch_sizes=(1, 4, 16, 64), num_batches=
         True
     """
     whole_number(1, num_batches=num_batches)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     if np.ndim(batch_sizes) != 1 or not len(batch_sizes):
         raise ValueError(f"batch_sizes={batch_sizes!r} must be a series of whole numbers, such as (1, 4, 16)")
     for size in batch_sizes:

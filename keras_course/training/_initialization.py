@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
-from keras_course.checks import not_negative, one_of, positive, whole_number, whole_numbers
+from keras_course.checks import not_negative, numpy_seed, one_of, positive, whole_number, whole_numbers
 from keras_course.layers._activations import get_activation
 from keras_course.ops import jvp
 
@@ -84,7 +84,7 @@ def draw_weights(rule, shape, *, law="normal", seed=0):
         (True, 2.0)
     """
     one_of(("normal", "uniform"), law=law)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     fan_in, fan_out = _fans(shape)
     variance, rng = variance_of(rule, fan_in, fan_out), np.random.default_rng(seed)
     if law == "normal":
@@ -122,7 +122,7 @@ def orthogonal(shape, *, gain=1.0, seed=0):
         True
     """
     positive(gain=gain)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     _fans(shape)
     rows, columns = math.prod(shape[:-1]), shape[-1]
     normal = np.random.default_rng(seed).normal(size=(max(rows, columns), min(rows, columns)))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops, tree
 
-from keras_course.checks import as_floats, not_negative, tensor, whole_number
+from keras_course.checks import as_floats, not_negative, numpy_seed, tensor, whole_number
 from keras_course.ops import jit, value_and_grad
 from keras_course.training._optimizer import floats
 
@@ -55,7 +55,7 @@ def minimize(function, start, optimizer, num_steps, *, noise=0.0, seed=0):
     if not callable(function):
         raise ValueError(f"function={function!r} must be a function")
     whole_number(1, num_steps=num_steps)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     not_negative(noise=noise)
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "step")):
         raise ValueError(f"optimizer={optimizer!r} must be an optimizer of this lecture, such as Adam(1e-3)")

@@ -109,11 +109,10 @@ def scaled(parts):
     """
     dtype = _wide(*parts)
     bound = 1022 if dtype == "float64" else 126
-    largest, low, high = (ops.convert_to_tensor(number, dtype=dtype) for number in (0.0, 2.0**-bound, 2.0**bound))
+    low, high = (ops.convert_to_tensor(number, dtype=dtype) for number in (2.0**-bound, 2.0**bound))
     parts = [ops.cast(part, dtype) for part in parts]
-    for part in parts:
-        largest = ops.maximum(largest, ops.max(ops.abs(part), initial=0.0))
-    largest = ops.where(largest > high, high, ops.where(largest < low, low, largest))
+    largest = ops.max(ops.stack([low, *(ops.max(ops.abs(part), initial=0.0) for part in parts)]))
+    largest = ops.where(largest > high, high, largest)
     units = [part / largest for part in parts]
     return units, largest, ops.sqrt(one_for_zero(sum(ops.sum(ops.square(unit)) for unit in units)))
 

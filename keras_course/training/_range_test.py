@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_course.checks import positive, whole_number
+from keras_course.checks import numpy_seed, positive, whole_number
 from keras_course.checks.examples import check_examples
 from keras_course.checks.graphs import check_model
 
@@ -82,7 +82,7 @@ def learning_rate_range_test(
     """
     whole_number(2, num_steps=num_steps)
     whole_number(1, batch_size=batch_size)
-    whole_number(0, seed=seed)
+    numpy_seed(seed=seed)
     positive(lowest=lowest, highest=highest, explosion=explosion)
     if not lowest < highest:
         raise ValueError(f"lowest={lowest!r} must be less than highest={highest!r}")

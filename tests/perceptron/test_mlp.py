@@ -74,7 +74,7 @@ def test_layers_of_one_shape_start_from_different_weights():
     first, second = (mlp((8,), 8, hidden_dims=(8, 8), seed=seed) for seed in (0, 1))
     kernels = [*first.get_weights()[::2], *second.get_weights()[:1]]
     assert all(np.abs(a - b).max() > 0.1 for a, b in itertools.combinations(kernels, 2))
-    again = mlp((8,), 8, hidden_dims=(8, 8), seed=0)
+    again = mlp(np.array([8]), 8, hidden_dims=np.array([8, 8]), seed=0)
     for a, b in zip(first.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
