@@ -57,6 +57,9 @@ def claim(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
         BlockingIOError: another run is being written into it.
     """
     folder = pathlib.Path(folder).expanduser()
+    if (folder / LOCK).exists():
+        with hold(folder, "out"):
+            pass  # a run that is going on is named as that, not as an earlier one
     _check_unused(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with hold(folder, "out"):

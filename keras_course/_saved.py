@@ -39,6 +39,11 @@ def model_path(path: str | os.PathLike) -> pathlib.Path:
         raise ValueError(f"path={path!r} must be the path of a .keras file or of a run's folder.")
     path = pathlib.Path(path).expanduser()
     file = path / MODEL if path.is_dir() else path
+    if not file.is_file() and (path / "checkpoint.npz").exists():
+        raise FileNotFoundError(
+            f"path={str(path)!r} holds a run that is not complete, so it has no model yet: go on with it by "
+            f"`keras-course train --resume {path}`."
+        )
     if not file.is_file():
         raise FileNotFoundError(f"path={str(file)!r}: there is no such file.")
     if file.suffix != ".keras":

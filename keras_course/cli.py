@@ -103,6 +103,10 @@ def _add_backends(commands):
 
 
 def _backends(options):
+    if backend.current() not in backend.BACKENDS:
+        raise ValueError(
+            f"KERAS_BACKEND={backend.current()!r} is not a backend; choose one of {', '.join(backend.BACKENDS)}"
+        )
     rows = [(("* " if name == backend.current() else "  ") + name, *rest) for name, *rest in _machine.list_backends()]
     print(
         _table("Backends (* is the one that runs when none is named)", ("  name", "version", "devices"), rows), end=""

@@ -211,7 +211,7 @@ def test_errors():
     with pytest.raises(ValueError, match=r"must return a scalar.*\(3,\)"):
         grad(lambda x: x**2)(X)
     for argnums in (2, -2, (0, 2), "x", 1.0, [0], True):
-        with pytest.raises(ValueError, match=re.escape(f"argnums={argnums!r} must be the position") + ".*there are 1"):
+        with pytest.raises(ValueError, match=re.escape(f"argnums={argnums!r} must be the position")):
             grad(bowl, argnums=argnums)(X)
     for argnums in ((0, 0), (0, -2), (1, 0, 1)):
         with pytest.raises(ValueError, match=re.escape(f"argnums={argnums!r} must name each argument once")):
