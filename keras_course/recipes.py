@@ -216,7 +216,8 @@ def _data_name(recipe, data):
     if path.is_file():
         return str(path.resolve())
     if path.suffix or path.name != data:
-        raise FileNotFoundError(f"data={data!r}: there is no such file.")
+        what = "it is a folder, not a file of text" if os.path.isdir(data) else "there is no such file"
+        raise FileNotFoundError(f"data={data!r}: {what}.")
     raise ValueError(f"data={data!r} is not a {wanted}; {instead_of(data, names)}")
 
 
