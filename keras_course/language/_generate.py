@@ -88,7 +88,7 @@ def generate(
         "top_k": np.int32(min(top_k or size, size)),
         "top_p": np.float32(top_p or 1),
     }
-    texts = _write(model, plan, prompts, length, filters, seed)
+    texts = _write(model, plan, prompts, int(length), filters, seed)  # XLA takes no integer of NumPy for a shape
     return texts[0] if single else texts
 
 
