@@ -19,7 +19,7 @@ import warnings
 import keras
 import numpy as np
 
-LIMIT = 4.0
+LIMIT = 20.0  # far above what any good call takes, also on a slow machine
 NAN = float("nan")
 WRONG = {
     "None": None, "True": True, "NaN": NAN, "inf": float("inf"), "-1": -1, "0": 0, "1.5": 1.5, "10**20": 10**20,
@@ -106,9 +106,7 @@ def attempt(act, limit=None):
         raise Hang
 
     previous = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(
-        signal.ITIMER_PROF, limit or LIMIT, 0.5
-    )  # again and again: a callback of a library may swallow one
+    signal.setitimer(signal.ITIMER_PROF, limit or LIMIT, 0.5)  # repeated, as a callback of a library may swallow one
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
