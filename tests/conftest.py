@@ -16,7 +16,8 @@ def pytest_addoption(parser):
     parser.addoption("--full", action="store_true", help="also run what takes minutes, and write the figures")
 
 
-# Programs here are small and run once, so XLA compiles them without optimizing: in a third of the time.
+# Programs here are small and run once, so XLA compiles them without optimizing, in a third of the time; not with
+# `--full`, which trains.
 XLA_FLAGS = (
     "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
 )
@@ -28,7 +29,7 @@ def pytest_configure(config):
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # else PyTorch's compiler starts processes of its own
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the cores run tests side by side
-    if "XLA_FLAGS" not in os.environ:
+    if "XLA_FLAGS" not in os.environ and not config.getoption("--full"):
         os.environ["XLA_FLAGS"] = XLA_FLAGS if _xla_knows(XLA_FLAGS) else ""
     os.environ.setdefault("MPLBACKEND", "Agg")
     if data := os.environ.get("KERAS_COURSE_DATA"):
@@ -99,7 +100,7 @@ def fresh_rng(request, monkeypatch):
 
 @pytest.fixture
 def drawn_by_numpy(monkeypatch):
-    """First weights are drawn by NumPy; for tests that do not look at the law of a draw."""
+    """Initial weights are sampled by NumPy, for tests that do not look at their distribution."""
     import draws
     import keras
 

@@ -24,11 +24,15 @@ SOURCES = sorted((ROOT / "keras_course").rglob("*.py"))
 
 
 @pytest.fixture
-def capped(full):
-    """Cap training, as KERAS_MAX_EPOCHS and KERAS_MAX_STEPS_PER_EPOCH do for a whole process."""
+def capped(full, request):
+    """Cap training, as KERAS_MAX_EPOCHS and KERAS_MAX_STEPS_PER_EPOCH do for a whole process, unless `full`."""
+    if full:
+        yield
+        return
+    request.getfixturevalue("drawn_by_numpy")
     before = keras.config.max_epochs(), keras.config.max_steps_per_epoch()
-    keras.config.set_max_epochs(None if full else 2)
-    keras.config.set_max_steps_per_epoch(None if full else 2)
+    keras.config.set_max_epochs(2)
+    keras.config.set_max_steps_per_epoch(2)
     yield
     keras.config.set_max_epochs(before[0])
     keras.config.set_max_steps_per_epoch(before[1])
@@ -44,7 +48,7 @@ def check_page(path):
 
 @pytest.mark.filterwarnings("ignore:Limiting")  # what Keras says when training is capped
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # the cap of two steps meets a single full batch
-@pytest.mark.usefixtures("capped", "drawn_by_numpy")
+@pytest.mark.usefixtures("capped")
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_page_runs(path, monkeypatch):
     monkeypatch.chdir(path.parent)
