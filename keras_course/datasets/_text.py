@@ -103,7 +103,7 @@ def read_own(**named: str) -> str:
     """Return the text of a file that the user names by its path; an error says for which argument."""
     ((argument, given),) = named.items()
     path = pathlib.Path(given).expanduser()
-    if path.is_dir():
+    if given and path.is_dir():
         raise ValueError(f"{argument}={given!r} is a folder; it must be a file of UTF-8 text.")
     if not path.is_file():
         if path.suffix or os.path.basename(given) != given:
