@@ -2,6 +2,7 @@
 
 import gc
 import os
+import resource
 import subprocess
 import sys
 
@@ -39,7 +40,8 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out what is marked `full`, unless it is asked for."""
+    """Run pages first, as they take longest, and leave out what is marked `full`, unless it is asked for."""
+    items.sort(key=lambda item: item.name.split("[")[0] != "test_page_runs")
     if not config.getoption("--full"):
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("full")])
         items[:] = [item for item in items if not item.get_closest_marker("full")]
@@ -82,11 +84,19 @@ def short(monkeypatch, text, tmp_path):
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def memory():
+    """The memory, in KiB, that a process may have used before JAX forgets the programs that it compiled."""
+    return {"limit": 3_000_000}
+
+
 @pytest.fixture(autouse=True, scope="module")
-def forgotten_programs():
-    """JAX keeps every program that it compiled: gigabytes by the end, which slow the process down."""
+def forgotten_programs(memory):
+    """Clear JAX's cache when it fills gigabytes, which slow the process down."""
     yield
-    if jax := sys.modules.get("jax"):
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if used > memory["limit"] and (jax := sys.modules.get("jax")):
+        memory["limit"] = used + 1_000_000
         jax.clear_caches()
         gc.collect()
 
