@@ -18,9 +18,9 @@ import re
 from collections.abc import Iterator
 
 from keras_course._files import atomic_write, from_json, remove_unfinished, to_json
-from keras_course._saved import MODEL
+from keras_course._saved import CHECKPOINT, MODEL
 
-RUN, CHECKPOINT, HISTORY, FIGURE, LOCK = "run.json", "checkpoint.npz", "history.csv", "loss.png", ".lock"
+RUN, HISTORY, FIGURE, LOCK = "run.json", "history.csv", "loss.png", ".lock"
 TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt")
 _TYPES = {"recipe": str, "data": str, "backend": str, "steps": int, "seed": int, "complete": bool}
 

@@ -20,7 +20,7 @@ from keras_course._files import atomic_write
 from keras_course._lectures import import_topics
 from keras_course.checks.archives import check_archive, check_declared
 
-MODEL = "model.keras"
+MODEL, CHECKPOINT = "model.keras", "checkpoint.npz"
 _WEIGHTS = "model.weights.h5"
 _LIMITS = {"config.json": 2**24, "metadata.json": 2**20, _WEIGHTS: math.inf}  # bytes; no real configuration has 16 MiB
 _SPARE = 2**20  # weights that a model may have beyond twice those in its file: adapters are not stored, for example
@@ -39,7 +39,7 @@ def model_path(path: str | os.PathLike) -> pathlib.Path:
         raise ValueError(f"path={path!r} must be the path of a .keras file or of a run's folder.")
     path = pathlib.Path(path).expanduser()
     file = path / MODEL if path.is_dir() else path
-    if not file.is_file() and (path / "checkpoint.npz").exists():
+    if not file.is_file() and (path / CHECKPOINT).exists():
         raise FileNotFoundError(
             f"path={str(path)!r} holds a run that is not complete, so it has no model yet: go on with it by "
             f"`keras-course train --resume {path}`."

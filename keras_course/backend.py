@@ -94,9 +94,13 @@ def without_tensorflow() -> Iterator[None]:
         lazy._available = known  # so that what really needs TensorFlow still finds it
 
 
-def _check(name, argument):
+def _check_name(name, argument="KERAS_BACKEND"):
     if not isinstance(name, str) or name not in BACKENDS:
         raise ValueError(f"{argument}={name!r} is not a backend; choose one of {', '.join(BACKENDS)}.")
+
+
+def _check(name, argument):
+    _check_name(name, argument)
     if name not in available():
         have = ", ".join(available()) or "none"
         raise ModuleNotFoundError(

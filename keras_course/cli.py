@@ -103,10 +103,7 @@ def _add_backends(commands):
 
 
 def _backends(options):
-    if backend.current() not in backend.BACKENDS:
-        raise ValueError(
-            f"KERAS_BACKEND={backend.current()!r} is not a backend; choose one of {', '.join(backend.BACKENDS)}"
-        )
+    backend._check_name(backend.current())
     rows = [(("* " if name == backend.current() else "  ") + name, *rest) for name, *rest in _machine.list_backends()]
     print(
         _table("Backends (* is the one that runs when none is named)", ("  name", "version", "devices"), rows), end=""

@@ -24,16 +24,13 @@ def as_floats(name, value):
 
 
 def as_array(name, value):
-    """Return examples as an array `(N, ...)`; raise a ValueError where they are no array of numbers.
+    """Return examples as an array `(N, ...)`; raise a ValueError where they are not an array of numbers.
 
     Lists and pandas objects become arrays here, once: a pandas object would be indexed by label instead of position.
     """
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be an array of numbers: {error}") from error
-    if array.ndim < 1 or array.dtype.kind not in "biufcV":
-        raise ValueError(f"{name} must be an array (N, ...) of numbers; it has shape {array.shape}, type {array.dtype}")
+    array = as_real(name, value)
+    if array.ndim < 1:
+        raise ValueError(f"{name} must be an array (N, ...) of numbers; it has shape {array.shape}")
     return array
 
 

@@ -8,7 +8,7 @@ from keras_course.checks._numbers import is_whole, one_of
 
 
 def argument_numbers(argnums):
-    """Raise a ValueError for what is no position of an argument and no tuple of them, whatever a call will have."""
+    """Raise a ValueError for what cannot be the positions of arguments, however many arguments a call will have."""
     if not all(map(is_whole, argnums if isinstance(argnums, tuple) else (argnums,))):
         raise ValueError(f"argnums={argnums!r} must be the position of an argument, or a tuple of them")
 
@@ -26,7 +26,7 @@ def positions(argnums, count):
 
 
 def tuples(**arguments):
-    """Raise a TypeError for the first argument that is no tuple (or list) of a function's arguments."""
+    """Raise a TypeError for the first argument that is not a tuple (or list) of a function's arguments."""
     for name, value in arguments.items():
         if not isinstance(value, tuple | list):
             raise TypeError(

@@ -26,7 +26,7 @@ def numpy_seed(**arguments):
 
 
 def whole_numbers(lowest, **arguments):
-    """Raise a ValueError for the first argument that is no tuple or list of integers of at least `lowest`."""
+    """Raise a ValueError for the first argument that is not a tuple or list of integers of at least `lowest`."""
     for name, value in arguments.items():
         if not isinstance(value, tuple | list):
             raise ValueError(f"{name}={value!r} must be a tuple of whole numbers, such as (1, 2)")
@@ -34,7 +34,7 @@ def whole_numbers(lowest, **arguments):
 
 
 def number(*, above=-math.inf, at_least=-math.inf, at_most=math.inf, **arguments):
-    """Raise a ValueError for the first argument that is no finite number, or not in the range that is allowed."""
+    """Raise a ValueError for the first argument that is not a finite number, or not in the range that is allowed."""
     for name, value in arguments.items():
         if not (is_number(value) and abs(value) < math.inf and above < value and at_least <= value <= at_most):
             bound = f" above {above}" if above > -math.inf else f", at least {at_least}" if at_least > -math.inf else ""
@@ -43,24 +43,24 @@ def number(*, above=-math.inf, at_least=-math.inf, at_most=math.inf, **arguments
 
 
 def positive(**arguments):
-    """Raise a ValueError for the first argument that is no finite number above 0."""
+    """Raise a ValueError for the first argument that is not a finite number above 0."""
     number(above=0, **arguments)
 
 
 def not_negative(**arguments):
-    """Raise a ValueError for the first argument that is no finite number of at least 0."""
+    """Raise a ValueError for the first argument that is not a finite number of at least 0."""
     number(at_least=0, **arguments)
 
 
 def fraction(**arguments):
-    """Raise a ValueError for the first argument that is no number in [0, 1), such as a momentum."""
+    """Raise a ValueError for the first argument that is not a number in [0, 1), such as a momentum."""
     for name, value in arguments.items():
         if not (is_number(value) and 0 <= value < 1):
             raise ValueError(f"{name}={value!r} must be in [0, 1)")
 
 
 def between_0_and_1(**arguments):
-    """Raise a ValueError for the first argument that is no number between 0 and 1, both excluded."""
+    """Raise a ValueError for the first argument that is not a number between 0 and 1, both excluded."""
     for name, value in arguments.items():
         if not (is_number(value) and 0 < value < 1):
             raise ValueError(f"{name}={value!r} must lie between 0 and 1, both excluded")
@@ -86,21 +86,21 @@ def flag(**arguments):
 
 
 def string(**arguments):
-    """Raise a ValueError for the first argument that is no string."""
+    """Raise a ValueError for the first argument that is not a string."""
     for name, value in arguments.items():
         if not isinstance(value, str):
             raise ValueError(f"{name}={value!r} must be a string")
 
 
 def strings(**arguments):
-    """Raise a ValueError for the first argument that is no list or array of strings, nor a string of letters."""
+    """Raise a ValueError for the first argument that is not a list or array of strings, nor a string of letters."""
     for name, value in arguments.items():
         if not isinstance(value, list | tuple | str | np.ndarray) or not all(isinstance(part, str) for part in value):
             raise ValueError(f"{name}={value!r} must be a list of strings")
 
 
 def mapping(**arguments):
-    """Raise a ValueError for the first argument that is no dict with an entry."""
+    """Raise a ValueError for the first argument that is not a dict with at least one entry."""
     for name, value in arguments.items():
         if not isinstance(value, Mapping):
             raise ValueError(f"{name}={value!r} must be a dict")
@@ -124,7 +124,7 @@ def function(**arguments):
 
 
 def generator(**arguments):
-    """Raise a ValueError for the first argument that is no random generator of NumPy."""
+    """Raise a ValueError for the first argument that is not a random generator of NumPy."""
     for name, value in arguments.items():
         if not isinstance(value, np.random.Generator):
             raise ValueError(f"{name}={value!r} must be a numpy.random.Generator, such as numpy.random.default_rng(0)")

@@ -13,7 +13,7 @@ from keras_course.checks import flag, fraction, is_whole, number, one_of, plain,
 class _ChannelsLast:
     """A layer that has its channels last, whatever the configuration of Keras says; another order is refused.
 
-    Numbers of NumPy, which Keras refuses, are taken. `positional` names the first arguments of the layer.
+    NumPy numbers, which Keras refuses, are accepted. `positional` names the first arguments of the layer.
     """
 
     positional = ("pool_size", "strides")
@@ -142,7 +142,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     Args:
         momentum: share of the old moving average that a training step keeps, in [0, 1).
-        epsilon: what keeps the root from zero, above 0.
+        epsilon: number above 0 that is added to the variance.
         kwargs: all other arguments of `keras.layers.BatchNormalization`; it has no mask, another `axis`, `renorm` or
             `synchronized`.
 
@@ -193,7 +193,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
 class GroupNormalization(keras.layers.GroupNormalization):
     """`keras.layers.GroupNormalization` of the last axis, exact where the mean is large beside the deviation.
 
-    Takes and gives `(B, ..., C)`; mean m and variance v are those of an example's positions and a group's channels:
+    Takes and returns `(B, ..., C)`; the mean m and the variance v are taken over all positions of an example and the
+    channels of a group:
 
         y = (x - m) / sqrt(v + epsilon) * gain + offset,  v = E[(x - m)^2]
 
@@ -201,13 +202,13 @@ class GroupNormalization(keras.layers.GroupNormalization):
 
     Args:
         groups: number of groups of channels; it must divide C. -1 makes each channel a group of its own.
-        epsilon: what keeps the root from zero, above 0.
+        epsilon: number above 0 that is added to the variance.
         kwargs: all other arguments of `keras.layers.GroupNormalization`; it has no other `axis`.
 
     Raises:
         ValueError: another `axis`, or a number is out of range.
 
-    Differences from Keras's: `epsilon` is 1e-5 by default, as in PyTorch, in place of 1e-3, and all arguments after
+    Differences from Keras: `epsilon` is 1e-5 by default, as in PyTorch, in place of 1e-3, and all arguments after
     `groups` are given by name.
 
     References:
