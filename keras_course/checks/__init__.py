@@ -5,7 +5,7 @@ NumPy only; the checks that need Keras are imported from `checks.tokens`, `check
 `checks.tensors`; those of zip archives, from `checks.archives`.
 """
 
-from keras_course.checks._arrays import as_array, as_floats, as_points, as_real, finite, tensor
+from keras_course.checks._arrays import as_array, as_floats, as_points, as_real, as_row, finite, tensor
 from keras_course.checks._choices import instead_of
 from keras_course.checks._derivatives import argument_numbers, jacobian_of, matched, one_array, positions, tuples
 from keras_course.checks._kinds import checked, plain
@@ -38,6 +38,7 @@ __all__ = [
     "as_floats",
     "as_points",
     "as_real",
+    "as_row",
     "between_0_and_1",
     "checked",
     "finite",

@@ -1,5 +1,7 @@
 """Checks of arrays."""
 
+from collections.abc import ValuesView
+
 import numpy as np
 
 
@@ -32,6 +34,16 @@ def as_array(name, value):
     if array.ndim < 1:
         raise ValueError(f"{name} must be an array (N, ...) of numbers; it has shape {array.shape}")
     return array
+
+
+def as_row(name, values, gaps=False):
+    """Return a non-empty row of numbers, such as the values of a dict, as a float64 array; `gaps` allows NaN."""
+    values = as_floats(name, list(values) if isinstance(values, ValuesView) else values)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"{name} has shape {values.shape}; it must be a row of numbers, at least one")
+    if not gaps:
+        finite(**{name: values})
+    return values
 
 
 def as_points(x):

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from keras import ops as k
 
-from keras_course import ops, plots
+from keras_course import ops
 from keras_course.autodiff import (
     advect,
     differentiable_fluid,
     divergence,
     lift_and_drag,
     optimise_shape,
+    plot_wind_tunnel,
     project,
     simulate,
 )
@@ -231,7 +232,7 @@ def test_a_step_of_the_ascent_follows_the_slope_of_the_parameters():
 def test_figure():
     run = optimise_shape((8, 12), steps=1, num_steps=1, num_sweeps=1)
     assert run.moments == (0, 0, 1)
-    figure = plots.wind_tunnel(run)
+    figure = plot_wind_tunnel(run)
     titles = [ax.get_title().split(":")[0] for ax in figure.axes[:3]]
     assert titles == ["start, step 0", "middle, step 0", "end, step 1"]
     np.testing.assert_array_equal(figure.axes[3].lines[0].get_ydata(), run.lift_over_drag)
@@ -239,7 +240,7 @@ def test_figure():
     figure.savefig(buffer, format="png")
     assert len(buffer.getvalue()) > 5000
     with pytest.raises(ValueError, match=r"\(1, 8, 12\)"):
-        plots.wind_tunnel(dataclasses.replace(run, upper=run.upper[:1]))
+        plot_wind_tunnel(dataclasses.replace(run, upper=run.upper[:1]))
 
 
 # Bad input ---------------------------------------------------------------------------------------------------------

@@ -28,9 +28,9 @@ RESULTS = {
     "perceptron.LogisticRegressionFit",
     "perceptron.Path", "perceptron.PerceptronFit", "recipes.Run", "training.Descent", "training.LayerProbe",
     "training.LineSearch", "training.RangeTest", "training.VariancePath",
-    "recipes.results_page", "datasets.ExampleBatches", "datasets.Images", "datasets.Table", "datasets.TokenWindows",
+    "datasets.ExampleBatches", "datasets.Images", "datasets.Table", "datasets.TokenWindows",
     "ops.known",
-    "recipes.record_result", "recipes.train", "recipes.load_run", "backend.require", "convnets.copy_weights",
+    "recipes.train", "recipes.load_run", "backend.require", "convnets.copy_weights",
 }  # fmt: skip
 
 
@@ -156,6 +156,9 @@ EXAMPLES = {
     "autodiff.stored": {"y": Make(lambda: tape()[1])},
     "autodiff.lift_and_drag": {"before": (FIELD + 1.0, FIELD), "after": (FIELD + 0.5, FIELD)},
     "autodiff.nth_derivative": {"n": 2},
+    "autodiff.plot_tape": {"steps": Make(lambda: [leaf()])},
+    "autodiff.plot_wind_tunnel": {
+        "run": keras_course.autodiff.ShapeRun(np.ones(3), (0, 1, 2), *np.zeros((3, 3, 8, 12)))},
     "autodiff.peak_memory": {"call": lambda: np.zeros(3)},
     "autodiff.gradcheck": {"fn": np.sin},
     "autodiff.optimise_shape": {"shape": (8, 12), "steps": 1, "num_steps": 1, "num_sweeps": 1},
@@ -217,6 +220,7 @@ EXAMPLES = {
     "language.merge_lora": {"model": Make(low_rank_model)},
     "language.parse_tool_call": {"reply": '{"tool": "calculator", "arguments": {"expression": "1"}}',
                                  "tools": {"calculator": keras_course.language.calculator}},
+    "language.plot_temperatures": {"logits": [2.0, 1.0, 0.0], "tokens": ["a", "b", "c"]},
     "language.prefix_mean": {"x": np.ones((1, 3, 1), "float32")},
     "language.save_gpt2": {"model": Make(functools.cache(lambda: keras_course.language.gpt(
         10, 8, hidden_dim=8, activation="gelu_tanh", tie_embeddings=True))), "path": Make(tempfile.mkdtemp)},
@@ -262,11 +266,10 @@ EXAMPLES = {
     "plots.loss_curves": {"histories": {"a": {"step": [1, 2], "loss": [2.0, 1.0]}}},
     "plots.attention_map": {"weights": np.eye(3)},
     "plots.visible": {"token": "a"},
-    "plots.temperature_bars": {"logits": [2.0, 1.0, 0.0]},
     "plots.length_histogram": {"lengths": {"a": [1, 2]}},
     "plots.lines": {"curves": {"a": [1.0, 4.0]}},
-    "plots.tape": {"steps": Make(lambda: [leaf()])},
-    "plots.wind_tunnel": {"run": keras_course.autodiff.ShapeRun(np.ones(3), (0, 1, 2), *np.zeros((3, 3, 8, 12)))},
+    "plots.panels": {"width": 3.0, "height": 2.0},
+    "plots.ratio_bars": {"ratios": {"a": {"b": {"c": 2.0}}}},
     "portable.canonical_paths": {"variables": Make(lambda: row_model().weights)},
     "recipes.Recipe": {"summary": "a", "preset": "tiny", "data": "python_docs", "steps": 2,
                        "optimizer": keras_course.recipes.SGD(0.1, 0.01, 1)},
@@ -344,6 +347,7 @@ KINDS = {
     "layers.rotate.x": "tensor", "perceptron.leaky_relu.z": "tensor", "perceptron.step.z": "tensor",
     "perceptron.double_well.t": "tensor", "convnets.permute_pixels.x": "tensor", "plots.lines.style": "text",
     "plots.loss_curves.unit": "text", "plots.length_histogram.xlabel": "text",
+    "plots.ratio_bars.xlabel": "text",
 }  # fmt: skip
 
 # Where any call takes over ten seconds: these are only tried by the full run

@@ -3,7 +3,6 @@
 import io
 import subprocess
 import sys
-import types
 
 import numpy as np
 import pytest
@@ -54,22 +53,12 @@ def test_attention_map():
     assert size(figure) > 5000
 
 
-def test_temperature_bars():
-    logits = np.log([0.5, 0.3, 0.2])
-    figure = plots.temperature_bars(logits, ["a", " ", "\n"], (0.5, 1.0), top=2)
-    heights = [[bar.get_height() for bar in ax.patches] for ax in figure.axes]
-    squares = np.array([0.25, 0.09]) / (0.25 + 0.09 + 0.04)
-    np.testing.assert_allclose(heights, [squares, [0.5, 0.3]])
-    assert [text.get_text() for text in figure.axes[1].get_xticklabels()] == ["a", "␣"]
-    assert size(figure) > 3000
-
-
 def test_length_histogram():
     figure = plots.length_histogram({"one": [1, 1, 3, 3], "two": [2, 2]})
     (ax,) = figure.axes
-    shares = [bar.get_height() for bar in ax.patches]
-    assert shares == [0, 0.5, 0, 0.5, 0, 0, 1]
-    assert ax.get_ylabel() == "share"
+    heights = [bar.get_height() for bar in ax.patches]
+    assert heights == [0, 0.5, 0, 0.5, 0, 0, 1]
+    assert ax.get_ylabel() == "fraction"
     assert size(figure) > 3000
 
 
@@ -81,27 +70,20 @@ def test_lines():
     assert (ax.get_xlabel(), ax.get_ylim()) == ("letter", (0, 9))
 
 
-def step(value, adjoint=1.0, parents=()):
-    return types.SimpleNamespace(name="s", value=value, adjoint=adjoint, parents=list(parents))
-
-
-def test_tape():
-    """The square of 3: both shares of the derivative are shown as one."""
-    x = step(3.0, 6.0)
-    figure = plots.tape([x, step(9.0, parents=[(x, 3.0), (x, 3.0)])])
-    texts = [text.get_text() for text in figure.axes[0].texts if text.get_text()]
-    assert texts == [
-        "value",
-        "derivative of the step",
-        "adjoint",
-        "s",
-        "3.000",
-        "6.000",
-        "6.000",
-        "s",
-        "9.000",
-        "1.000",
-    ]
+def test_ratio_bars():
+    ratios = {
+        "training": {"JAX": {"fastest": 0.25, "own": 1.5}, "$x$": {"own": 4.0}},
+        "generation": {"JAX": {"own": 1.0}},
+    }
+    figure = plots.ratio_bars(ratios, xlabel="speed")
+    (ax,) = figure.axes
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["training", "JAX", "$x$", "generation", "JAX"]
+    fastest, own = ax.containers
+    assert [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in fastest] == [(1, 0.25)]
+    assert [bar.get_width() + 1 for bar in own] == [1.5, 4.0, 1.0]
+    assert [round(bar.get_y() + bar.get_height() / 2, 1) for bar in (*fastest, *own)] == [0.8, 1.2, 2.0, 4.0]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["fastest", "own"]
+    assert (ax.get_xlabel(), ax.get_xscale(), ax.yaxis_inverted()) == ("speed", "log", True)
     assert size(figure) > 3000
 
 
@@ -112,13 +94,17 @@ def test_tape():
         (plots.loss_curves, ({"a": {"accuracy": [1]}},), r"histories\['a'\]"),
         (plots.attention_map, (np.ones((3, 2)), "abc"), r"shape \(3, 2\)"),
         (plots.attention_map, (np.ones((3, 3)), "ab"), "2 tokens"),
-        (plots.temperature_bars, ([1.0], "ab"), r"must be \(2,\)"),
-        (plots.temperature_bars, ([1.0], "a", (0.0,)), "temperatures=0.0 must be a finite number above 0"),
-        (plots.temperature_bars, ([1.0], "a", ()), r"temperatures has shape \(0,\)"),
         (plots.lines, ([1], {}), "curves is empty"),
         (plots.lines, ([1, 2], {"a": [1, 2], "b": [1]}), r"curves\['b'\] has 1 points, and x has 2"),
-        (plots.tape, ([],), r"steps=\[\] must be a list of steps"),
-        (plots.tape, ([step(1.0), step(2.0)],), r"steps\[1\], 's', is not computed from the one before"),
+        (plots.panels, (0, 1), "width=0 must be a finite number above 0"),
+        (plots.panels, (1, 1, 0), "rows=0 must be a whole number, at least 1"),
+        (plots.ratio_bars, ({},), "ratios is empty"),
+        (plots.ratio_bars, ({"a": {"b": {}}},), r"ratios\['a'\]\['b'\] is empty"),
+        (
+            plots.ratio_bars,
+            ({"a": {"b": {"c": 0.0}}},),
+            r"ratios\['a'\]\['b'\]\['c'\]=0.0 must be a finite number above 0",
+        ),
         (plots.length_histogram, ({},), "lengths is empty"),
         (plots.length_histogram, ({"a": []},), r"lengths\['a'\]"),
         (plots.length_histogram, ({"a": [-1]},), r"lengths\['a'\]"),

@@ -1,0 +1,11 @@
+"""Figures for any topic. Every function returns a Matplotlib `Figure`; a notebook shows it, and `savefig` saves it.
+
+A figure that knows one topic is a function of the topic's package, such as `keras_course.autodiff.plot_tape`.
+"""
+
+from keras_course.plots._bars import length_histogram, ratio_bars
+from keras_course.plots._canvas import panels
+from keras_course.plots._heatmaps import attention_map, visible
+from keras_course.plots._lines import lines, loss_curves
+
+__all__ = ["attention_map", "length_histogram", "lines", "loss_curves", "panels", "ratio_bars", "visible"]
