@@ -12,7 +12,7 @@ import shlex
 import sys
 
 import keras_course
-from keras_course import _machine, _registry, _results, _run, _saved, backend, recipes
+from keras_course import _registry, _run, _saved, backend, recipes, records
 from keras_course.checks import instead_of
 
 
@@ -104,7 +104,7 @@ def _add_backends(commands):
 
 def _backends(options):
     backend._check_name(backend.current())
-    rows = [(("* " if name == backend.current() else "  ") + name, *rest) for name, *rest in _machine.list_backends()]
+    rows = [(("* " if name == backend.current() else "  ") + name, *rest) for name, *rest in records.list_backends()]
     print(
         _table("Backends (* is the one that runs when none is named)", ("  name", "version", "devices"), rows), end=""
     )
@@ -129,7 +129,7 @@ def _add_train(commands):
     parser.add_argument("--seed", metavar="S", type=int, help="fixes weights, data order and dropout; default: 0")
     parser.add_argument("--out", metavar="DIR", help="folder to write into; default: a new one below runs/")
     parser.add_argument("--resume", metavar="DIR", help="go on with the interrupted run in this folder")
-    parser.add_argument("--record", action="store_true", help="append the result to docs/results.json of this checkout")
+    parser.add_argument("--record", action="store_true", help="append the result to docs/results of this checkout")
 
 
 def _recipe_name(text):
@@ -142,15 +142,15 @@ def _train(options):
     if options.resume is not None and options.backend is None:
         options.backend = _run.read_facts(options.resume)["backend"]
     _select(options.backend)
-    results = None
+    docs = None
     if options.record:
         _refuse_changes(options)
-        results = _results.results_file()
+        docs = records.docs_of_checkout()
     run = _train_into_folder(options)
     print(_report(run))
-    if results is not None:
-        _results.record_result(_results.recipe_row(run.facts), results)
-        print(f"Recorded in {results}")
+    if docs is not None:
+        records.record_results([records.recipe_row(run.facts)], run.recipe.topic, docs, recipes.RECIPES)
+        print(f"Recorded in {docs}")
     return 0
 
 
@@ -165,7 +165,7 @@ def _refuse_changes(options):
         recipe = recipes.RECIPES.get(earlier["recipe"])
         if recipe is None:
             raise ValueError(f"--record: the run in {options.resume} is of {earlier['recipe']!r}, which is no recipe")
-        now = {"data": recipe.data, "steps": recipe.steps, "commit": _machine.commit(), "uncommitted": []}
+        now = {"data": recipe.data, "steps": recipe.steps, "commit": records.commit(), "uncommitted": []}
         if changed := [name for name in now if earlier.get(name) != now[name]]:
             raise ValueError(
                 f"--record cannot record the run in {options.resume}: its {', '.join(changed)} were not those of the "

@@ -17,10 +17,9 @@ import pathlib
 import sys
 from typing import Any
 
-from keras_course import _machine, _run, _saved, backend, datasets
+from keras_course import _run, _saved, backend, datasets, records
 from keras_course._recipe import SGD, AdamW, Muon, Recipe
 from keras_course._recipe_table import RECIPES
-from keras_course._results import record_result, results_page
 from keras_course.checks import instead_of, whole_number
 
 __all__ = [
@@ -32,8 +31,6 @@ __all__ = [
     "Recipe",
     "Run",
     "load_run",
-    "record_result",
-    "results_page",
     "train",
 ]
 
@@ -239,12 +236,12 @@ def _facts(recipe, task, steps, plan, seed):
         "complete": False,
         "size": task.size,
         **task.facts,
-        "started": _machine.today(),
+        "started": records.today(),
         "command": sys.argv,
-        "machine": _machine.machine(),
-        "versions": _machine.versions(backend.current()),
-        "commit": _machine.commit(),
-        "uncommitted": _machine.uncommitted(),
+        "machine": records.machine(),
+        "versions": records.versions(backend.current()),
+        "commit": records.commit(),
+        "uncommitted": records.uncommitted(),
     }
 
 
@@ -281,7 +278,7 @@ def _result(recipe, facts, model, row, value, sample):
     compared = ("expected", "tolerance", "published", "source")
     return {
         "complete": True,
-        "finished": _machine.today(),
+        "finished": records.today(),
         "metric": f"{recipe.metric} in {recipe.unit}",
         "value": value,
         **{name: getattr(recipe, name) if usual else None for name in compared},

@@ -11,7 +11,7 @@ import statistics
 import time
 
 from benchmarks import common
-from keras_course import _machine, _results
+from keras_course import records
 from keras_course.recipes import RECIPES
 
 
@@ -70,7 +70,7 @@ def measure(name, seed):
 
 
 def row(name, seed):
-    """Return the row for `docs/results.json`: that of a recipe, with the peer in the place of the backend."""
+    """Return the row for `docs/results`: the row of a recipe, with the peer in place of the backend."""
     import numpy as np
 
     recipe, (estimator, value, task, minutes) = RECIPES[name], measure(name, seed)
@@ -90,10 +90,7 @@ def row(name, seed):
         "parameters": sum(np.size(weight) for weight in weights),
         "device": "cpu",
         "minutes": round(minutes, 2),
-        "machine": _machine.machine(),
-        "versions": _machine.versions("scikit-learn"),
-        "commit": _machine.commit(),
-        "date": _machine.today(),
+        **records.origin("scikit-learn"),
     }
 
 
@@ -101,21 +98,21 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.accuracy", description=__doc__.split("\n")[0])
     parser.add_argument("recipe", nargs="*", default=list(PEERS), help=f"some of {', '.join(PEERS)} (default: all)")
     parser.add_argument("--seeds", type=int, default=5, help="first weights and orders to try (default 5)")
-    parser.add_argument("--record", action="store_true", help="append the result to docs/results.json")
+    parser.add_argument("--record", action="store_true", help="append the result to docs/results")
     options = parser.parse_args(arguments)
     if unknown := sorted(set(options.recipe) - set(PEERS)):
         parser.error(f"{unknown[0]} is not among {', '.join(PEERS)}")
     if options.seeds < 1:
         parser.error(f"--seeds {options.seeds} must be at least 1")
-    path = _results.results_file() if options.record else None
+    docs = records.docs_of_checkout() if options.record else None
     common.select(common.backend.available()[0])
     for name in options.recipe:
         seeds = range(1 if PEERS[name] in (logistic, ridge) else options.seeds)
         rows = [row(name, seed) for seed in seeds]
         values = [found["value"] for found in rows]
         print(f"{name}: {rows[0]['backend']} {statistics.mean(values):.4f}, {', '.join(f'{v:.4f}' for v in values)}")
-        for found in rows if path is not None else ():
-            _results.record_result(found, path)
+        if docs is not None:
+            records.record_results(rows, RECIPES[name].topic, docs, RECIPES)
 
 
 if __name__ == "__main__":

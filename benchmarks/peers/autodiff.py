@@ -21,7 +21,7 @@ import time
 import numpy as np
 
 from benchmarks import common
-from keras_course import _machine, _results
+from keras_course import records
 
 WIDTHS, BATCH, GRADIENTS = (784, 100, 100, 10), 128, 100
 INPUTS = (1, 100, 10_000)
@@ -174,23 +174,16 @@ def costs(rounds):
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.autodiff", description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=15, help="timed calls of each implementation (default 15)")
-    parser.add_argument("--record", action="store_true", help="append the result to docs/results.json")
+    parser.add_argument("--record", action="store_true", help="append the result to docs/results")
     options = parser.parse_args(arguments)
     if options.rounds < 1:
         parser.error(f"--rounds {options.rounds} must be at least 1")
     if importlib.util.find_spec("autograd") is None:
         sys.exit("This comparison needs autograd. Install with: pip install 'keras_course[bench]'")
-    path = _results.results_file() if options.record else None  # no minute is spent on what cannot be recorded
+    docs = records.docs_of_checkout() if options.record else None  # before minutes are spent on it
     rows = [compare(options.rounds), *costs(options.rounds)]
-    if path is not None:
-        origin = {
-            "machine": _machine.machine(),
-            "versions": _machine.versions("autograd"),
-            "commit": _machine.commit(),
-            "date": _machine.today(),
-        }
-        for row in rows:
-            _results.record_result({**row, **origin}, path)
+    if docs is not None:
+        records.record_speeds([{**row, **records.origin("autograd")} for row in rows], "autodiff", docs)
 
 
 if __name__ == "__main__":

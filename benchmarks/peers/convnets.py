@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks import common
 from benchmarks.peers.kits import NETWORKS, JaxKit, TensorFlowKit, TorchKit
 from benchmarks.peers.perceptron import origin
-from keras_course import _results, backend
+from keras_course import backend, records
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,7 +192,7 @@ def main(arguments=None):
     parser.add_argument("--rounds", type=int, default=9, help="timed calls of each implementation (default 9)")
     parser.add_argument("--compile", action="store_true", help="torch.compile for peers and for ours on PyTorch")
     parser.add_argument("--gpu", action="store_true", help="more of each work, which would be too long for a CPU")
-    parser.add_argument("--record", action="store_true", help="append the result to docs/results.json")
+    parser.add_argument("--record", action="store_true", help="append the result to docs/results")
     options = parser.parse_args(arguments)
     if options.rounds < 1:
         parser.error(f"--rounds {options.rounds} must be at least 1")
@@ -200,14 +200,14 @@ def main(arguments=None):
         parser.error(f"network {', '.join(sorted(unknown))} is none of {', '.join(ON_CPU)}")
     if importlib.util.find_spec("torch") is None:
         sys.exit("This comparison needs torch. Install with: pip install 'keras_course[torch]'")
-    path = _results.results_file() if options.record else None  # no minute is spent on what cannot be recorded
+    docs = records.docs_of_checkout() if options.record else None  # before minutes are spent on it
     works = ON_GPU if options.gpu else ON_CPU
     for name in options.network or works:
         size, title = works[name].batch_size * works[name].steps, f"{name}_step" + "_compiled" * options.compile
         peers, ours, native = comparison(works[name], options.compile)
-        for row in common.compare(title, size, "pictures", peers, ours, options.rounds, native=native):
-            if path is not None:
-                _results.record_result({**row, **origin(row["backend"])}, path)
+        rows = common.compare(title, size, "images", peers, ours, options.rounds, native=native)
+        if docs is not None:
+            records.record_speeds([{**row, **origin(row["backend"])} for row in rows], "convnets", docs)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import sys
 from typing import NamedTuple
 
 from benchmarks import common
-from keras_course import _machine, _results, backend
+from keras_course import backend, records
 
 
 class Work(NamedTuple):
@@ -208,12 +208,7 @@ def comparisons(with_compile=False, work=ON_CPU):
 
 def origin(name):
     """Return the part of a row that says where, with what and when a backend was measured."""
-    return {
-        "machine": _machine.machine(),
-        "versions": _machine.versions(*dict.fromkeys((name, "torch", "transformers"))),
-        "commit": _machine.commit(),
-        "date": _machine.today(),
-    }
+    return records.origin(*dict.fromkeys((name, "torch", "transformers")))
 
 
 def main(arguments=None):
@@ -221,7 +216,7 @@ def main(arguments=None):
     parser.add_argument("--rounds", type=int, default=5, help="timed calls of each implementation (default 5)")
     parser.add_argument("--compile", action="store_true", help="torch.compile for a peer and for ours on PyTorch")
     parser.add_argument("--gpu", action="store_true", help="train the larger network, which is no work for a CPU")
-    parser.add_argument("--record", action="store_true", help="append the result to docs/results.json")
+    parser.add_argument("--record", action="store_true", help="append the result to docs/results")
     options = parser.parse_args(arguments)
     if options.rounds < 1:
         parser.error(f"--rounds {options.rounds} must be at least 1")
@@ -230,11 +225,11 @@ def main(arguments=None):
             f"This comparison needs {' and '.join(missing)}. Install with: pip install 'keras_course[torch,bench]'"
         )
     work = ON_GPU if options.gpu else ON_CPU
-    path = _results.results_file() if options.record else None  # no minute is spent on what cannot be recorded
+    docs = records.docs_of_checkout() if options.record else None  # before minutes are spent on it
     for benchmark, (tokens, peers, ours) in comparisons(options.compile, work).items():
-        for row in common.compare(benchmark, tokens, "tokens", peers, ours, options.rounds):
-            if path is not None:
-                _results.record_result({**row, **origin(row["backend"])}, path)
+        rows = common.compare(benchmark, tokens, "tokens", peers, ours, options.rounds)
+        if docs is not None:
+            records.record_speeds([{**row, **origin(row["backend"])} for row in rows], "language", docs)
 
 
 if __name__ == "__main__":

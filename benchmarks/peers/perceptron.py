@@ -16,7 +16,7 @@ import sys
 import numpy as np
 
 from benchmarks import common
-from keras_course import _machine, _results, backend
+from keras_course import backend, records
 
 WIDTHS, BATCH, ROWS = (784, 512, 512, 10), 128, 7_936
 
@@ -148,30 +148,25 @@ def comparison(with_compile=False):
 def origin(name):
     """Return the part of a row that says where, with what and when a backend was measured."""
     found = [package for package in ("torch", "jax") if importlib.util.find_spec(package) is not None]
-    return {
-        "machine": _machine.machine(),
-        "versions": _machine.versions(*dict.fromkeys((name, *found))),
-        "commit": _machine.commit(),
-        "date": _machine.today(),
-    }
+    return records.origin(*dict.fromkeys((name, *found)))
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.perceptron", description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=9, help="timed calls of each implementation (default 9)")
     parser.add_argument("--compile", action="store_true", help="torch.compile for a peer and for ours on PyTorch")
-    parser.add_argument("--record", action="store_true", help="append the result to docs/results.json")
+    parser.add_argument("--record", action="store_true", help="append the result to docs/results")
     options = parser.parse_args(arguments)
     if options.rounds < 1:
         parser.error(f"--rounds {options.rounds} must be at least 1")
     if importlib.util.find_spec("torch") is None:
         sys.exit("This comparison needs torch. Install with: pip install 'keras_course[torch]'")
-    path = _results.results_file() if options.record else None  # no minute is spent on what cannot be recorded
+    docs = records.docs_of_checkout() if options.record else None  # before minutes are spent on it
     peers, ours = comparison(options.compile)
     title = "mlp_epoch_compiled" if options.compile else "mlp_epoch"
-    for row in common.compare(title, ROWS, "examples", peers, ours, options.rounds):
-        if path is not None:
-            _results.record_result({**row, **origin(row["backend"])}, path)
+    rows = common.compare(title, ROWS, "examples", peers, ours, options.rounds)
+    if docs is not None:
+        records.record_speeds([{**row, **origin(row["backend"])} for row in rows], "perceptron", docs)
 
 
 if __name__ == "__main__":

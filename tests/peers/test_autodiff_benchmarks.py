@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from keras_course._results import read_results
 from keras_course.autodiff import count_operations
+from keras_course.records import _machine, read_rows
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))  # also for the processes that are started here
 
@@ -72,12 +72,11 @@ def test_ratio_is_ours_over_the_peer_and_is_recorded(monkeypatch, tmp_path, caps
     monkeypatch.setattr(common, "take_turns", lambda makers, rounds: seconds)
     monkeypatch.setattr(peers, "INPUTS", (1,))
     monkeypatch.setattr(peers, "gradient_cost", lambda n, rounds: (0.001, 2.5))
-    path = tmp_path / "results.json"
-    path.write_text("[]")
-    monkeypatch.setattr(peers._results, "results_file", lambda: path)
-    monkeypatch.setattr(peers._machine, "commit", lambda: "0" * 40)
+    (tmp_path / "results").mkdir()
+    monkeypatch.setattr(peers.records, "docs_of_checkout", lambda: tmp_path)
+    monkeypatch.setattr(_machine, "commit", lambda: "0" * 40)
     peers.main(["--rounds", "3", "--record"])
-    row, cost = read_results(path)
+    row, cost = read_rows(tmp_path)["autodiff"]
     assert (row["backend"], row["value"], row["peer_value"], row["ratio"]) == ("numpy", 50, 25, 2.0)
     assert (cost["benchmark"], cost["value"], cost["peer_value"], cost["ratio"]) == (
         "tape_gradient_of_1_inputs",

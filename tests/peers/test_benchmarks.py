@@ -14,8 +14,8 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.preprocessing import StandardScaler
 
 from keras_course import backend, datasets
-from keras_course._results import check_row, read_results
 from keras_course.recipes import RECIPES
+from keras_course.records import _machine, check_row, read_rows
 
 ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # not only here: a process that is started from here looks there, too
@@ -182,12 +182,11 @@ def test_ratio_is_ours_over_the_fastest_peer_and_is_recorded(monkeypatch, tmp_pa
     monkeypatch.setattr(
         peers, "comparisons", lambda with_compile, work: {"toy": (100, {"slow": (), "fast": ()}, {"jax": ()})}
     )
-    path = tmp_path / "results.json"
-    path.write_text("[]")
-    monkeypatch.setattr(peers._results, "results_file", lambda: path)
-    monkeypatch.setattr(peers._machine, "commit", lambda: "0" * 40)
+    (tmp_path / "results").mkdir()
+    monkeypatch.setattr(peers.records, "docs_of_checkout", lambda: tmp_path)
+    monkeypatch.setattr(_machine, "commit", lambda: "0" * 40)
     peers.main(["--rounds", "3", "--record"])
-    (row,) = read_results(path)
+    (row,) = read_rows(tmp_path)["language"]
     assert (row["value"], row["peer"], row["ratio"]) == (100, "fast", 2.0)
     assert "2.00" in capsys.readouterr().out
 

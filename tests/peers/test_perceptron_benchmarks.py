@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from keras_course import backend
-from keras_course._results import read_results
+from keras_course.records import _machine, read_rows
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))  # also for the processes that are started here
 
@@ -122,12 +122,11 @@ def test_ratio_is_ours_over_the_fastest_peer_and_is_recorded(monkeypatch, tmp_pa
     monkeypatch.setattr(common, "take_turns", lambda makers, rounds: seconds)
     monkeypatch.setattr(peers, "comparison", lambda with_compile: ({"slow": (), "fast": ()}, {"jax": ()}))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
-    path = tmp_path / "results.json"
-    path.write_text("[]")
-    monkeypatch.setattr(peers._results, "results_file", lambda: path)
-    monkeypatch.setattr(peers._machine, "commit", lambda: "0" * 40)
+    (tmp_path / "results").mkdir()
+    monkeypatch.setattr(peers.records, "docs_of_checkout", lambda: tmp_path)
+    monkeypatch.setattr(_machine, "commit", lambda: "0" * 40)
     peers.main(["--rounds", "3", "--record"])
-    (row,) = read_results(path)
+    (row,) = read_rows(tmp_path)["perceptron"]
     assert (row["benchmark"], row["value"], row["peer"], row["ratio"]) == ("mlp_epoch", 7936, "fast", 2.0)
     assert "2.00" in capsys.readouterr().out
 

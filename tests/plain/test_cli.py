@@ -17,7 +17,8 @@ import tiny_recipe
 from tiny_recipe import recipe
 
 import keras_course
-from keras_course import _machine, _registry, _results, _run, backend, cli, datasets, recipes
+from keras_course import _registry, _run, backend, cli, datasets, recipes, records
+from keras_course.records import _machine
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +114,7 @@ def test_expected_value_stands_beside_the_result(trained):
         (["train", "--steps", "many"], "invalid int value: 'many'"),
         (["train", "--resume", "absent"], "holds no run"),
         (["train", "--record", "--steps", "3"], "leave out --steps"),
-        (["train", "--record"], "results.json"),
+        (["train", "--record"], "record results from the root of a checkout"),
         (["generate", "absent", "--prompt", "a"], "no such file"),
         (["generate", "absent"], "--prompt"),
         (["sing"], "invalid choice: 'sing'"),
@@ -189,23 +190,21 @@ def test_model_that_would_run_code_is_refused(trained, tmp_path, capsys):
 
 
 def test_record(trained, short, monkeypatch, capsys):
-    path = short / "results.json"
-    path.write_text("[]")
-    monkeypatch.setattr(_results, "results_file", lambda: path)
+    (short / "results").mkdir()
+    monkeypatch.setattr(records, "docs_of_checkout", lambda: short)
     facts = _run.read_facts(trained) | {"commit": "0123456789abcdef"}
     run = recipes.Run(recipe("text"), None, None, {"step": [15]}, facts["value"], "roses", facts, trained)
     monkeypatch.setattr(recipes, "train", lambda **arguments: run)
     assert cli.main(["train", "--record"]) == 0
-    (row,) = _results.read_results(path)
+    (row,) = records.read_rows(short)["language"]
     assert (row["kind"], row["recipe"], row["seed"], row["commit"]) == ("recipe", "tiny", 0, "0123456789abcdef")
-    assert f"{row['value']:.4f} (seed 0)" in (short / "results.md").read_text()
+    assert f"{row['value']:.4f}" in (short / "results.md").read_text()
     monkeypatch.setenv("KERAS_MAX_EPOCHS", "3")
     assert "leave out KERAS_MAX_EPOCHS" in fails(capsys, "train", "--record")
 
 
 def test_record_of_a_resumed_run(short, monkeypatch, capsys):
-    (short / "docs").mkdir()
-    monkeypatch.setattr(_results, "results_file", lambda: short / "docs" / "results.json")
+    monkeypatch.setattr(records, "docs_of_checkout", lambda: short)
     facts = {"recipe": recipes.DEFAULT, "backend": backend.current(), "seed": 0, "complete": False}
     row = recipes.RECIPES[recipes.DEFAULT]
     right = facts | {"data": row.data, "steps": row.steps, "commit": _machine.commit(), "uncommitted": []}

@@ -1,4 +1,4 @@
-"""What a measured figure depends on beside the code: machine, versions, commit; and what backends are here.
+"""What a measured value depends on besides the code: machine, versions, commit; and which backends are installed.
 
 Nothing in this file imports Keras or a backend.
 """
@@ -14,9 +14,9 @@ import sys
 
 from keras_course.backend import BACKENDS, available
 
-PACKAGE = pathlib.Path(__file__).parent
+PACKAGE = pathlib.Path(__file__).parents[1]
 
-_LIST_DEVICES = {  # each runs in a process of its own: three backends in one do not get on with each other
+_LIST_DEVICES = {  # each runs in its own process: three backends in one process disturb each other
     "tensorflow": "import tensorflow as tf; print(*[d.name for d in tf.config.list_logical_devices()], sep=', ')",
     "jax": "import jax; print(*jax.devices(), sep=', ')",
     "torch": "import torch; print(*['cpu', *[f'cuda:{i}' for i in range(torch.cuda.device_count())], "
@@ -24,8 +24,17 @@ _LIST_DEVICES = {  # each runs in a process of its own: three backends in one do
 }
 
 
+def origin(*packages: str) -> dict:
+    """Return where, with what and when something is measured: the part that all rows of results share.
+
+    Args:
+        packages: names of packages whose versions matter, such as the backend and the peers.
+    """
+    return {"machine": machine(), "versions": versions(*packages), "commit": commit(), "date": today()}
+
+
 def machine() -> dict:
-    """Return the model of the CPU, the number of cores that this process may use, and the first GPU where one is."""
+    """Return the model of the CPU, the number of cores that this process may use, and the first GPU if there is one."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     gpu = _gpu()
     return {"cpu": _cpu(), "cores": cores, "system": platform.system(), **({"gpu": gpu} if gpu else {})}
@@ -48,7 +57,7 @@ def _gpu():
     return done.stdout.strip().split("\n")[0] if done.returncode == 0 else None
 
 
-def versions(*packages) -> dict:
+def versions(*packages: str) -> dict[str, str]:
     """Return the versions of Python, of this package, and of the named packages that are installed."""
     found = {"python": platform.python_version()}
     for package in ("keras-course", "keras", "numpy", *packages):
@@ -60,7 +69,7 @@ def versions(*packages) -> dict:
 
 
 def commit() -> str | None:
-    """Return the git commit of the checkout that this package is imported from, or None where it is from none."""
+    """Return the git commit of the checkout that this package is imported from, or None if there is none."""
     if _git("ls-files", "--error-unmatch", "__init__.py") is None:
         return None
     return _git("rev-parse", "HEAD")
