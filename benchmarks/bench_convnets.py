@@ -1,11 +1,11 @@
 """Lecture 5: speed of convolutional networks (smaller is better).
 
-Notation: batches of 128 small pictures, 28 x 28 x 1 for LeNet-5 and 32 x 32 x 3 else; 2 pictures of 224 x 224 x 3.
+Notation: batches of 128 small images, 28 x 28 x 1 for LeNet-5 and 32 x 32 x 3 otherwise; 2 images of 224 x 224 x 3.
 """
 
 from . import common
 
-NETWORKS = {  # builder, preset, pictures in a batch, batches in a call of `fit`
+NETWORKS = {  # builder, preset, images in a batch, batches in a call of `fit`
     "lenet5": ("lenet5", "lenet5", 128, 64),
     "resnet_20": ("cifar_resnet", "resnet_20", 128, 4),
     "convnext": ("resnet_to_convnext", "convnext", 128, 4),
@@ -14,7 +14,7 @@ NETWORKS = {  # builder, preset, pictures in a batch, batches in a call of `fit`
 
 
 def network(name, batches=1):
-    """Return an uncompiled model of `NETWORKS`, and random pictures and labels for some batches."""
+    """Return an uncompiled model of `NETWORKS`, and random images and labels for some batches."""
     import numpy as np
 
     from keras_course import convnets
@@ -38,11 +38,11 @@ def compiled(model):
 
 
 class Networks:
-    """Classifying pictures, and steps of training."""
+    """Classifying images, and steps of training."""
 
     params = (common.BACKENDS, tuple(NETWORKS))
     param_names = ("backend", "network")
-    unit = "ms/picture"
+    unit = "ms/image"
 
     def setup(self, backend, network):
         common.select(backend)
@@ -78,7 +78,7 @@ class Memory:
 
 
 class Inside:
-    """Twenty steps of looking for the picture that a feature answers most to."""
+    """Twenty steps towards the image that maximizes the activation of a feature."""
 
     params = (common.BACKENDS,)
     param_names = ("backend",)

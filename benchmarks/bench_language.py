@@ -112,7 +112,7 @@ class Memory:
 
     def peakmem_training(self, backend):
         model = common.compile_gpt(build(SMALL_GPT))
-        common.synchronise(common.fit_windows(model, context_length(SMALL_GPT), *STAGES[SMALL_GPT])())
+        common.synchronize(common.fit_windows(model, context_length(SMALL_GPT), *STAGES[SMALL_GPT])())
 
 
 class Tokenizer:

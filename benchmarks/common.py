@@ -1,8 +1,8 @@
-"""What all benchmarks share: choose the backend, warm up, synchronise, take the median, compare in turn.
+"""What all benchmarks share: choose the backend, warm up, synchronize, take the median, compare in turn.
 
 A *call* is a function without arguments that does a fixed amount of work and returns a tensor of its result, or
-anything that is no tensor if the work is over when it returns. Fetching the tensor makes sure that it is the work that
-is timed: JAX (even on a CPU) and PyTorch (on a GPU) return before it is done.
+anything but a tensor if the work is over when it returns. Fetching the tensor makes sure that the work itself is timed:
+JAX (even on a CPU) and PyTorch (on a GPU) return before it is done.
 
 Nothing here imports Keras before a backend was chosen, as Keras reads the choice once.
 """
@@ -32,18 +32,18 @@ def select(name):
     except ModuleNotFoundError as error:
         raise NotImplementedError(str(error)) from error
     if name == "torch":
-        torch_device()  # for its precision: that of the peers
+        torch_device()  # sets the precision that the peers use
     keep_working_memory()  # as recipes do
 
 
 def seconds(call):
     """Return how long one call takes, until its result can be read."""
     start = time.perf_counter()
-    synchronise(call())
+    synchronize(call())
     return time.perf_counter() - start
 
 
-def synchronise(result):
+def synchronize(result):
     """Wait until a result is there."""
     import keras
 
@@ -78,7 +78,7 @@ def median_ratio(call, reference, repeats=15, warmups=2):
 def torch_device():
     """Return what PyTorch computes on here: the GPU where there is one, else the CPU.
 
-    On a GPU it lets float32 products round their factors to TF32, as those of JAX and TensorFlow do unasked.
+    On a GPU it lets float32 products round their factors to TF32, as JAX and TensorFlow do by default.
     """
     import torch
 

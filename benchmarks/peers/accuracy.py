@@ -2,8 +2,8 @@
 
     python -m benchmarks.peers.accuracy [RECIPE ...] [--seeds 5] [--record]
 
-Both see the same training and test examples, standardised alike. scikit-learn's settings are its defaults but for the
-hidden layers: what a user gets who picks that library and tunes nothing. A closed form has no seed and runs once.
+Both see the same training and test examples, standardized alike. scikit-learn's settings are its defaults except for
+the hidden layers: what a user of that library gets without tuning. A closed form depends on no seed and runs once.
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
     python -m benchmarks.peers.convnets [NETWORK ...] [--rounds 9] [--compile] [--gpu] [--record]
 
-Notation: x (B, H, W, C) pictures; K classes. The networks are LeNet-5 (28 x 28 grey pixels, batches of 128, 248 steps a
-call: four epochs of 7,936), ResNet-20 (32 x 32 in colour, batches of 128, six steps, with --gpu 62) and ResNet-50 (224
-x 224 in colour, batches of 8, two steps, with --gpu batches of 64, four steps), trained with SGD at 0.1, momentum 0.9,
+Notation: x (B, H, W, C) images; K classes. The networks are LeNet-5 (28 x 28 gray pixels, batches of 128, 248 steps a
+call: four epochs of 7,936), ResNet-20 (32 x 32 in color, batches of 128, six steps, with --gpu 62) and ResNet-50 (224
+x 224 in color, batches of 8, two steps, with --gpu batches of 64, four steps), trained with SGD at 0.1, momentum 0.9,
 and the cross-entropy. `keras.applications` has the last one, too; it takes part without --compile. Keras gets batches
 as in our recipes, drawn anew, on TensorFlow without the tuner of Keras's pipeline; the plain loops take their batches
 in order.
@@ -25,7 +25,7 @@ from keras_course import backend, records
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """What one call does: a network, its pictures, and how many steps."""
+    """What one call does: a network, its images, and the number of steps."""
 
     name: str  # of the network in `kits`
     builder: str
@@ -37,7 +37,7 @@ class Work:
     xla: bool = False  # whether `fit` on TensorFlow is compiled with it: where it is faster, without a GPU
 
     def data(self):
-        """Return random x `(N, H, W, C)` and y `(N,)`: what is in a picture makes no difference to its time."""
+        """Return random x `(N, H, W, C)` and y `(N,)`: the content of an image does not change its time."""
         rng = np.random.default_rng(0)
         size = self.batch_size * self.steps
         x = rng.normal(size=(size, *self.shape)).astype("float32")
@@ -157,7 +157,7 @@ def keras_training(work, backend_name, compiled=False, application=None):
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), loss, jit_compile=jit_compile)
     model = model if application else ops.jit_training(model, fuse=compiled)
     epoch = common.fit_examples(model, *work.data(), work.batch_size)
-    return lambda: common.synchronise(epoch())
+    return lambda: common.synchronize(epoch())
 
 
 # The comparison ------------------------------------------------------------------------------------------------------

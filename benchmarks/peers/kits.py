@@ -1,7 +1,7 @@
 """LeNet-5, ResNet-20 and ResNet-50 in plain PyTorch, JAX and TensorFlow, for `benchmarks.peers.convnets`.
 
 Each network is written once, as a function of a *kit*: the weights, and what one framework does with them.
-Notation: x pictures or features, (B, C, H, W) in PyTorch and (B, H, W, C) in the others.
+Notation: x images or features, (B, C, H, W) in PyTorch and (B, H, W, C) in the others.
 """
 
 import numpy as np

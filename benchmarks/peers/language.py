@@ -172,7 +172,7 @@ def our_training(work, name, compiled=False):
 
     model = common.compile_gpt(gpt.from_preset(work.preset, dropout=0.0), fuse=compiled)
     fit = common.fit_windows(model, work.shape["context_length"], work.batch_size, work.steps)
-    return lambda: common.synchronise(fit())
+    return lambda: common.synchronize(fit())
 
 
 def our_generation(name, batch_size):

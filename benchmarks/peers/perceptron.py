@@ -129,7 +129,7 @@ def our_training(name, compiled=False):
     """Return the call that trains for an epoch in `model.fit` on one backend."""
     common.select(name)
     epoch = common.fit_examples(compile_mlp(name, compiled), *rows_and_labels(), BATCH)
-    return lambda: common.synchronise(epoch())
+    return lambda: common.synchronize(epoch())
 
 
 # The comparison ----------------------------------------------------------------------------------------------------

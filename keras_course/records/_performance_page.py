@@ -128,9 +128,9 @@ def _details(speeds):
 def _cells(speed):
     row, own = speed.row, speed.own
     return [
-        code(row["benchmark"]),
+        f"{code(row['benchmark'])} ({text(row['unit'])})",
         _conditions.title(row["backend"]),
-        f"{row['value']:,} {text(row['unit'])}",
+        f"{row['value']:,}",
         *(text(row["peer"]), f"{row['peer_value']:,}", f"{row['ratio']:.2f}"),
         *((text(own["peer"]), f"{own['peer_value']:,}", f"{own['ratio']:.2f}") if own else ("", "", "")),
         row["rounds"],

@@ -18,7 +18,7 @@ is better unless the metric says otherwise. The peer is another library on the s
 measured with more data. The minutes are the duration of one run, on the fastest backend and on the slowest. The details
 below the table name seeds, machines, versions and commits. `keras-course train RECIPE --record` adds a row.
 """
-_LEFT = ("recipe", "what it does", "metric", "backend", "commit", "date")  # columns of text
+_LEFT = ("recipe", "metric", "backend", "commit", "date")  # columns of text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +77,7 @@ def results_page(rows: Mapping[str, list[dict]], recipes: Mapping) -> str:
     if not everything:
         return f"{_INTRODUCTION}\nNothing has been recorded yet.\n"
     backends = [name for name in BACKENDS if any(group[0]["backend"] == name for r in everything for group in r.groups)]
-    heads = ["recipe", "what it does", "metric", *map(_conditions.title, backends), "peer", "published", "minutes"]
+    heads = ["recipe", "metric", *map(_conditions.title, backends), "peer", "published", "minutes"]
     parts = [_INTRODUCTION, table(heads, [_overview(result, backends) for result in everything], _LEFT)]
     for lecture, some in results.items():
         parts += [f"## {lecture.title}\n"] * bool(some) + [_details(result) for result in some]
@@ -100,8 +100,7 @@ def _overview(result, backends):
     peers = [mean for name, mean in means.items() if name not in BACKENDS]
     best = max if _higher_is_better(result) else min
     return [
-        f"[{code(result.name)}](#{anchor(result.name)})",
-        result.summary,
+        f"[{code(result.name)}](#{anchor(result.name)}) {result.summary}".strip(),
         text(result.last["metric"]) + " (higher is better)" * _higher_is_better(result),
         *(_rounded(means.get(name)) for name in backends),
         _rounded(best(peers, default=None)),
@@ -132,7 +131,7 @@ def _minutes(groups):
 
 def _span(low, high):
     if high < 0.05:
-        return "under 0.1"
+        return "< 0.1"
     return f"{low:.1f}" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f}-{high:.1f}"
 
 
@@ -142,7 +141,7 @@ def _details(result):
     bound = "at least" if _higher_is_better(result) else "at most"
     lines = [
         f"### {code(result.name)}\n",
-        f"{result.summary[:1].upper()}{result.summary[1:]}." if result.summary else "",
+        f"Recipe: {result.summary}." if result.summary else "",
         f"Metric: {text(last['metric'])}. Model: {last['parameters']:,} parameters. "
         f"Training: {last['steps']:,} steps on {code(last['data'])} ({text(last['size'])}).",
     ]
@@ -167,7 +166,16 @@ def _conditions_of(group):
     )
 
 
+def _backend_of(row):
+    """Return the backend of a row, or the peer, with the versions of its own packages."""
+    own = _shared(row["versions"], False)
+    version = own.pop(row["backend"], None)
+    name = _conditions.title(row["backend"])
+    return name + (f" {text(version)}" if version else "") + (f" ({_conditions.packages(own)})" if own else "")
+
+
 def _shared(versions, shared):
+    """Return the versions of the packages that every row names, or of the others."""
     return {name: version for name, version in versions.items() if (name in _conditions.SHARED) == shared}
 
 
@@ -178,10 +186,9 @@ def _runs(groups):
     lines = []
     for group in groups:
         values = {row["seed"]: f"{row['value']:.4f}" for row in group}
-        own = _conditions.each(_conditions.packages(_shared(row["versions"], False)) for row in group)
         lines.append(
             [
-                f"{_conditions.title(group[0]['backend'])} ({own})",
+                _conditions.each(map(_backend_of, group)),
                 f"{statistics.mean(row['value'] for row in group):.4f}",
                 *(values.get(seed, "") for seed in seeds),
                 f"{statistics.mean(row['minutes'] for row in group):.1f}",

@@ -57,7 +57,7 @@ def test_peers_are_the_same_networks(kit, name):
     from keras_course import convnets, ops
 
     work, kit = peers.ON_CPU[name], kit()
-    pictures = x = np.random.default_rng(0).normal(size=(2, *work.shape)).astype("float32")
+    images = x = np.random.default_rng(0).normal(size=(2, *work.shape)).astype("float32")
     torch = isinstance(kit, kits.TorchKit)
     if torch:
         x = kit.torch.from_numpy(x).permute(0, 3, 1, 2)
@@ -68,7 +68,7 @@ def test_peers_are_the_same_networks(kit, name):
     ours = sorted(math.prod(weight.shape) for weight in model.trainable_weights)
     assert sorted(math.prod(tuple(weight.shape)) for weight in kit.weights.values()) == ours
     forward = ops.jit(lambda x: model(x, training=True), variables=model.variables)
-    expected = keras.ops.convert_to_numpy(forward(pictures))
+    expected = keras.ops.convert_to_numpy(forward(images))
     weights = [layer.get_weights() for layer in model.layers if layer.weights]
     weights = [w for own in weights for w in (own[1::-1] if len(own) == 4 else own)]  # a kit has offset before gain
     for key, w in zip(kit.weights, weights, strict=True):
@@ -83,14 +83,14 @@ def test_peers_pool_as_ours_do(kit):
     import keras
 
     kit = kit()
-    pictures = np.random.default_rng(0).normal(-5, 1, (2, 7, 7, 3)).astype("float32")  # zeros would win
+    images = np.random.default_rng(0).normal(-5, 1, (2, 7, 7, 3)).astype("float32")  # zeros would win
     if isinstance(kit, kits.TorchKit):
-        found = kit.max_pool(kit.torch.from_numpy(pictures).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        found = kit.max_pool(kit.torch.from_numpy(images).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
     elif isinstance(kit, kits.TensorFlowKit):
-        found = kit.tf.function(kit.max_pool, jit_compile=True)(kit.tf.constant(pictures))
+        found = kit.tf.function(kit.max_pool, jit_compile=True)(kit.tf.constant(images))
     else:
-        found = kit.jax.jit(kit.max_pool)(pictures)
-    padded = np.pad(pictures, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=-np.inf)
+        found = kit.jax.jit(kit.max_pool)(images)
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=-np.inf)
     expected = keras.ops.convert_to_numpy(keras.ops.max_pool(padded, 3, 2, data_format="channels_last"))
     np.testing.assert_array_equal(np.asarray(found), expected)
 
@@ -120,6 +120,6 @@ def test_every_implementation_of_a_comparison_trains_the_same_work(monkeypatch):
         seen.clear()
         peers.main([*arguments, "--compile"])
         assert [benchmark for benchmark, *_ in seen] == [f"{name}_step_compiled" for name in works]
-        for work, (_, pictures, unit, theirs, ours, rounds) in zip(works.values(), seen, strict=True):
-            assert (pictures, unit, rounds) == (work.batch_size * work.steps, "pictures", 9)
+        for work, (_, images, unit, theirs, ours, rounds) in zip(works.values(), seen, strict=True):
+            assert (images, unit, rounds) == (work.batch_size * work.steps, "images", 9)
             assert all(maker[1] is work for maker in (*theirs.values(), *ours.values()))

@@ -68,9 +68,9 @@ def test_results_begin_with_one_table():
     page = results_page([*rows, recipe_row(value=2.0, **peer)])
     overview, *_ = tables(page)
     assert overview == [
-        ["recipe", "what it does", "metric", "JAX", "PyTorch", "peer", "published", "minutes"],
-        ["[`some`](#some)", "", "validation loss in nats", "1.55", "0.123", "2.00", "1.4", "0.5-3.0"],
-        ["[`other`](#other)", "", "validation loss in nats", "1,234", "", "", "1.4", "2.0"],
+        ["recipe", "metric", "JAX", "PyTorch", "peer", "published", "minutes"],
+        ["[`some`](#some)", "validation loss in nats", "1.55", "0.123", "2.00", "1.4", "0.5-3.0"],
+        ["[`other`](#other)", "validation loss in nats", "1,234", "", "", "1.4", "2.0"],
     ]
 
 
@@ -83,7 +83,7 @@ def test_details_of_a_recipe_are_the_latest_runs_of_each_seed():
     _, runs, _ = tables(page)
     assert runs == [
         ["backend", "mean", "seed 0", "seed 1", "minutes", "commit", "date"],
-        ["JAX (jax 0.10)", "1.5500", "1.5000", "1.6000", "2.0", "`01234567`; `fedcba98`", "2026-11-23"],
+        ["JAX 0.10", "1.5500", "1.5000", "1.6000", "2.0", "`01234567`; `fedcba98`", "2026-11-23"],
         ["PyTorch (jax 0.10)", "1.7000", "1.7000", "", "2.0", "`01234567`", "2026-11-23"],
     ]
     assert page.count("Expected: at most 1.6 (up to 0.1 more") == page.count("Published: 1.4 (a paper)") == 1
@@ -98,7 +98,7 @@ def test_metric_that_is_better_when_higher():
         recipe_row(backend="peer 2", value=3.0, **better),
     ]
     page = results_page(rows)
-    assert tables(page)[0][1][2:5] == ["accuracy in % (higher is better)", "1.50", "3.00"]
+    assert tables(page)[0][1][1:4] == ["accuracy in % (higher is better)", "1.50", "3.00"]
     assert "Expected: at least 1.6 (up to 0.1 fewer for one seed)" in page
 
 
@@ -126,7 +126,8 @@ def test_page_has_summary_and_note_of_the_recipe():
     noted = dataclasses.replace(RECIPES["digits_mlp"], name="some", note="Digits are small.", expected=1.0)
     page = results_page([recipe_row(recipe="other"), recipe_row()], {"some": noted})
     assert page.count("\nDigits are small.\n\nOn Abacus") == page.count("Digits") == 1
-    assert [row[1] for row in tables(page)[0]] == ["what it does", noted.summary, ""]  # in the order of the recipes
+    names = [row[0] for row in tables(page)[0][1:]]
+    assert names == [f"[`some`](#some) {noted.summary}", "[`other`](#other)"]  # in the order of the recipes
     assert "Expected: at most 1.0" in page  # what it expects now
 
 
@@ -153,7 +154,7 @@ def test_performance_begins_with_the_ratios_to_the_fastest_peer():
         ["`step_16`", "plain torch", "0.50", ""],
     ]
     assert details[1] == [
-        *("`step`", "JAX", "30.0 ms", "plain torch", "24.0", "1.25", "jax, jitted step", "20.0", "1.50", "3"),
+        *("`step` (ms)", "JAX", "30.0", "plain torch", "24.0", "1.25", "jax, jitted step", "20.0", "1.50", "3"),
     ]
     assert details[2][6:9] == ["", "", ""]  # the peer's name does not begin with that of the framework
 
