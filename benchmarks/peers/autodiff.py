@@ -20,7 +20,7 @@ import time
 
 import numpy as np
 
-from benchmarks import common
+from benchmarks.peers import turns
 from keras_course import records
 
 WIDTHS, BATCH, GRADIENTS = (784, 100, 100, 10), 128, 100
@@ -122,7 +122,7 @@ def compare(rounds):
     The ratio is the median over the rounds of (seconds of autograd) / (seconds of ours): above 1 ours is faster.
     """
     makers = {"autograd": (gradients, their_gradient), "keras_course": (gradients, our_gradient)}
-    times = common.take_turns(makers, rounds)
+    times = turns.take_turns(makers, rounds)
     speed = {name: GRADIENTS / statistics.median(seconds) for name, seconds in times.items()}
     ratio = statistics.median(a / b for a, b in zip(times["autograd"], times["keras_course"], strict=True))
     print(f"tape_mlp_gradient, {rounds} rounds of {GRADIENTS} gradients")

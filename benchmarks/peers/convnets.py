@@ -18,6 +18,7 @@ import sys
 import numpy as np
 
 from benchmarks import common
+from benchmarks.peers import turns
 from benchmarks.peers.kits import NETWORKS, JaxKit, TensorFlowKit, TorchKit
 from benchmarks.peers.perceptron import origin
 from keras_course import backend, records
@@ -164,7 +165,7 @@ def keras_training(work, backend_name, compiled=False, application=None):
 
 
 def comparison(work, with_compile=False):
-    """Return `({peer: maker}, {backend: maker}, {backend: its own peers})` for `common.compare`."""
+    """Return `({peer: maker}, {backend: maker}, {backend: its own peers})` for `turns.compare`."""
     peers = {
         "torch": (torch_training, work, "contiguous_format"),
         "torch, channels last": (torch_training, work, "channels_last"),
@@ -205,7 +206,7 @@ def main(arguments=None):
     for name in options.network or works:
         size, title = works[name].batch_size * works[name].steps, f"{name}_step" + "_compiled" * options.compile
         peers, ours, native = comparison(works[name], options.compile)
-        rows = common.compare(title, size, "images", peers, ours, options.rounds, native=native)
+        rows = turns.compare(title, size, "images", peers, ours, options.rounds, native=native)
         if docs is not None:
             records.record_speeds([{**row, **origin(row["backend"])} for row in rows], "convnets", docs)
 

@@ -17,6 +17,7 @@ import sys
 from typing import NamedTuple
 
 from benchmarks import common
+from benchmarks.peers import turns
 from keras_course import backend, records
 
 
@@ -188,7 +189,7 @@ def our_generation(name, batch_size):
 
 
 def comparisons(with_compile=False, work=ON_CPU):
-    """Return `{benchmark: (tokens in one call, {peer: maker}, {backend: maker})}` for `common.take_turns`."""
+    """Return `{benchmark: (tokens in one call, {peer: maker}, {backend: maker})}` for `turns.take_turns`."""
     training = {
         "torch loop, AdamW": (torch_training, work, "torch", False),
         "torch loop, fused AdamW": (torch_training, work, "torch", True),
@@ -227,7 +228,7 @@ def main(arguments=None):
     work = ON_GPU if options.gpu else ON_CPU
     docs = records.docs_of_checkout() if options.record else None  # before minutes are spent on it
     for benchmark, (tokens, peers, ours) in comparisons(options.compile, work).items():
-        rows = common.compare(benchmark, tokens, "tokens", peers, ours, options.rounds)
+        rows = turns.compare(benchmark, tokens, "tokens", peers, ours, options.rounds)
         if docs is not None:
             records.record_speeds([{**row, **origin(row["backend"])} for row in rows], "language", docs)
 

@@ -16,6 +16,7 @@ import sys
 import numpy as np
 
 from benchmarks import common
+from benchmarks.peers import turns
 from keras_course import backend, records
 
 WIDTHS, BATCH, ROWS = (784, 512, 512, 10), 128, 7_936
@@ -136,7 +137,7 @@ def our_training(name, compiled=False):
 
 
 def comparison(with_compile=False):
-    """Return `({peer: maker}, {backend: maker})` for `common.compare`."""
+    """Return `({peer: maker}, {backend: maker})` for `turns.compare`."""
     peers = {"torch loop, Adam": (torch_training, False), "torch loop, fused Adam": (torch_training, True)}
     if importlib.util.find_spec("jax") is not None:
         peers["jax, jitted step"] = (jax_training,)
@@ -164,7 +165,7 @@ def main(arguments=None):
     docs = records.docs_of_checkout() if options.record else None  # before minutes are spent on it
     peers, ours = comparison(options.compile)
     title = "mlp_epoch_compiled" if options.compile else "mlp_epoch"
-    rows = common.compare(title, ROWS, "examples", peers, ours, options.rounds)
+    rows = turns.compare(title, ROWS, "examples", peers, ours, options.rounds)
     if docs is not None:
         records.record_speeds([{**row, **origin(row["backend"])} for row in rows], "perceptron", docs)
 

@@ -59,6 +59,10 @@ class _Result:
     def summary(self):
         return text(self.recipe.summary) if self.recipe else ""
 
+    @property
+    def higher_is_better(self):
+        return self.last.get("higher_is_better", False)
+
 
 def _seed(row):
     return row["seed"]
@@ -98,19 +102,15 @@ def _overview(result, backends):
     for group in sorted(result.groups, key=lambda group: group[0]["date"]):  # the last measurement counts
         means[group[0]["backend"]] = statistics.mean(row["value"] for row in group)
     peers = [mean for name, mean in means.items() if name not in BACKENDS]
-    best = max if _higher_is_better(result) else min
+    best = max if result.higher_is_better else min
     return [
         f"[{code(result.name)}](#{anchor(result.name)}) {result.summary}".strip(),
-        text(result.last["metric"]) + " (higher is better)" * _higher_is_better(result),
+        text(result.last["metric"]) + " (higher is better)" * result.higher_is_better,
         *(_rounded(means.get(name)) for name in backends),
         _rounded(best(peers, default=None)),
         "" if result.now("published") is None else f"{result.now('published'):g}",
         _minutes(result.groups),
     ]
-
-
-def _higher_is_better(result):
-    return result.last.get("higher_is_better", False)
 
 
 def _rounded(value):
@@ -137,8 +137,7 @@ def _span(low, high):
 
 def _details(result):
     """Return the section of a recipe: what was run, then a table for each machine and set of versions."""
-    last, more = result.last, "fewer" if _higher_is_better(result) else "more"
-    bound = "at least" if _higher_is_better(result) else "at most"
+    last = result.last
     lines = [
         f"### {code(result.name)}\n",
         f"Recipe: {result.summary}." if result.summary else "",
@@ -146,6 +145,7 @@ def _details(result):
         f"Training: {last['steps']:,} steps on {code(last['data'])} ({text(last['size'])}).",
     ]
     if result.now("expected") is not None:
+        bound, more = ("at least", "less") if result.higher_is_better else ("at most", "more")
         expected, tolerance = result.now("expected"), result.now("tolerance")
         lines.append(f"Expected: {bound} {expected} (up to {tolerance} {more} for one seed).")
     if result.now("published") is not None:

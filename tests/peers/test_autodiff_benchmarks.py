@@ -14,6 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))  # also for the proce
 
 from benchmarks import bench_autodiff, common
 from benchmarks.peers import autodiff as peers
+from benchmarks.peers import turns
 
 needs_autograd = pytest.mark.skipif(importlib.util.find_spec("autograd") is None, reason="the peer needs autograd")
 
@@ -69,7 +70,7 @@ def test_cost_of_a_gradient_is_a_ratio_to_the_same_function(monkeypatch, n):
 @needs_autograd
 def test_ratio_is_ours_over_the_peer_and_is_recorded(monkeypatch, tmp_path, capsys):
     seconds = {"autograd": [4.0, 4.0, 8.0], "keras_course": [2.0, 2.0, 4.0]}
-    monkeypatch.setattr(common, "take_turns", lambda makers, rounds: seconds)
+    monkeypatch.setattr(turns, "take_turns", lambda makers, rounds: seconds)
     monkeypatch.setattr(peers, "INPUTS", (1,))
     monkeypatch.setattr(peers, "gradient_cost", lambda n, rounds: (0.001, 2.5))
     (tmp_path / "results").mkdir()

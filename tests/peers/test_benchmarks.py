@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # not only here: a process that is started from here looks there, too
 
 from benchmarks import bench_language, common  # noqa: E402
-from benchmarks.peers import accuracy  # noqa: E402
+from benchmarks.peers import accuracy, turns  # noqa: E402
 from benchmarks.peers import language as peers  # noqa: E402
 
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="the peers need torch")
@@ -105,7 +105,7 @@ def test_ratio_pairs_the_two():
 
 
 def test_turns_are_taken_by_processes_of_their_own():
-    times = common.take_turns(
+    times = turns.take_turns(
         {"short": (functools.partial, time.sleep, 0.01), "long": (functools.partial, time.sleep, 0.1)}, 2
     )
     assert [len(seconds) for seconds in times.values()] == [2, 2]
@@ -116,9 +116,9 @@ def test_turns_are_taken_by_processes_of_their_own():
 
 def test_turns_name_the_implementation_that_fails():
     with pytest.raises(RuntimeError, match="broken: ValueError"):
-        common.take_turns({"broken": (functools.partial, int, "x")}, 1)
+        turns.take_turns({"broken": (functools.partial, int, "x")}, 1)
     with pytest.raises(RuntimeError, match="killed: its process ended"):
-        common.take_turns({"killed": (functools.partial, os._exit, 1)}, 1)
+        turns.take_turns({"killed": (functools.partial, os._exit, 1)}, 1)
 
 
 @needs_torch
@@ -178,7 +178,7 @@ def test_ours_does_the_work_that_it_is_timed_for(compiled):
 
 def test_ratio_is_ours_over_the_fastest_peer_and_is_recorded(monkeypatch, tmp_path, capsys):
     seconds = {"slow": [4.0, 4.0, 8.0], "fast": [2.0, 2.0, 4.0], "keras_course, jax": [1.0, 1.0, 2.0]}
-    monkeypatch.setattr(common, "take_turns", lambda makers, rounds: seconds)
+    monkeypatch.setattr(turns, "take_turns", lambda makers, rounds: seconds)
     monkeypatch.setattr(
         peers, "comparisons", lambda with_compile, work: {"toy": (100, {"slow": (), "fast": ()}, {"jax": ()})}
     )
@@ -194,7 +194,7 @@ def test_ratio_is_ours_over_the_fastest_peer_and_is_recorded(monkeypatch, tmp_pa
 def test_every_implementation_of_a_comparison_trains_the_same_work(monkeypatch):
     monkeypatch.setattr(peers.backend, "available", lambda: ("jax", "torch"))
     seen = []
-    monkeypatch.setattr(common, "compare", lambda benchmark, *rest: seen.append((benchmark, *rest)) or [])
+    monkeypatch.setattr(turns, "compare", lambda benchmark, *rest: seen.append((benchmark, *rest)) or [])
     for arguments, work, tokens in (([], peers.ON_CPU, 50 * 12 * 64), (["--gpu"], peers.ON_GPU, 20 * 64 * 256)):
         seen.clear()
         peers.main([*arguments, "--compile"])

@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 from benchmarks import bench_convnets, common
 from benchmarks.peers import convnets as peers
-from benchmarks.peers import kits
+from benchmarks.peers import kits, turns
 
 pytestmark = pytest.mark.usefixtures("drawn_by_numpy")  # the networks have many shapes
 
@@ -115,7 +115,7 @@ def test_those_of_keras_take_part_where_pytorch_does_not_compile():
 
 def test_every_implementation_of_a_comparison_trains_the_same_work(monkeypatch):
     seen = []
-    monkeypatch.setattr(common, "compare", lambda *arguments, native: seen.append(arguments) or [])
+    monkeypatch.setattr(turns, "compare", lambda *arguments, native: seen.append(arguments) or [])
     for arguments, works in (([], peers.ON_CPU), (["--gpu"], peers.ON_GPU)):
         seen.clear()
         peers.main([*arguments, "--compile"])

@@ -15,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))  # also for the proce
 
 from benchmarks import bench_perceptron, common
 from benchmarks.peers import perceptron as peers
+from benchmarks.peers import turns
 
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="the peer needs torch")
 needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="the peer needs jax")
@@ -119,7 +120,7 @@ def test_jax_peer_does_the_work(small, monkeypatch):
 
 def test_ratio_is_ours_over_the_fastest_peer_and_is_recorded(monkeypatch, tmp_path, capsys):
     seconds = {"slow": [4.0, 4.0, 8.0], "fast": [2.0, 2.0, 4.0], "keras_course, jax": [1.0, 1.0, 2.0]}
-    monkeypatch.setattr(common, "take_turns", lambda makers, rounds: seconds)
+    monkeypatch.setattr(turns, "take_turns", lambda makers, rounds: seconds)
     monkeypatch.setattr(peers, "comparison", lambda with_compile: ({"slow": (), "fast": ()}, {"jax": ()}))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
     (tmp_path / "results").mkdir()

@@ -99,7 +99,7 @@ def test_metric_that_is_better_when_higher():
     ]
     page = results_page(rows)
     assert tables(page)[0][1][1:4] == ["accuracy in % (higher is better)", "1.50", "3.00"]
-    assert "Expected: at least 1.6 (up to 0.1 fewer for one seed)" in page
+    assert "Expected: at least 1.6 (up to 0.1 less for one seed)" in page
 
 
 def test_a_gpu_has_rows_of_its_own():
