@@ -165,7 +165,7 @@ def keras_training(work, backend_name, compiled=False, application=None):
 
 
 def comparison(work, with_compile=False):
-    """Return `({peer: maker}, {backend: maker}, {backend: its own peers})` for `turns.compare`."""
+    """Return `({peer: maker}, {backend: maker})` for `turns.compare`."""
     peers = {
         "torch": (torch_training, work, "contiguous_format"),
         "torch, channels last": (torch_training, work, "channels_last"),
@@ -173,18 +173,15 @@ def comparison(work, with_compile=False):
     if with_compile:
         peers["torch.compile"] = (torch_training, work, "contiguous_format", True)
         peers["torch.compile, channels last"] = (torch_training, work, "channels_last", True)
-    native = {"torch": tuple(peers)}
     if importlib.util.find_spec("jax") is not None:
         peers["jax, jitted step"] = (jax_training, work)
-        native["jax"] = ("jax, jitted step",)
     if importlib.util.find_spec("tensorflow") is not None:
         peers["tensorflow, tf.function"] = (tensorflow_training, work, False)
         peers["tensorflow, XLA"] = (tensorflow_training, work, True)
-        native["tensorflow"] = ("tensorflow, tf.function", "tensorflow, XLA")
     if work.name == "resnet_50" and not with_compile:  # or there would be too many of them for 24 GiB
         for each in backend.available():
             peers[f"keras.applications, {each}"] = (keras_training, work, each, False, "ResNet50")
-    return peers, {each: (keras_training, work, each, with_compile) for each in backend.available()}, native
+    return peers, {each: (keras_training, work, each, with_compile) for each in backend.available()}
 
 
 def main(arguments=None):
@@ -205,8 +202,8 @@ def main(arguments=None):
     works = ON_GPU if options.gpu else ON_CPU
     for name in options.network or works:
         size, title = works[name].batch_size * works[name].steps, f"{name}_step" + "_compiled" * options.compile
-        peers, ours, native = comparison(works[name], options.compile)
-        rows = turns.compare(title, size, "images", peers, ours, options.rounds, native=native)
+        peers, ours = comparison(works[name], options.compile)
+        rows = turns.compare(title, size, "images", peers, ours, options.rounds)
         if docs is not None:
             records.record_speeds([{**row, **origin(row["backend"])} for row in rows], "convnets", docs)
 

@@ -49,12 +49,12 @@ def take_turns(makers, rounds):
     return times
 
 
-def compare(benchmark, work, unit, peers, ours, rounds, native=None):
+def compare(benchmark, work, unit, peers, ours, rounds):
     """Time peers and ours in turn; return rows for each backend of ours, and print a line for each of all.
 
     One call does `work`, a number of `unit` ("tokens", "examples"); `peers` and `ours` (by backend) are makers as
-    `take_turns` wants them. `native` names, by backend, the peers that are written in that framework itself: then a
-    backend has a second row beside the fastest of these.
+    `take_turns` wants them. The name of a peer begins with the name of a backend if it is written in that framework
+    itself: the backend has a second row beside the fastest of these peers.
 
     The ratio of a backend is the median over the rounds of (seconds of the fastest peer) / (seconds of ours), the two
     taken in the same round: above 1 ours is faster. The fastest peer is the one of the smallest median.
@@ -74,7 +74,7 @@ def compare(benchmark, work, unit, peers, ours, rounds, native=None):
     rows = []
     for each in ours:
         name = f"keras_course, {each}"
-        own = max((native or {}).get(each, [fastest]), key=speed.get)
+        own = max([peer for peer in peers if peer.startswith(each)] or [fastest], key=speed.get)
         if own != fastest:
             print(f"  {name} beside {own}: {ratio(name, own):.2f}", flush=True)
         for peer in dict.fromkeys((fastest, own)):

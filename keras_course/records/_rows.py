@@ -2,7 +2,8 @@
 
 A row is a dict. Its `kind` says which: "recipe" is the result of a training run, of ours or of a peer on the same data,
 whose name then replaces the name of the backend; "speed" is our speed beside the speed of a named peer, with `ratio` =
-our speed / the peer's speed, so that a ratio above 1 means that ours is faster.
+our speed / the peer's speed, so that a ratio above 1 means that ours is faster. The name of a peer begins with
+the name of the backend if the peer is written in that framework itself.
 """
 
 import math

@@ -98,9 +98,8 @@ def test_peers_pool_as_ours_do(kit):
 def test_our_side_of_the_comparison():
     work = dataclasses.replace(peers.ON_CPU["lenet5"], batch_size=2, steps=1)
     peers.keras_training(work, backend.current())()
-    makers, ours, native = peers.comparison(work)
+    makers, ours = peers.comparison(work)
     assert set(ours) == set(backend.available())
-    assert {name for names in native.values() for name in names} <= set(makers)
     for name, (function, *arguments) in makers.items():
         if name.split(",")[0] == backend.current():
             assert np.isfinite(function(*arguments)())
@@ -115,7 +114,7 @@ def test_those_of_keras_take_part_where_pytorch_does_not_compile():
 
 def test_every_implementation_of_a_comparison_trains_the_same_work(monkeypatch):
     seen = []
-    monkeypatch.setattr(turns, "compare", lambda *arguments, native: seen.append(arguments) or [])
+    monkeypatch.setattr(turns, "compare", lambda *arguments: seen.append(arguments) or [])
     for arguments, works in (([], peers.ON_CPU), (["--gpu"], peers.ON_GPU)):
         seen.clear()
         peers.main([*arguments, "--compile"])

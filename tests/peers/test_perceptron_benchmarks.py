@@ -119,16 +119,17 @@ def test_jax_peer_does_the_work(small, monkeypatch):
 
 
 def test_ratio_is_ours_over_the_fastest_peer_and_is_recorded(monkeypatch, tmp_path, capsys):
-    seconds = {"slow": [4.0, 4.0, 8.0], "fast": [2.0, 2.0, 4.0], "keras_course, jax": [1.0, 1.0, 2.0]}
+    seconds = {"jax, slow": [4.0, 4.0, 8.0], "fast": [2.0, 2.0, 4.0], "keras_course, jax": [1.0, 1.0, 2.0]}
     monkeypatch.setattr(turns, "take_turns", lambda makers, rounds: seconds)
-    monkeypatch.setattr(peers, "comparison", lambda with_compile: ({"slow": (), "fast": ()}, {"jax": ()}))
+    monkeypatch.setattr(peers, "comparison", lambda with_compile: ({"jax, slow": (), "fast": ()}, {"jax": ()}))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
     (tmp_path / "results").mkdir()
     monkeypatch.setattr(peers.records, "docs_of_checkout", lambda: tmp_path)
     monkeypatch.setattr(_machine, "commit", lambda: "0" * 40)
     peers.main(["--rounds", "3", "--record"])
-    (row,) = read_rows(tmp_path)["perceptron"]
+    row, own = read_rows(tmp_path)["perceptron"]
     assert (row["benchmark"], row["value"], row["peer"], row["ratio"]) == ("mlp_epoch", 7936, "fast", 2.0)
+    assert (own["peer"], own["ratio"]) == ("jax, slow", 4.0)  # its name says that it is written in JAX
     assert "2.00" in capsys.readouterr().out
 
 
