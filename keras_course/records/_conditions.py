@@ -8,8 +8,8 @@ SHARED = ("python", "keras-course", "keras", "numpy")  # packages that every row
 
 
 def title(backend: str) -> str:
-    """Return the name of a backend, or of a peer, as the pages write it."""
-    return TITLES.get(backend) or text(backend)
+    """Return the name of a backend, or of a peer, as its makers write it."""
+    return TITLES.get(backend, backend)
 
 
 def backends_of(rows: list[dict]) -> list[str]:

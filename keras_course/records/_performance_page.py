@@ -3,10 +3,15 @@
 import dataclasses
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
+from keras_course import plots
 from keras_course._lectures import LECTURES
 from keras_course.records import _conditions
 from keras_course.records._markdown import code, table, text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _INTRODUCTION = """# Performance
 
@@ -83,7 +88,7 @@ def performance_page(rows: Mapping[str, list[dict]]) -> str:
     if not speeds:
         return f"{_INTRODUCTION}\nNothing has been recorded yet.\n"
     backends = _conditions.backends_of([speed.row for some in speeds.values() for speed in some])
-    heads = ["benchmark", "fastest peer", *map(_conditions.title, backends)]
+    heads = ["benchmark", "fastest peer", *(text(_conditions.title(name)) for name in backends)]
     overview = [_overview(work, found, backends) for some in speeds.values() for work, found in _by_work(some).items()]
     parts = [_INTRODUCTION, table(heads, overview, _LEFT)]
     for lecture, some in speeds.items():
@@ -129,7 +134,7 @@ def _cells(speed):
     row, own = speed.row, speed.own
     return [
         f"{code(row['benchmark'])} ({text(row['unit'])})",
-        _conditions.title(row["backend"]),
+        text(_conditions.title(row["backend"])),
         f"{row['value']:,}",
         *(text(row["peer"]), f"{row['peer_value']:,}", f"{row['ratio']:.2f}"),
         *((text(own["peer"]), f"{own['peer_value']:,}", f"{own['ratio']:.2f}") if own else ("", "", "")),
@@ -137,14 +142,12 @@ def _cells(speed):
     ]
 
 
-def performance_chart(rows: list[dict]):
+def performance_chart(rows: list[dict]) -> "Figure":
     """Return the chart of a topic, a Matplotlib `Figure`: the ratios of each benchmark and backend.
 
     Args:
         rows: rows of the topic, of which the ones of kind "speed" are drawn.
     """
-    from keras_course import plots
-
     ratios = {}
     for (benchmark, gpu), speeds in _by_work(_speeds_of(rows)).items():
         for speed in speeds:

@@ -170,7 +170,7 @@ def _backend_of(row):
     """Return the backend of a row, or the peer, with the versions of its own packages."""
     own = _shared(row["versions"], False)
     version = own.pop(row["backend"], None)
-    name = _conditions.title(row["backend"])
+    name = text(_conditions.title(row["backend"]))
     return name + (f" {text(version)}" if version else "") + (f" ({_conditions.packages(own)})" if own else "")
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import io
 import json
 import pathlib
 import subprocess
@@ -203,6 +204,9 @@ def test_text_of_a_row_is_text_on_the_page():
         return [(block.type, [child.type for child in block.children or ()]) for block in blocks]
 
     assert structure(texts, speeds) == structure(plain, {key: plain.get(key, "x") for key in speeds})
+    figure = records.performance_chart([speed_row(benchmark="$x_{1$", backend="a$_$")])
+    figure.savefig(io.BytesIO())  # it would fail on a formula that does not end
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["$x_{1$", "a$_$"]
 
 
 @pytest.fixture
