@@ -79,8 +79,8 @@ def _list(options):
         for row in recipes.RECIPES.values()
     ]
     print(_table("Recipes", ("name", "model", "data", "steps", "minutes", "what for"), runs))
-    sets = [(row.name, row.kind, row.size, row.licence, row.offline) for row in datasets.list_datasets()]
-    print(_table("Data sets", ("name", "kind", "size", "licence", "without download"), sets))
+    sets = [(row.name, row.kind, row.size, row.license, row.offline) for row in datasets.list_datasets()]
+    print(_table("Data sets", ("name", "kind", "size", "license", "without download"), sets))
     builders = [(row.name, f"{row.lecture} {row.topic}", ", ".join(row.presets)) for row in _registry.rows_in_source()]
     print(_table("Builders", ("name", "lecture", "presets"), builders), end="")
     return 0

@@ -1,21 +1,23 @@
-"""One door for all data. What comes out is a str or NumPy arrays, the same on every backend.
+"""One door for all data. It returns a str or NumPy arrays, the same on every backend.
 
 Text: `text`, `split_text`, and `token_windows`, `validation_windows` to train language models on it.
-Images: `mnist_10k`, `cifar10_12k`, `digit_images`. `example_batches` deals out examples in an order that is the same
-on every backend, and `crop_and_flip` changes pictures a little.
+Images: `mnist_10k`, `cifar10_12k`, `digit_images`. `example_batches` yields batches in an order that is the same
+on every backend, and `crop_and_flip` augments images.
 Tables: `digits`, `diabetes`, `breast_cancer`, `iris`. Points: `two_moons`, `blobs`, `spiral`,
 `gaussian_classes`.
-`list_datasets` returns the table of all sets. Whatever has to be downloaded has an offline twin there.
+`list_datasets` returns the table of all sets, and `find` looks up what a user names. Each set that has to be downloaded
+has an offline twin in that table.
 """
 
 import importlib
 
 from keras_course.datasets._augment import crop_and_flip
 from keras_course.datasets._dataset import Dataset
-from keras_course.datasets._generators import GENERATORS, blobs, gaussian_classes, spiral, two_moons
-from keras_course.datasets._images import IMAGES, Images, cifar10_12k, digit_images, mnist_10k
-from keras_course.datasets._tables import TABLES, Table, breast_cancer, diabetes, digits, iris
-from keras_course.datasets._text import TEXTS, split_text, text
+from keras_course.datasets._generators import blobs, gaussian_classes, spiral, two_moons
+from keras_course.datasets._images import Images, cifar10_12k, digit_images, mnist_10k
+from keras_course.datasets._list import find, list_datasets
+from keras_course.datasets._tables import Table, breast_cancer, diabetes, digits, iris
+from keras_course.datasets._text import split_text, text
 
 __all__ = [
     "Dataset",
@@ -31,6 +33,7 @@ __all__ = [
     "digit_images",
     "digits",
     "example_batches",
+    "find",
     "gaussian_classes",
     "iris",
     "list_datasets",
@@ -52,22 +55,8 @@ _NEEDS_KERAS = {
 }
 
 
-def list_datasets() -> tuple[Dataset, ...]:
-    """Return one row for each data set: texts, then images, tables and generators.
-
-    Returns:
-        Named tuples; `Dataset._fields` are the column names.
-
-    Example:
-        >>> from keras_course import datasets
-        >>> [row.name for row in datasets.list_datasets() if row.kind == "table"]
-        ['digits', 'diabetes', 'breast_cancer', 'iris']
-    """
-    return TEXTS + IMAGES + TABLES + GENERATORS
-
-
 def __getattr__(name):
-    # Keras takes seconds to import, and whoever only wants a text or an array need not wait for it.
+    # Keras takes seconds to import, and a text or an array needs none of it.
     if name in _NEEDS_KERAS:
         return getattr(importlib.import_module(f"keras_course.datasets.{_NEEDS_KERAS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

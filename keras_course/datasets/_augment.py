@@ -1,6 +1,6 @@
-"""Pictures that look a little different each time they are seen.
+"""Data augmentation: images that look a little different in each pass.
 
-Notation: x (B, H, W, C) pictures.
+Notation: x (B, H, W, C) images.
 """
 
 import numpy as np
@@ -9,19 +9,19 @@ from keras_course.checks import flag, generator, whole_number
 
 
 def crop_and_flip(x: np.ndarray, rng: np.random.Generator, *, padding: int = 4, flip: bool = True) -> np.ndarray:
-    """Shift each picture by up to some pixels in both directions, and mirror it with probability 1/2.
+    """Shift each image by a random number of pixels in both directions, and mirror it with probability 1/2.
 
-    Takes and gives `(B, H, W, C)`. A picture is padded on all sides by zeros (the mean of standardized pixels, black of
-    others), and cut out of that at a random place.
+    Takes and returns `(B, H, W, C)`. An image is padded on all sides by zeros (the mean of standardized pixels, black
+    otherwise), and cropped at a random position.
 
     Args:
-        x: the pictures.
-        rng: generator of NumPy that draws the places and the mirrored ones.
+        x: the images.
+        rng: generator of NumPy that samples the positions and which images are mirrored.
         padding: largest shift in pixels.
-        flip: whether pictures are mirrored left to right; not what one wants of digits.
+        flip: whether to mirror images left to right, which suits photos and not digits.
 
     Returns:
-        New pictures, of the dtype of x.
+        New images, of the dtype of x.
 
     Raises:
         ValueError: x has another shape, `rng` is no generator, `padding` is no whole number of at least 0, or `flip` is

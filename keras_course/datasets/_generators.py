@@ -43,13 +43,13 @@ def two_moons(num_points: int = 1000, *, noise: float = 0.1, seed: int = 0) -> t
 def blobs(
     num_points: int = 1000, num_classes: int = 3, *, spread: float = 1.0, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return round Gaussian clouds with centres drawn uniformly from [-10, 10]^2, in random order.
+    """Return round Gaussian clouds with centers drawn uniformly from [-10, 10]^2, in random order.
 
     Args:
         num_points: N, all classes together.
         num_classes: number of clouds.
         spread: standard deviation of each cloud.
-        seed: of the centres and the points.
+        seed: of the centers and the points.
 
     Returns:
         x (N, 2) float32, y (N,) int32 in {0, ..., num_classes - 1}.
@@ -119,7 +119,7 @@ def gaussian_classes(
 
     Args:
         points_per_class: number of points in each cloud.
-        means: the K centres, (K, 2).
+        means: the K centers, (K, 2).
         covariances: one (2, 2) matrix that all clouds share, or one for each, (K, 2, 2).
         seed: of the points.
 
@@ -161,7 +161,7 @@ def _row(load, size, origin):
         name=load.__name__,
         kind="generator",
         size=size,
-        licence="MIT",
+        license="MIT",
         origin=origin,
         load=load,
         offline=load.__name__,

@@ -30,7 +30,7 @@ class Table(NamedTuple):
         """Split the rows at random into two tables.
 
         Args:
-            fraction: share of the rows in the first table, between 0 and 1, both excluded.
+            fraction: fraction of the rows in the first table, between 0 and 1, both excluded.
             seed: chooses the permutation of the rows; the same on every backend.
 
         Returns:
@@ -70,7 +70,7 @@ def digits() -> Table:
 
 
 def diabetes() -> Table:
-    """Return 442 patients, D = 10 standardised measurements, and the progression after a year (25 to 346).
+    """Return 442 patients, D = 10 standardized measurements, and the progression after a year (25 to 346).
 
     References:
         Least Angle Regression, Efron, Hastie, Johnstone and Tibshirani, 2004,
@@ -87,7 +87,7 @@ def diabetes() -> Table:
 
 
 def breast_cancer() -> Table:
-    """Return 569 tumours, D = 30 measurements of their cell nuclei, malignant (0) or benign (1).
+    """Return 569 tumors, D = 30 measurements of their cell nuclei, malignant (0) or benign (1).
 
     Example:
         >>> from keras_course import datasets
@@ -100,7 +100,7 @@ def breast_cancer() -> Table:
 
 
 def iris() -> Table:
-    """Return 150 irises, D = 4 lengths of their leaves in centimetres, in 3 species.
+    """Return 150 irises, D = 4 lengths of their leaves in centimeters, in 3 species.
 
     References:
         The Use of Multiple Measurements in Taxonomic Problems, R. A. Fisher, 1936,
@@ -125,12 +125,12 @@ def _table(bunch, target_type, target_names=None):
     )
 
 
-def _row(load, size, origin, licence="CC BY 4.0"):
+def _row(load, size, origin, license="CC BY 4.0"):
     return Dataset(
         name=load.__name__,
         kind="table",
         size=size,
-        licence=licence,
+        license=license,
         origin=f"scikit-learn, from {origin}",
         load=load,
         offline=load.__name__,
@@ -143,7 +143,7 @@ TABLES = (
         diabetes,
         "442 rows, 10 features, regression",
         "Efron et al. 2004",
-        licence="BSD-3-Clause (scikit-learn)",
+        license="BSD-3-Clause (scikit-learn)",
     ),
     _row(breast_cancer, "569 rows, 30 features, 2 classes", "UCI, Wolberg et al. 1995"),
     _row(iris, "150 rows, 4 features, 3 classes", "UCI, Fisher 1936"),

@@ -1,13 +1,4 @@
-"""Texts: characters in one long string, from a file, from TFDS or from Python itself.
-
-A downloaded set is looked for in this order:
-
-1. the file `<folder>/<set>/<file>`, where the folder is `data_dir`, or else what the environment variable
-   KERAS_COURSE_DATA names;
-2. TensorFlow Datasets (TFDS): prepared, put or cached below `TFDS_DATA_DIR`, or downloaded now.
-
-Every file is checked against the SHA-256 of its row in `TEXTS`.
-"""
+"""Texts: characters in one long string, from a file, from a download or from Python itself."""
 
 import functools
 import os
@@ -16,17 +7,17 @@ import re
 
 from keras_course.checks import between_0_and_1, string
 from keras_course.checks import path as check_path
-from keras_course.datasets import _tfds
-from keras_course.datasets._dataset import FOLDER, Dataset, check, read_checked
+from keras_course.datasets._dataset import Dataset, File, Prepared, Source
+from keras_course.datasets._fetch import check_sha256, fetch
 
 
 def text(name: str = "python_docs", *, data_dir: str | os.PathLike | None = None) -> str:
     """Return a text by name, or the text of your own file.
 
     `python_docs` is the language reference that every CPython carries (`pydoc_data.topics`), English prose
-    and code; `python_words` the distinct lower-case words of it, one a line. Both need no download, and
+    and code; `python_words` holds its distinct lower-case words, one a line. Both need no download, and
     differ a little between versions of Python. `tiny_shakespeare` (1,115,394 characters) and `names` (32,033
-    first names, one a line) are read from the data folder, else through TFDS.
+    first names, one a line) are read from the data folder, or downloaded.
 
     Args:
         name: "python_docs", "python_words", "tiny_shakespeare", "names", or the path of a UTF-8 text file (with or
@@ -55,12 +46,10 @@ def text(name: str = "python_docs", *, data_dir: str | os.PathLike | None = None
     """
     check_path(name=name)
     name = os.fspath(name)
-    rows = {row.name: row for row in TEXTS}
-    if name not in rows:
+    row = next((row for row in TEXTS if row.name == name), None)
+    if row is None:
         return read_own(name=name)
-    if rows[name].file is None:
-        return rows[name].load()
-    return _read_set(rows[name], data_dir)
+    return fetch(row, data_dir) if row.sources else row.load()
 
 
 def split_text(text: str, fraction: float = 0.9) -> tuple[str, str]:
@@ -68,7 +57,7 @@ def split_text(text: str, fraction: float = 0.9) -> tuple[str, str]:
 
     Args:
         text: at least two characters.
-        fraction: share of the characters in the first part, between 0 and 1, both excluded.
+        fraction: fraction of the characters in the first part, between 0 and 1, both excluded.
 
     Returns:
         (train, validation), neither of them empty; `train + validation == text`.
@@ -119,33 +108,28 @@ def read_own(**named: str) -> str:
     return content
 
 
-def _read_set(row, data_dir):
-    """Read a set that is not shipped with Python."""
-    folder = check_path(data_dir=data_dir) if data_dir is not None else os.environ.get(FOLDER)
-    tried = [f"{row.file} in the folder that {FOLDER} names (it is not set)"]
-    if folder:
-        path = pathlib.Path(folder).expanduser() / row.file
-        if not path.parent.parent.is_dir():
-            argument = FOLDER if data_dir is None else "data_dir"
-            raise FileNotFoundError(f"{argument}={str(folder)!r}: there is no such folder.")
-        if path.is_file():
-            return _read(path, row).decode("utf-8")
-        tried = [str(path)]
-    try:
-        text = _tfds.read_text(row, functools.partial(_read, row=row))
-        check(text.encode(), "what TFDS has", row.name, row.sha256)
-        return text
-    except _tfds.Unavailable as error:
-        lines = "\n  ".join(tried + error.tried)
-        raise FileNotFoundError(
-            f"The data set {row.name!r} is in none of these places:\n  {lines}\nand cannot be downloaded: "
-            f"{error}. Save {row.url} as {row.file} in a folder and set {FOLDER} to that folder, or use "
-            f"{row.offline!r}, which needs no download."
-        ) from error
+def _decode(content):
+    return content.decode("utf-8")
 
 
-def _read(path, row):
-    return read_checked(path, row.name, row.num_bytes, row.sha256)
+def _downloaded(name, size, origin, offline, splits, file):
+    """Return the row of a text that is one file. TFDS has one example for each split, the parts of that text."""
+
+    def parse(*parts):
+        content = b"".join(part["text"][0] for part in parts)
+        return _decode(check_sha256(content, "what TFDS has", name, file.sha256))
+
+    return Dataset(
+        name=name,
+        kind="text",
+        size=size,
+        license="public domain",
+        origin=origin,
+        load=functools.partial(text, name),
+        offline=offline,
+        sources=(Source((file,), _decode),),
+        tfds=Prepared(name, splits, parse),
+    )
 
 
 TEXTS = (
@@ -153,7 +137,7 @@ TEXTS = (
         name="python_docs",
         kind="text",
         size="about 460,000 characters",
-        licence="PSF-2.0",
+        license="PSF-2.0",
         origin="pydoc_data.topics of the running CPython",
         load=_python_docs,
         offline="python_docs",
@@ -162,35 +146,35 @@ TEXTS = (
         name="python_words",
         kind="text",
         size="about 2,700 words",
-        licence="PSF-2.0",
+        license="PSF-2.0",
         origin="words of python_docs",
         load=_python_words,
         offline="python_words",
     ),
-    Dataset(
-        name="tiny_shakespeare",
-        kind="text",
+    _downloaded(
+        "tiny_shakespeare",
         size="1,115,394 characters",
-        licence="public domain",
         origin="karpathy/char-rnn",
-        load=functools.partial(text, "tiny_shakespeare"),
         offline="python_docs",
-        file="tiny_shakespeare/input.txt",
-        url="https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
-        sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
-        num_bytes=1_115_394,
+        splits=("train", "validation", "test"),
+        file=File(
+            path="tiny_shakespeare/input.txt",
+            num_bytes=1_115_394,
+            sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+            url="https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+        ),
     ),
-    Dataset(
-        name="names",
-        kind="text",
+    _downloaded(
+        "names",
         size="32,033 names",
-        licence="public domain",
         origin="karpathy/makemore, from ssa.gov",
-        load=functools.partial(text, "names"),
         offline="python_words",
-        file="names/names.txt",
-        url="https://raw.githubusercontent.com/karpathy/makemore/master/names.txt",
-        sha256="0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
-        num_bytes=228_145,
+        splits=("train",),
+        file=File(
+            path="names/names.txt",
+            num_bytes=228_145,
+            sha256="0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
+            url="https://raw.githubusercontent.com/karpathy/makemore/master/names.txt",
+        ),
     ),
 )

@@ -1,118 +1,53 @@
-"""Reading texts and images through TensorFlow Datasets (TFDS), without waiting for minutes where there is no network.
+"""What TensorFlow Datasets (TFDS) already has on this machine: files that it downloaded, and sets that it prepared.
 
-TFDS looks, in this order, for a set that it prepared earlier, for a file that was put into
-`<TFDS_DATA_DIR>/downloads/manual/`, for one in its download cache, and then downloads. Offline it repeats the
-last step ten times before it gives up, so one short request asks first whether the address answers.
-
-TFDS and TensorFlow are imported inside functions: nobody needs them who has the file or uses an offline set.
+TFDS and TensorFlow are imported inside functions, and only where something of the set is below `TFDS_DATA_DIR`.
 """
 
-import functools
-import http.client
 import importlib.util
 import os
 import pathlib
 import sys
-import threading
-import urllib.request
 
-SECONDS = 5  # how long to wait for an answer before calling the network unreachable
+from keras_course.datasets._dataset import File
 
 
-class Unavailable(Exception):
-    """TFDS can neither find nor download the set. `tried` lists the paths where it would have been found."""
+def places(name: str, file: File) -> list[pathlib.Path]:
+    """Return the paths where a file of a set may lie: put there by hand, or in the download cache of TFDS."""
+    downloads = _root() / "downloads"
+    paths = [downloads / "manual" / pathlib.Path(file.path).name]
+    if file.url and (downloads / name).is_dir() and _is_installed():
+        from tensorflow_datasets.core.download.resource import get_dl_fname
 
-    def __init__(self, reason, tried):
-        super().__init__(reason)
-        self.tried = tried
-
-
-def read_text(row, check):
-    """Return the text of a set from TFDS: its splits one after the other.
-
-    Args:
-        row: the `Dataset`.
-        check: function of a path that raises ValueError for a wrong file; called on a file that TFDS is about to
-            prepare, as TFDS itself takes what lies in its download cache without looking.
-
-    Raises:
-        Unavailable: it is not there and cannot be downloaded.
-    """
-    root = pathlib.Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
-    for package in ("tensorflow", "tensorflow_datasets"):
-        if importlib.util.find_spec(package) is None:
-            raise Unavailable(f"the package {package} is not installed", [])
-    builder = _builder(row.name, root)
-    if not builder.is_prepared():
-        _prepare(builder, row, root, check)
-    _hide_gpus()
-    parts = [split for split in ("train", "validation", "test") if split in builder.info.splits]
-    examples = (next(iter(builder.as_dataset(split=split))) for split in parts)
-    return "".join(example["text"].numpy().decode("utf-8") for example in examples)
+        paths.append(downloads / name / get_dl_fname(file.url, file.sha256))
+    return paths
 
 
-def read_images(name, split, url):
-    """Return (x, y) of one split of an image set from TFDS, uint8 (N, H, W, C) and int32 (N,).
+def prepared_pattern(name: str) -> str:
+    """Return the paths of the prepared versions of a set, with a star in place of the version."""
+    return str(_root() / name / "*" / "dataset_info.json")
 
-    Raises:
-        Unavailable: it is not there and cannot be downloaded.
-    """
+
+def find_prepared(name: str) -> pathlib.Path | None:
+    """Return the folder of the last version of a set that TFDS prepared; None where there is none."""
+    found = sorted(_root().glob(f"{name}/*/dataset_info.json"))
+    return found[-1].parent if found and _is_installed() else None
+
+
+def read(folder: pathlib.Path, splits: tuple[str, ...]) -> list[dict]:
+    """Return one dict of arrays for each split of a prepared set."""
     import tensorflow_datasets as tfds
-    from tensorflow_datasets.core.download.util import DownloadError
 
-    root = pathlib.Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
-    builder = tfds.builder(name, data_dir=root)
-    try:
-        if not builder.is_prepared():
-            if reason := _unreachable(url):
-                raise Unavailable(f"{url} cannot be reached ({reason})", [str(builder.data_path)])
-            builder.download_and_prepare()
-    except (OSError, DownloadError) as error:
-        raise Unavailable(f"TFDS failed with {type(error).__name__}: {error}", [str(builder.data_path)]) from error
     _hide_gpus()
-    whole = builder.as_dataset(split=split, batch_size=-1, as_supervised=True)
-    x, y = tfds.as_numpy(whole)
-    return x, y.astype("int32")
+    builder = tfds.builder_from_directory(folder)
+    return [tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1)) for split in splits]
 
 
-def _prepare(builder, row, root, check):
-    """Let TFDS prepare the set, from a file that lies below `root` or from the network."""
-    from tensorflow_datasets.core.download import resource
-    from tensorflow_datasets.core.download.util import DownloadError
-
-    info = builder.url_infos[row.url]
-    manual = root / "downloads" / "manual" / info.filename
-    cached = root / "downloads" / row.name / resource.get_dl_fname(row.url, info.checksum)
-    tried = [str(builder.data_path), str(manual), str(cached)]
-    if manual.is_file():
-        check(manual)
-    elif resource.is_locally_cached(cached):
-        check(cached)
-    elif reason := _unreachable(row.url):
-        raise Unavailable(f"{row.url} cannot be reached ({reason})", tried)
-    _hide_gpus()
-    try:
-        builder.download_and_prepare()
-    except (OSError, DownloadError) as error:
-        raise Unavailable(f"TFDS failed with {type(error).__name__}: {error}", tried) from error
+def _root():
+    return pathlib.Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
 
 
-def _unreachable(url):
-    """Return why an address gives no answer within `SECONDS`, or None where it answers."""
-    reasons = [f"no answer within {SECONDS} seconds"]
-
-    def ask():
-        try:
-            with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=SECONDS):
-                reasons[0] = None
-        except (OSError, http.client.HTTPException) as error:
-            reasons[0] = f"{type(error).__name__}: {error}"
-
-    # The timeout of urlopen does not bound the look-up of the host's name, which can take half a minute.
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(SECONDS)
-    return reasons[0]
+def _is_installed():
+    return all(importlib.util.find_spec(package) for package in ("tensorflow", "tensorflow_datasets"))
 
 
 def _hide_gpus():
@@ -121,39 +56,3 @@ def _hide_gpus():
         import tensorflow
 
         tensorflow.config.set_visible_devices([], "GPU")
-
-
-def _builder(name, root):
-    import tensorflow_datasets as tfds
-
-    if name == "names":
-        return _names_class()(data_dir=root)
-    return tfds.builder(name, data_dir=root)
-
-
-@functools.cache  # TFDS refuses to register a name twice
-def _names_class():
-    """Return the TFDS builder of `names`, which TFDS lacks; `checksums.tsv` holds address and checksum."""
-    import tensorflow_datasets as tfds
-
-    class Names(tfds.core.GeneratorBasedBuilder):
-        """32,033 first names, one a line, in one example."""
-
-        VERSION = tfds.core.Version("1.0.0")
-
-        def _info(self):
-            return tfds.core.DatasetInfo(
-                builder=self,
-                description="32,033 first names, one a line.",
-                features=tfds.features.FeaturesDict({"text": tfds.features.Text()}),
-                homepage="https://github.com/karpathy/makemore",
-            )
-
-        def _split_generators(self, dl_manager):
-            (url,) = self.url_infos
-            return {"train": self._generate_examples(dl_manager.download(url))}
-
-        def _generate_examples(self, path):
-            yield 0, {"text": pathlib.Path(path).read_text(encoding="utf-8")}
-
-    return Names

@@ -1,4 +1,4 @@
-"""Data: texts, tables, generators and windows of tokens.
+"""The door of the data sets: the places where files are looked for, downloads, and texts.
 
 Where KERAS_COURSE_DATA holds the real Tiny Shakespeare and names, they are read; elsewhere small files stand
 in for them, with their checksums in place of the real ones. Whatever needs TFDS or a blocked network runs in
@@ -11,6 +11,7 @@ import http.server
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import threading
@@ -19,10 +20,10 @@ import keras
 import pytest
 
 from keras_course import datasets
-from keras_course.datasets import _text, _tfds
+from keras_course.datasets import _fetch, _text
 
 REAL = os.environ.get("KERAS_COURSE_DATA")
-DOWNLOADED = [row for row in datasets.list_datasets() if row.url and row.kind == "text"]
+DOWNLOADED = [row for row in datasets.list_datasets() if row.sources and row.kind == "text"]
 
 
 def run_python(code, *arguments, **environment):
@@ -35,23 +36,60 @@ def run_python(code, *arguments, **environment):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def file_of(row):
+    """Return the only file of a text."""
+    ((file,), _) = row.sources[0]
+    return file
+
+
+def with_file(row, **changes):
+    """Return a row that has another file."""
+    source = row.sources[0]
+    return row._replace(sources=(source._replace(files=(file_of(row)._replace(**changes),)),))
+
+
 def stand_in(row, folder):
-    """Write the file of a set below a folder, the real one where it is there; return its row with its
-    checksum."""
-    content = pathlib.Path(REAL, row.file).read_bytes() if REAL else b"To be, or not to be.\n" * 40
-    path = folder / row.file
+    """Write the file of a set below a folder, the real one where it is there; return the row with its checksum."""
+    content = pathlib.Path(REAL, file_of(row).path).read_bytes() if REAL else b"To be, or not to be.\n" * 40
+    path = folder / file_of(row).path
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    return row._replace(sha256=hashlib.sha256(content).hexdigest(), num_bytes=len(content))
+    return with_file(row, sha256=hashlib.sha256(content).hexdigest(), num_bytes=len(content))
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path, monkeypatch):
+    """Neither a data folder, nor earlier downloads, nor sets of TFDS."""
+    monkeypatch.delenv("KERAS_COURSE_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
 
 
 @pytest.fixture
 def data(tmp_path, monkeypatch):
-    """A data folder with every downloaded set, known to the table by its checksum."""
-    rows = tuple(stand_in(row, tmp_path) if row.url else row for row in _text.TEXTS)
+    """A data folder with every downloaded text, known to the table by its checksum."""
+    rows = tuple(stand_in(row, tmp_path) if row.sources else row for row in _text.TEXTS)
     monkeypatch.setattr(_text, "TEXTS", rows)
-    monkeypatch.delenv("KERAS_COURSE_DATA", raising=False)
     return tmp_path
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """An address that serves the folder `tmp_path`; `requests` has each request."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_request(self, *arguments):
+            requests.append(f"{self.command} {self.path}")
+
+        def log_message(self, *arguments):
+            """Stay silent."""
+
+    requests = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=tmp_path)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        server.address, server.requests = f"http://127.0.0.1:{server.server_port}", requests
+        yield server
+        server.shutdown()
 
 
 def test_python_docs_is_the_default_corpus():
@@ -77,7 +115,7 @@ def test_python_words_are_distinct_words_of_the_docs():
 
 @pytest.mark.parametrize("row", DOWNLOADED, ids=lambda row: row.name)
 def test_file_from_data_dir_and_from_environment(row, data, monkeypatch):
-    expected = (data / row.file).read_text(encoding="utf-8")
+    expected = (data / file_of(row).path).read_text(encoding="utf-8")
     assert datasets.text(row.name, data_dir=data) == expected
     monkeypatch.setenv("KERAS_COURSE_DATA", str(data))
     assert datasets.text(row.name) == expected
@@ -89,12 +127,12 @@ def test_file_from_data_dir_and_from_environment(row, data, monkeypatch):
 
 @pytest.mark.parametrize("row", DOWNLOADED, ids=lambda row: row.name)
 def test_wrong_file_is_refused_with_both_checksums(row, data):
-    (data / row.file).write_text("something else", encoding="utf-8")
-    right = next(r.sha256 for r in _text.TEXTS if r.name == row.name)
+    (data / file_of(row).path).write_text("something else", encoding="utf-8")
+    right = next(file_of(r).sha256 for r in _text.TEXTS if r.name == row.name)
     with pytest.raises(ValueError, match=right) as error:
         datasets.text(row.name, data_dir=data)
     assert hashlib.sha256(b"something else").hexdigest() in str(error.value)
-    with open(data / row.file, "wb") as file:
+    with open(data / file_of(row).path, "wb") as file:
         file.truncate(2**40)  # of a large file no more is read than the right one has
     with pytest.raises(ValueError, match=r"more than [\d,]+ bytes"):
         datasets.text(row.name, data_dir=data)
@@ -128,9 +166,37 @@ def test_unknown_name_lists_the_names(name):
         datasets.text(name)
 
 
+@pytest.mark.parametrize("row", DOWNLOADED, ids=lambda row: row.name)
+def test_download_into_the_cache(row, data, server, monkeypatch):
+    file = data / file_of(row).path
+    rows = [with_file(r, url=f"{server.address}/{file_of(r).path}") if r.sources else r for r in _text.TEXTS]
+    monkeypatch.setattr(_text, "TEXTS", rows)
+    first = datasets.text(row.name)
+    assert first == file.read_text(encoding="utf-8")
+    assert server.requests == [f"{method} /{file_of(row).path}" for method in ("HEAD", "GET")]
+    assert datasets.text(row.name) == first
+    assert len(server.requests) == 2, "the second time, the cache has it"
+    (cached,) = (path for path in (data / "cache").rglob("*") if path.is_file())
+    cached.write_text("something else")
+    with pytest.raises(ValueError, match=r"cache.*SHA-256.*Remove or replace it"):
+        datasets.text(row.name)
+    assert datasets.text(row.name, data_dir=data) == first, "a data folder comes before the cache"
+
+
+def test_wrong_download_is_refused_and_not_kept(data, server, monkeypatch):
+    row = next(row for row in _text.TEXTS if row.name == "names")
+    (data / "wrong.txt").write_text("something else")
+    monkeypatch.setattr(_text, "TEXTS", [with_file(row, url=f"{server.address}/wrong.txt")])
+    with pytest.raises(ValueError, match=f"names.txt.*{file_of(row).sha256}"):
+        datasets.text("names")
+    assert not [path for path in (data / "cache").rglob("*") if path.is_file()]
+    monkeypatch.setattr(_text, "TEXTS", [with_file(row, url=f"{server.address}/absent.txt")])
+    with pytest.raises(FileNotFoundError, match=r"absent.txt cannot be reached.*404"):
+        datasets.text("names")
+
+
 OFFLINE = """
 import json, socket, sys, time
-import tensorflow_datasets
 from keras_course import datasets
 
 def refuse(*arguments, **keywords):
@@ -144,71 +210,102 @@ try:
     datasets.text(sys.argv[1])
 except FileNotFoundError as error:
     message = str(error)
-print(json.dumps([time.monotonic() - start, message, "tensorflow" in sys.modules]))
+heavy = ("keras", "tensorflow", "tensorflow_datasets")
+print(json.dumps([time.monotonic() - start, message, [name for name in heavy if name in sys.modules]]))
 """
 
 
 @pytest.mark.parametrize(("row", "network"), list(zip(DOWNLOADED, ["refuses", "hangs"], strict=True)))
 def test_offline_fails_soon_and_says_what_to_do(row, network, tmp_path):
-    seconds, message, tensorflow = run_python(OFFLINE, row.name, network, TFDS_DATA_DIR=str(tmp_path))
-    assert seconds < _tfds.SECONDS + 5
-    assert str(tmp_path / "downloads" / "manual") in message
-    assert str(tmp_path / row.name) in message
-    assert row.url in message
-    assert row.file in message
-    assert "KERAS_COURSE_DATA" in message
-    assert row.offline in message
-    assert not tensorflow
+    seconds, message, heavy = run_python(OFFLINE, row.name, network)
+    assert seconds < _fetch.SECONDS + 5
+    file = file_of(row)
+    for place in ("tfds/downloads/manual", f"tfds/{row.name}", "cache/keras_course"):
+        assert str(tmp_path / place) in message
+    for part in (file.url, file.path, "KERAS_COURSE_DATA", row.offline):
+        assert part in message
+    assert heavy == []
+
+
+@pytest.mark.parametrize("row", DOWNLOADED, ids=lambda row: row.name)
+@pytest.mark.parametrize("place", ["manual", "cache"])
+def test_file_that_tfds_has(row, place, data, monkeypatch):
+    from tensorflow_datasets.core.download.resource import get_dl_fname
+
+    monkeypatch.setattr(_fetch, "_unreachable", lambda url: "no network")
+    row = next(r for r in _text.TEXTS if r.name == row.name)
+    downloads = data / "tfds" / "downloads"
+    path = downloads / "manual" / pathlib.Path(file_of(row).path).name
+    if place == "cache":
+        path = downloads / row.name / get_dl_fname(file_of(row).url, file_of(row).sha256)
+    path.parent.mkdir(parents=True)
+    shutil.copy(data / file_of(row).path, path)
+    assert datasets.text(row.name) == path.read_text(encoding="utf-8")
+    path.write_text("something else")
+    with pytest.raises(ValueError, match="SHA-256"):
+        datasets.text(row.name)
 
 
 TFDS = """
-import hashlib, json, pathlib, shutil, socket, sys
-import keras
-from keras_course.datasets import _text, _tfds
-from tensorflow_datasets.core.download import checksums, resource
+import json, pathlib, shutil, socket, sys
+import keras, numpy as np, tensorflow_datasets as tfds
+from keras_course import datasets
+from keras_course.datasets import _text
+from tensorflow_datasets.core.download import checksums
 
 def refuse(*arguments, **keywords):
     raise AssertionError("the network was asked")
 
 socket.getaddrinfo = socket.socket.connect = refuse
-name, sha256, place = sys.argv[1:4]
-source, root = map(pathlib.Path, sys.argv[4:])
-row = next(row for row in _text.TEXTS if row.name == name)
-builder = _tfds._builder(name, root)
-info = builder.url_infos[row.url]
-registered = info.checksum == row.sha256
-info = checksums.compute_url_info(source)
-type(builder).url_infos = {row.url: info}
-_text.TEXTS = (row._replace(sha256=sha256, num_bytes=source.stat().st_size),)
+source, root = map(pathlib.Path, sys.argv[1:])
+row = next(row for row in _text.TEXTS if row.name == "tiny_shakespeare")
+((file,), parse), = row.sources
+builder = tfds.builder("tiny_shakespeare", data_dir=root)
+registered = builder.url_infos[file.url].checksum == file.sha256
+type(builder).url_infos = {file.url: checksums.compute_url_info(source)}
+manual = root / "downloads" / "manual" / source.name
+manual.parent.mkdir(parents=True)
+shutil.copy(source, manual)
+builder.download_and_prepare()
+shutil.rmtree(root / "downloads")
 
-# A wrong file in the download cache, which TFDS itself would take.
-cached = root / "downloads" / name / resource.get_dl_fname(row.url, info.checksum)
-cached.parent.mkdir(parents=True)
-cached.write_text("something else")
-resource.get_info_path(cached).write_text(json.dumps({"url_info": info.asdict()}))
+with tfds.core.registered.skip_registration():
+    class Mnist(tfds.core.GeneratorBasedBuilder):
+        VERSION = tfds.core.Version("3.0.1")
+        pkg_dir_path = root
+
+        def _info(self):
+            features = {"image": tfds.features.Image(shape=(28, 28, 1)), "label": tfds.features.Scalar(np.int64)}
+            return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+        def _split_generators(self, dl_manager):
+            return {"test": self._generate_examples()}
+
+        def _generate_examples(self):
+            for k in range(10):
+                yield k, {"image": np.full((28, 28, 1), 10 * k, "uint8"), "label": k}
+
+Mnist(data_dir=root).download_and_prepare()
+train, test = datasets.mnist_10k()
+rows = train.x[:, 0, 0, 0] == 10 * train.y
+
 try:
-    _text.text(name)
+    datasets.text("tiny_shakespeare")
     refused = False
 except ValueError as error:
-    refused = sha256 in str(error)
-
-if place == "manual":
-    cached = root / "downloads" / "manual" / source.name
-    cached.parent.mkdir()
-shutil.copy(source, cached)
-first = _text.text(name)
-shutil.rmtree(root / "downloads")
-again = _text.text(name)
-print(json.dumps([registered, refused, first == again == source.read_text(encoding="utf-8")]))
+    refused = file.sha256 in str(error)
+prepared = row.tfds._replace(parse=lambda *parts: b"".join(part["text"][0] for part in parts).decode())
+_text.TEXTS = (row._replace(tfds=prepared),)
+same = datasets.text("tiny_shakespeare") == source.read_text(encoding="utf-8")
+print(json.dumps([registered, refused, same, sorted(train.y.tolist()) == list(range(10)) and bool(rows.all())]))
 """
 
 
-@pytest.mark.parametrize(("row", "place"), list(zip(DOWNLOADED, ["manual", "cache"], strict=True)))
-def test_through_tfds_beside_this_backend(row, place, tmp_path):
-    sha256 = stand_in(row, tmp_path).sha256
-    root = tmp_path / "tfds"
-    result = run_python(TFDS, row.name, sha256, place, tmp_path / row.file, root, TFDS_DATA_DIR=str(root))
-    assert result == [True, True, True], "registered checksum, wrong cached file refused, text equal twice"
+def test_sets_that_tfds_prepared_beside_this_backend(tmp_path):
+    source = tmp_path / "input.txt"
+    source.write_text("To be, or not to be.\n" * 40, encoding="utf-8")
+    result = run_python(TFDS, source, tmp_path / "tfds")
+    assert result == [True, True, True, True], "registered checksum, other text refused, text, labels and images"
 
 
 def test_tensorflow_is_kept_off_the_gpu_of_another_backend(tmp_path):
@@ -227,19 +324,10 @@ print(json.dumps([before, tensorflow.hidden]))
     assert run_python(code, PYTHONPATH=str(tmp_path)) == [False, [[[], "GPU"]]]
 
 
-def test_reachable_address_is_told_from_a_missing_one(tmp_path):
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            """Stay silent."""
-
+def test_reachable_address_is_told_from_a_missing_one(tmp_path, server):
     (tmp_path / "there.txt").write_text("x", encoding="utf-8")
-    handler = functools.partial(Handler, directory=tmp_path)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}"
-        assert _tfds._unreachable(f"{address}/there.txt") is None
-        assert "404" in _tfds._unreachable(f"{address}/absent.txt")
-        server.shutdown()
+    assert _fetch._unreachable(f"{server.address}/there.txt") is None
+    assert "404" in _fetch._unreachable(f"{server.address}/absent.txt")
 
 
 def test_importing_and_offline_sets_stay_light():
@@ -268,23 +356,3 @@ def test_split_text():
     for short in ("", "a"):
         with pytest.raises(ValueError, match=f"{len(short)} characters"):
             datasets.split_text(short)
-
-
-def test_list_datasets():
-    rows = datasets.list_datasets()
-    names = {row.name: row for row in rows}
-    assert len(names) == len(rows)
-    assert {row.kind for row in rows} == {"text", "images", "table", "generator"}
-    for row in rows:
-        twin = names[row.offline]
-        assert twin.kind == row.kind
-        assert twin.url is None
-        assert row.size
-        assert row.licence
-        assert row.origin
-        assert (row.url is None) == (row.sha256 is None) == (row.file is None) == (row.offline == row.name)
-        if row.url is None:
-            assert len(row.load()) >= 2
-    with pytest.raises(AttributeError, match="absent"):
-        datasets.absent  # noqa: B018
-    assert set(datasets.__all__) <= set(dir(datasets))

@@ -14,11 +14,34 @@ import pytest
 from sklearn.datasets import load_digits
 
 from keras_course import datasets
-from keras_course.datasets import _images, _tfds
+from keras_course.datasets import _fetch, _images
 
 FILES = ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
 DATA = pathlib.Path(os.environ.get("KERAS_COURSE_DATA", "absent"))
 REAL = (DATA / "mnist" / FILES[0]).is_file()
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path, monkeypatch):
+    """Neither earlier downloads, nor sets of TFDS, nor a network."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    monkeypatch.setattr(_fetch, "_unreachable", lambda url: "no network")
+
+
+def register(monkeypatch, name, folder):
+    """Write the files in a folder, those that are there, into the row of a set as the right ones."""
+    row = getattr(_images, name)
+    sources = []
+    for source in row.sources:
+        contents = {file: folder / file.path for file in source.files}
+        contents = {file: path.read_bytes() if path.exists() else b"" for file, path in contents.items()}
+        files = (
+            file._replace(num_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+            for file, content in contents.items()
+        )
+        sources.append(source._replace(files=tuple(files)))
+    monkeypatch.setattr(_images, name, row._replace(sources=tuple(sources)))
 
 
 @pytest.fixture
@@ -29,9 +52,7 @@ def fake(tmp_path, monkeypatch):
     (tmp_path / "mnist").mkdir()
     for name, header, values in zip(FILES, (16, 8), (x, y), strict=True):
         (tmp_path / "mnist" / name).write_bytes(gzip.compress(bytes(header) + values.tobytes(), 1))
-    contents = {name: (tmp_path / "mnist" / name).read_bytes() for name in FILES}
-    sums = {name: (len(content), hashlib.sha256(content).hexdigest()) for name, content in contents.items()}
-    monkeypatch.setattr(_images, "_FILES", {**_images._FILES, **sums})
+    register(monkeypatch, "_MNIST", tmp_path)
     return tmp_path, x, y
 
 
@@ -49,14 +70,14 @@ def test_files_become_two_parts_that_keep_image_and_label_together(fake, monkeyp
     np.testing.assert_array_equal(datasets.mnist_10k()[1].x, test.x)
 
 
-def test_tfds_gives_the_same_parts_whatever_its_order(fake, monkeypatch):
+def test_another_order_gives_the_same_parts(fake):
     folder, x, y = fake
-    monkeypatch.delenv("KERAS_COURSE_DATA", raising=False)
     order = np.random.default_rng(1).permutation(len(x))
-    monkeypatch.setattr(_tfds, "read_images", lambda *arguments: (x[order], y[order].astype("int32")))
-    for one, other in zip(datasets.mnist_10k(), datasets.mnist_10k(folder), strict=True):
+    others = _images._MNIST.tfds.parse({"image": x[order], "label": y[order].astype("int64")})
+    for one, other in zip(others, datasets.mnist_10k(folder), strict=True):
         np.testing.assert_array_equal(one.x, other.x)
         np.testing.assert_array_equal(one.y, other.y)
+        assert one.y.dtype == other.y.dtype
 
 
 @pytest.mark.skipif(not REAL, reason="needs the real files")
@@ -83,12 +104,10 @@ def test_wrong_file_is_refused(fake):
         datasets.mnist_10k(folder)
 
 
-def test_absent_files(tmp_path, monkeypatch):
+def test_absent_files(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"data_dir=.*absent"):
         datasets.mnist_10k(tmp_path / "absent")
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(_tfds, "_unreachable", lambda url: "no network")
-    with pytest.raises(FileNotFoundError, match=r"mnist_10k.*KERAS_COURSE_DATA.*no network.*digit_images"):
+    with pytest.raises(FileNotFoundError, match=r"(?s)mnist_10k.*no network.*KERAS_COURSE_DATA.*digit_images"):
         datasets.mnist_10k(tmp_path)
 
 
@@ -175,8 +194,7 @@ def fake_tar(tmp_path, monkeypatch):
                 member.size = content.tell()
                 content.seek(0)
                 tar.addfile(member, content)
-    sums = {path.name: (path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())}
-    monkeypatch.setattr(_images, "_FILES", {**_images._FILES, **sums})
+    register(monkeypatch, "_CIFAR", tmp_path)
     return tmp_path
 
 
@@ -188,15 +206,37 @@ def test_cifar_from_an_archive_of_jpegs(fake_tar):
         np.testing.assert_allclose(part.x[:, 0, 0, 0], 20.0 * np.arange(10) + offset, atol=1)
 
 
-def test_cifar_from_tfds(monkeypatch):
-    monkeypatch.delenv("KERAS_COURSE_DATA", raising=False)
-    y = np.tile(np.arange(10, dtype="int32"), 1100)
+def test_cifar_itself_from_its_binary_file_or_from_tfds(tmp_path, monkeypatch):
+    """The first byte of each image is its label, the second its number; 60 images are in six files."""
+    (tmp_path / "cifar10").mkdir()
+    random = np.random.default_rng(0)
+    records = random.integers(0, 256, (60, 1 + 3 * 32 * 32), "uint8")
+    records[:, 0] = np.arange(60) % 10
+    with tarfile.open(tmp_path / "cifar10" / "cifar-10-binary.tar.gz", "w:gz") as tar:
+        for k, name in enumerate((*(f"data_batch_{k}" for k in range(1, 6)), "test_batch")):
+            member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}.bin")
+            content = records[10 * k : 10 * (k + 1)].tobytes()
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    register(monkeypatch, "_CIFAR", tmp_path)
+    images, labels = records[:, 1:].reshape(60, 3, 32, 32).transpose(0, 2, 3, 1), records[:, 0].astype("int64")
+    order = random.permutation(50)
+    prepared = {"image": images[order], "label": labels[order]}, {"image": images[50:], "label": labels[50:]}
+    for parts in (datasets.cifar10_12k(tmp_path), _images._CIFAR.tfds.parse(*prepared)):
+        train, test = parts
+        assert pairs(train) == {(x.tobytes(), y) for x, y in zip(images[:50], labels[:50].tolist(), strict=True)}
+        assert train.y.tolist() == np.repeat(np.arange(10), 5).tolist()
+        np.testing.assert_array_equal(test.x, images[50:])
+        assert (train.x.dtype, train.y.dtype) == (np.uint8, np.int32)
+    np.testing.assert_array_equal(train.x, datasets.cifar10_12k(tmp_path)[0].x)
+
+
+def test_cifar_has_as_many_of_each_class(monkeypatch):
+    y = np.tile(np.arange(10), 1100)
     x = np.arange(len(y), dtype="uint32").view("uint8").reshape(-1, 1, 1, 4)
-    monkeypatch.setattr(_tfds, "read_images", lambda name, split, url: (x, y))
-    train, test = datasets.cifar10_12k()
+    train, test = _images._CIFAR.tfds.parse({"image": x, "label": y}, {"image": x, "label": y})
     assert np.bincount(train.y).tolist() == [1000] * 10
     assert np.bincount(test.y).tolist() == [200] * 10
-    np.testing.assert_array_equal(train.x[:3], x[[0, 10, 20]])
 
 
 def test_another_archive_is_refused(fake_tar):
@@ -206,10 +246,8 @@ def test_another_archive_is_refused(fake_tar):
         datasets.cifar10_12k(fake_tar)
 
 
-def test_no_archive_and_no_network(tmp_path, monkeypatch):
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(_tfds, "_unreachable", lambda url: "no network")
-    with pytest.raises(FileNotFoundError, match=r"cifar10_12k.*KERAS_COURSE_DATA.*no network.*digit_images"):
+def test_no_archive_and_no_network(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"(?s)cifar10_12k.*no network.*KERAS_COURSE_DATA.*digit_images"):
         datasets.cifar10_12k(tmp_path)
 
 

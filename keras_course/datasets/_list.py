@@ -1,0 +1,68 @@
+"""The table of all data sets, and looking up what a user names."""
+
+import os
+import pathlib
+
+from keras_course.checks import instead_of, one_of, strings
+from keras_course.checks import path as check_path
+from keras_course.datasets._dataset import Dataset
+from keras_course.datasets._generators import GENERATORS
+from keras_course.datasets._images import IMAGES
+from keras_course.datasets._tables import TABLES
+from keras_course.datasets._text import TEXTS, read_own
+
+KINDS = ("text", "images", "table", "generator")
+
+
+def list_datasets() -> tuple[Dataset, ...]:
+    """Return one row for each data set: texts, then images, tables and generators.
+
+    Returns:
+        Named tuples; `Dataset._fields` are the column names.
+
+    Example:
+        >>> from keras_course import datasets
+        >>> [row.name for row in datasets.list_datasets() if row.kind == "table"]
+        ['digits', 'diabetes', 'breast_cancer', 'iris']
+    """
+    return TEXTS + IMAGES + TABLES + GENERATORS
+
+
+def find(data: str | os.PathLike, kinds: tuple[str, ...] = ("text",)) -> str:
+    """Return the name of a data set as it is, and the path of a text file of your own in full.
+
+    Nothing is loaded or downloaded, but your own file is read, so that a wrong one is refused before a long run.
+
+    Args:
+        data: name of a data set, or path of a UTF-8 text file if `kinds` has "text".
+        kinds: which kinds of data sets are wanted, of "text", "images", "table" and "generator".
+
+    Returns:
+        What `text` takes in any working folder, or the name of a row of `list_datasets`.
+
+    Raises:
+        ValueError: `data` is neither, or is a folder or a file that is not text.
+        FileNotFoundError: `data` is a path, and there is no such file.
+
+    Example:
+        >>> from keras_course import datasets
+        >>> datasets.find("digits", kinds=("table", "images"))
+        'digits'
+    """
+    check_path(data=data)
+    strings(kinds=kinds)
+    one_of(KINDS, **{f"kinds[{i}]": kind for i, kind in enumerate(kinds)})
+    given = os.fspath(data)
+    names = [row.name for row in list_datasets() if row.kind in kinds]
+    if given in names:
+        return given
+    path = pathlib.Path(given).expanduser()
+    if "text" in kinds:
+        read_own(data=given)
+        return str(path.resolve())
+    if path.is_file():
+        raise ValueError(
+            f"data={given!r} is a file, and only a language model is trained on one by name. Choose one of "
+            f"{', '.join(names)}; README tells how to train on other tables and images."
+        )
+    raise ValueError(f"data={given!r} is no data set of kind {' or '.join(kinds)}; {instead_of(given, names)}")
