@@ -1,6 +1,7 @@
 """Checks of arguments that several packages share: one call per concern, at the public boundary.
 
-A check that fails raises a `ValueError` that names the argument, its value and the rule. What this module exports needs
+A check that fails raises a `ValueError` that names the argument, its value and the rule. `validate` puts the checks of
+single arguments above a function, so that its body is left to the mathematics. What this module exports needs
 NumPy only; the checks that need Keras are imported from `checks.tokens`, `checks.examples`, `checks.graphs` and
 `checks.tensors`; those of zip archives, from `checks.archives`.
 """
@@ -30,6 +31,7 @@ from keras_course.checks._numbers import (
     whole_number,
     whole_numbers,
 )
+from keras_course.checks._validate import choice, validate, whole, wholes, within
 
 __all__ = [
     "HIGHEST",
@@ -41,6 +43,7 @@ __all__ = [
     "as_row",
     "between_0_and_1",
     "checked",
+    "choice",
     "finite",
     "flag",
     "fraction",
@@ -65,6 +68,10 @@ __all__ = [
     "strings",
     "tensor",
     "tuples",
+    "validate",
+    "whole",
     "whole_number",
     "whole_numbers",
+    "wholes",
+    "within",
 ]

@@ -1,0 +1,72 @@
+"""Rules for arguments, which stand above a function instead of in its body."""
+
+import functools
+import inspect
+from collections.abc import Callable
+
+from keras_course.checks._numbers import HIGHEST, number, one_of, whole_number, whole_numbers
+
+
+def validate(**rules: Callable[..., object]) -> Callable[[Callable], Callable]:
+    """Return a decorator that checks arguments before a function, or the constructor of a class, runs.
+
+    An argument whose default is None may be None. Otherwise its rule is called as `rule(argument=value)`, and raises a
+    ValueError that names the argument, the value and what is allowed.
+
+    Args:
+        rules: a rule for each argument: a check of this package, such as `positive`, `flag` or `numpy_seed`; `whole`
+            or `choice`; or another function of one keyword argument.
+
+    Example:
+        >>> from keras_course.checks import choice, validate, whole
+        >>> repeat = validate(times=whole(1), end=choice(".", "!"))(lambda text, times, end=None: text * times)
+        >>> repeat("ab", 2)
+        'abab'
+        >>> repeat("ab", times=0)
+        Traceback (most recent call last):
+        ValueError: times=0 must be a whole number, at least 1
+        >>> repeat("ab", 1, "?")
+        Traceback (most recent call last):
+        ValueError: end='?' is none of '.', '!'
+    """
+
+    def decorate(function):
+        if isinstance(function, type):
+            function.__init__ = decorate(function.__init__)
+            return function
+        signature = inspect.signature(function)
+        optional = {name for name in rules if signature.parameters[name].default is None}
+        positional = [p.name for p in signature.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+
+        @functools.wraps(function)
+        def call(*args, **kwargs):
+            given = dict(zip(positional, args, strict=False)) | kwargs
+            for name, rule in rules.items():
+                if name in given and not (given[name] is None and name in optional):
+                    rule(**{name: given[name]})
+            return function(*args, **kwargs)
+
+        call.__signature__ = signature  # Keras does not follow `__wrapped__` when it asks for a layer's arguments
+        return call
+
+    return decorate
+
+
+def whole(lowest: int, at_most: float = HIGHEST) -> Callable[..., None]:
+    """Return the rule for an integer from `lowest` to `at_most`."""
+    return functools.partial(whole_number, lowest, at_most=at_most)
+
+
+def wholes(lowest: int) -> Callable[..., None]:
+    """Return the rule for a tuple or list of integers of at least `lowest`."""
+    return functools.partial(whole_numbers, lowest)
+
+
+def within(**bounds: float) -> Callable[..., None]:
+    """Return the rule for a finite number, with the bounds `above`, `at_least` or `at_most`."""
+    return functools.partial(number, **bounds)
+
+
+def choice(*choices: object) -> Callable[..., None]:
+    """Return the rule for one of some values."""
+    return functools.partial(one_of, choices)
