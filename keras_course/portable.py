@@ -14,10 +14,11 @@ import zlib
 import keras
 import numpy as np
 
-from keras_course.checks import numpy_seed
+from keras_course.checks import numpy_seed, validate
 from keras_course.checks.graphs import name_of
 
 
+@validate(seed=numpy_seed)
 def portable_init(model, seed=0):
     """Fill every weight of a model from NumPy, each by the law of its own initializer.
 
@@ -40,7 +41,6 @@ def portable_init(model, seed=0):
         >>> bool(abs(kernel).max() <= (6 / (4 + 3)) ** 0.5), float(bias.max())      # Glorot's uniform law
         (True, 0.0)
     """
-    numpy_seed(seed=seed)
     if not isinstance(model, keras.layers.Layer) or not model.built:
         raise ValueError(f"model={name_of(model)!r} must be a keras.Model or layer that is built")
     owners = {

@@ -14,7 +14,7 @@ import numpy as np
 from keras_course.autodiff._tape import Var, graph
 from keras_course.autodiff._traced import Primitive, Traced, plain
 from keras_course.autodiff._verbs import _vjp, jvp
-from keras_course.checks import function, is_whole
+from keras_course.checks import function, is_whole, validate
 
 
 class Checkpointed(Primitive):
@@ -150,6 +150,7 @@ def stored(y):
     return Storage(len(arrays), sum(arrays.values()))
 
 
+@validate(call=function)
 def peak_memory(call):
     """Run a function without arguments and return the most bytes that it held at once, as Python counts them.
 
@@ -165,7 +166,6 @@ def peak_memory(call):
         >>> 8_000_000 <= peak_memory(lambda: np.zeros(1_000_000)) < 9_000_000
         True
     """
-    function(call=call)
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]

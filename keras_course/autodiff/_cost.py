@@ -14,9 +14,10 @@ from keras_course.autodiff._checkpoint import Checkpointed
 from keras_course.autodiff._traced import Traced, as_array, fresh_level
 from keras_course.autodiff._tree import map_structure
 from keras_course.autodiff._verbs import _vjp, jvp
-from keras_course.checks import function, one_of, whole_numbers
+from keras_course.checks import choice, function, validate, wholes
 
 
+@validate(widths=wholes(1), mode=choice("forward", "reverse"))
 def accumulation_cost(widths, mode):
     """Count the multiply-adds that the Jacobian of a chain takes, once the Jacobian of each link is known.
 
@@ -42,10 +43,8 @@ def accumulation_cost(widths, mode):
         >>> accumulation_cost([784, 100, 100, 1], "forward"), accumulation_cost([784, 100, 100, 1], "reverse")
         (7918400, 88400)
     """
-    whole_numbers(1, widths=widths)
     if len(widths) < 2:
         raise ValueError(f"widths={widths!r} must be at least two positive integers")
-    one_of(("forward", "reverse"), mode=mode)
     links = [n * m for n, m in itertools.pairwise(widths)]
     return int(widths[0] * sum(links[1:]) if mode == "forward" else widths[-1] * sum(links[:-1]))
 
@@ -78,6 +77,7 @@ class Counted(Traced):
         return Counted(out, self.level, self.count)
 
 
+@validate(fn=function, mode=choice("value", "reverse", "forward"))
 def count_operations(fn, *primals, mode="value"):
     """Run a function, or its derivative, and count what it computes.
 
@@ -105,8 +105,6 @@ def count_operations(fn, *primals, mode="value"):
         >>> dict(count_operations(f, np.ones(10), mode="reverse").calls)
         {'sin': 1, 'multiply': 4, 'sum': 1, 'reshape': 1, 'broadcast_to': 1, 'cos': 1, 'add': 1}
     """
-    function(fn=fn)
-    one_of(("value", "reverse", "forward"), mode=mode)
     count, level = OperationCount(), fresh_level()
 
     def counted(structure):

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops as k
 
-from keras_course.checks import tensor, whole_number
+from keras_course.checks import tensor, validate, whole
 from keras_course.checks.tensors import on_tensors
 
 _STRIP = 3  # width of inlet and wall, in cells
@@ -114,6 +114,7 @@ def divergence(vx, vy):
 
 
 @on_tensors(vx=2, vy=2)
+@validate(num_sweeps=whole(0))
 def project(vx, vy, obstacle, *, num_sweeps=50):
     """Take from a wind the part that would pile up air, and the wind inside the obstacle.
 
@@ -141,7 +142,6 @@ def project(vx, vy, obstacle, *, num_sweeps=50):
     References:
         Stable Fluids, Stam, 1999, https://doi.org/10.1145/311535.311548
     """
-    whole_number(0, num_sweeps=num_sweeps)
     vx, vy, obstacle = _checked(vx, vy, obstacle)
     air = 1 - obstacle
     blur_rows, blur_columns = _stencil("blur", vx.shape)
@@ -161,6 +161,7 @@ def project(vx, vy, obstacle, *, num_sweeps=50):
 
 
 @on_tensors(vx=2, vy=2)
+@validate(num_steps=whole(0), num_sweeps=whole(0), strip=whole(0))
 def simulate(vx, vy, num_steps, obstacle, *, num_sweeps=50, strip=_STRIP):
     """Let the wind blow around an obstacle.
 
@@ -196,7 +197,6 @@ def simulate(vx, vy, num_steps, obstacle, *, num_sweeps=50, strip=_STRIP):
         >>> bool(np.allclose(flow.vx, 1)), np.asarray(flow.upper)[:, 0].tolist()
         (True, [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0])
     """
-    whole_number(0, num_steps=num_steps, num_sweeps=num_sweeps, strip=strip)
     vx, vy, obstacle = _checked(vx, vy, obstacle)
     start = first_flow(vx, vy)
     flow = begin(start, obstacle)

@@ -9,9 +9,10 @@ import numpy as np
 
 from keras_course.autodiff._traced import as_array
 from keras_course.autodiff._verbs import jacobian
-from keras_course.checks import function, not_negative
+from keras_course.checks import function, not_negative, validate
 
 
+@validate(fn=function, tolerance=not_negative)
 def gradcheck(fn, *primals, mode="reverse", tolerance=1e-6):
     """Compare the derivatives of a function with central differences.
 
@@ -35,8 +36,6 @@ def gradcheck(fn, *primals, mode="reverse", tolerance=1e-6):
         >>> autodiff.gradcheck(lambda x, y: np.sin(x) * y, np.array([1.0, 2.0]), 3.0) < 1e-8
         True
     """
-    function(fn=fn)
-    not_negative(tolerance=tolerance)
     if not primals:
         raise ValueError("primals=() must be the arguments of fn, at least one: derivatives are taken by them")
     primals = [np.array(as_array(x, "primals"), dtype="float64") for x in primals]

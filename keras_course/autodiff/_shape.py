@@ -17,9 +17,10 @@ from keras import ops as k
 
 from keras_course import ops
 from keras_course.autodiff._fluid import _STRIP, _checked, begin, first_flow, lift_and_drag, step
-from keras_course.checks import as_real, numpy_seed, positive, whole_number
+from keras_course.checks import as_real, numpy_seed, positive, validate, whole, whole_number
 
 
+@validate(num_steps=whole(1), num_sweeps=whole(1), strip=whole(0))
 def differentiable_fluid(shape=(50, 75), *, num_steps=20, num_sweeps=50, strip=_STRIP):
     """Build a wind tunnel that returns lift over drag together with its gradient.
 
@@ -52,8 +53,6 @@ def differentiable_fluid(shape=(50, 75), *, num_steps=20, num_sweeps=50, strip=_
         >>> abs(float(ratio)) < 1e-5, tuple(gradient.shape)     # what is symmetric has no lift
         (True, (8, 12))
     """
-    whole_number(1, num_steps=num_steps, num_sweeps=num_sweeps)
-    whole_number(0, strip=strip)
     _check_grid(shape)
     start = first_flow(k.ones(shape), k.zeros(shape))
 
@@ -109,6 +108,7 @@ class ShapeRun:
     lower: np.ndarray
 
 
+@validate(steps=whole(1), seed=numpy_seed, learning_rate=positive)
 def optimise_shape(
     shape=(50, 75), steps=100, learning_rate=1e3, *, num_steps=20, num_sweeps=50, strip=_STRIP, parameters=None, seed=0
 ):
@@ -145,9 +145,6 @@ def optimise_shape(
         >>> run.lift_over_drag.shape, run.moments, run.obstacle.shape
         ((3,), (0, 1, 2), (3, 8, 12))
     """
-    whole_number(1, steps=steps)
-    numpy_seed(seed=seed)
-    positive(learning_rate=learning_rate)
     tunnel = differentiable_fluid(shape, num_steps=num_steps, num_sweeps=num_sweeps, strip=strip)
     if parameters is None:
         parameters = 0.1 * np.random.default_rng(seed).random(shape) - 1

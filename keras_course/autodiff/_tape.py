@@ -13,7 +13,7 @@ import itertools
 import numpy as np
 
 from keras_course.autodiff._traced import Traced, as_array
-from keras_course.checks import string
+from keras_course.checks import string, validate
 
 _serials = itertools.count()
 _IMMUTABLE = (Traced, float, int)  # of anything else the graph keeps a copy, since its owner may change it
@@ -45,9 +45,9 @@ class Var(Traced):
 
     __slots__ = ("_name", "args", "operands", "params", "primitive", "serial", "wanted")
 
+    @validate(name=string)
     def __init__(self, value, name="input"):
         value = as_array(value)
-        string(name=name)
         self._set(value if isinstance(value, Traced) else _read_only(np.array(value)), level=0)
         self._name = name
 

@@ -25,12 +25,14 @@ from keras_course.checks import (
     one_array,
     positions,
     tuples,
-    whole_number,
+    validate,
+    whole,
 )
 
 # Reverse mode ------------------------------------------------------------------------------------------------------
 
 
+@validate(fn=function)
 def vjp(fn, *primals):
     """Evaluate a function and return the function that pulls cotangents back through it (reverse mode, u'J).
 
@@ -53,7 +55,6 @@ def vjp(fn, *primals):
         >>> output.tolist(), pullback(np.array([1.0, 10.0]))[0].tolist()
         ([1.0, 9.0], [2.0, 60.0])
     """
-    function(fn=fn)
     return _vjp(fn, map_structure(lambda x: x if isinstance(x, Traced) else np.array(x), primals))
 
 
@@ -78,6 +79,7 @@ def _like(name, structure, like, other):
     return matched(name, structure, like, other, lambda x, _: as_array(x, name))
 
 
+@validate(fn=function)
 def value_and_grad(fn, argnums=0):
     """Return a function that computes a scalar function and its gradient in one reverse pass.
 
@@ -98,7 +100,6 @@ def value_and_grad(fn, argnums=0):
         >>> [float(a) for a in autodiff.value_and_grad(lambda x: x**3)(2.0)]
         [8.0, 12.0]
     """
-    function(fn=fn)
     argument_numbers(argnums)
 
     def wrapped(*args):
@@ -144,6 +145,7 @@ def _of_picked(fn, argnums, args):
 # Forward mode ------------------------------------------------------------------------------------------------------
 
 
+@validate(fn=function)
 def jvp(fn, primals, tangents):
     """Evaluate a function and its derivative along one direction (forward mode, J v).
 
@@ -165,7 +167,6 @@ def jvp(fn, primals, tangents):
         >>> [float(a) for a in autodiff.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))]
         [6.0, 3.0]
     """
-    function(fn=fn)
     tuples(primals=primals, tangents=tangents)
     level = fresh_level()
     tangents = _like("tangents", tangents, "primals", tuple(primals))
@@ -209,6 +210,7 @@ def hvp(fn, primals, tangents):
 # Matrices ----------------------------------------------------------------------------------------------------------
 
 
+@validate(fn=function)
 def jacobian(fn, argnums=0, mode="reverse"):
     """Return a function that computes the Jacobian dy/dx of an array with respect to an array.
 
@@ -233,7 +235,6 @@ def jacobian(fn, argnums=0, mode="reverse"):
         >>> autodiff.jacobian(lambda x: x[0] * x, mode="forward")(np.array([2.0, 3.0])).tolist()
         [[4.0, 0.0], [3.0, 2.0]]
     """
-    function(fn=fn)
     jacobian_of(argnums, mode)
 
     def wrapped(*args):
@@ -279,6 +280,7 @@ def hessian(fn, argnums=0):
     return jacobian(grad(fn, argnums), argnums, mode="forward")
 
 
+@validate(fn=function, n=whole(0))
 def nth_derivative(fn, n):
     """Return the n-th derivative of a function of one number; an array is taken entry by entry.
 
@@ -298,8 +300,6 @@ def nth_derivative(fn, n):
         >>> autodiff.nth_derivative(np.tanh, 3)(np.zeros(2)).tolist()
         [-2.0, -2.0]
     """
-    function(fn=fn)
-    whole_number(0, n=n)
     if n == 0:
         return fn
     below = nth_derivative(fn, n - 1)

@@ -31,7 +31,7 @@ from keras_course.checks._numbers import (
     whole_number,
     whole_numbers,
 )
-from keras_course.checks._validate import choice, validate, whole, wholes, within
+from keras_course.checks._validate import choice, instance, validate, whole, wholes, within
 
 __all__ = [
     "HIGHEST",
@@ -49,6 +49,7 @@ __all__ = [
     "fraction",
     "function",
     "generator",
+    "instance",
     "instead_of",
     "is_number",
     "is_whole",

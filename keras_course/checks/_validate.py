@@ -67,6 +67,17 @@ def within(**bounds: float) -> Callable[..., None]:
     return functools.partial(number, **bounds)
 
 
+def instance(*types: type) -> Callable[..., None]:
+    """Return the rule for an instance of one of some classes."""
+
+    def check(**arguments):
+        for name, value in arguments.items():
+            if not isinstance(value, types):
+                raise ValueError(f"{name}={value!r} must be a {' or '.join(kind.__name__ for kind in types)}")
+
+    return check
+
+
 def choice(*choices: object) -> Callable[..., None]:
     """Return the rule for one of some values."""
     return functools.partial(one_of, choices)

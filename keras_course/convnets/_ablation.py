@@ -7,7 +7,7 @@ before it has changed.
 import keras
 
 from keras_course._registry import builder
-from keras_course.checks import one_of, whole_number
+from keras_course.checks import choice, validate, whole
 from keras_course.convnets._convnext import convnext_branch, layer_norm
 from keras_course.convnets._parts import check_images, classify, conv_norm, norm
 from keras_course.layers import Conv2D, DepthwiseConv2D
@@ -26,6 +26,7 @@ _CIFAR = {"input_shape": (32, 32, 3), "num_classes": 10, "width": 32}
         "convnext": {**_CIFAR, "step": "convnext", "parameters": 414_122},
     },
 )
+@validate(step=choice(*STEPS), width=whole(1))
 def resnet_to_convnext(input_shape, num_classes, *, step="convnext", width=16, name="resnet_to_convnext"):
     """Build one of four networks that lead from a ResNet to a ConvNeXt.
 
@@ -63,8 +64,6 @@ def resnet_to_convnext(input_shape, num_classes, *, step="convnext", width=16, n
         >>> resnet_to_convnext((32, 32, 3), 10)(np.zeros((2, 32, 32, 3), "float32")).shape == (2, 10)
         True
     """
-    one_of(STEPS, step=step)
-    whole_number(1, width=width)
     check_images(input_shape, num_classes, smallest=4, any_size=True)
     last = step == "convnext"
 

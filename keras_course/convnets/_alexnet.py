@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_course._registry import builder
-from keras_course.checks import fraction, not_negative, number, positive, whole_number
+from keras_course.checks import fraction, not_negative, number, positive, validate, whole, whole_number
 from keras_course.convnets._parts import check_images
 from keras_course.layers import Conv2D, MaxPooling2D
 
@@ -44,13 +44,10 @@ class LocalResponseNormalization(keras.layers.Layer):
         0.7071
     """
 
+    @validate(size=whole(1), bias=positive, alpha=not_negative, beta=number)
     def __init__(self, size=5, bias=2.0, alpha=1e-4, beta=0.75, **kwargs):
-        whole_number(1, size=size)
         if size % 2 == 0:
             raise ValueError(f"size={size} must be odd: as many channels on one side as on the other")
-        positive(bias=bias)
-        not_negative(alpha=alpha)
-        number(beta=beta)
         super().__init__(**kwargs)
         self.size, self.bias, self.alpha, self.beta = size, bias, alpha, beta
 
@@ -81,6 +78,7 @@ class LocalResponseNormalization(keras.layers.Layer):
         },
     },
 )
+@validate(mlp_dim=whole(1), dropout=fraction)
 def alexnet(
     input_shape,
     num_classes,
@@ -134,8 +132,6 @@ def alexnet(
     """
     check_images(input_shape, num_classes, smallest=67)
     _check_five(input_shape[2], channels, groups)
-    whole_number(1, mlp_dim=mlp_dim)
-    fraction(dropout=dropout)
 
     x = inputs = keras.Input(input_shape, name="x")
     for i, (kernel_size, strides) in enumerate(((11, 4), (5, 1), (3, 1), (3, 1), (3, 1))):

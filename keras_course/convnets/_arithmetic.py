@@ -7,9 +7,10 @@ cross-correlation: the kernel is not flipped.
 
 import numpy as np
 
-from keras_course.checks import as_floats, whole_number
+from keras_course.checks import as_floats, validate, whole, whole_number
 
 
+@validate(size=whole(1), kernel_size=whole(1), stride=whole(1), dilation=whole(1), padding=whole(0))
 def conv_output_size(size, kernel_size, *, stride=1, padding=0, dilation=1):
     """Return how many outputs a convolution or pooling gives along one axis.
 
@@ -38,8 +39,6 @@ def conv_output_size(size, kernel_size, *, stride=1, padding=0, dilation=1):
         >>> conv_output_size(5, 3, stride=2), conv_output_size(224, 7, stride=2, padding=3)
         (2, 112)
     """
-    whole_number(1, size=size, kernel_size=kernel_size, stride=stride, dilation=dilation)
-    whole_number(0, padding=padding)
     span, room = dilation * (kernel_size - 1) + 1, size + 2 * padding
     if span > room:
         raise ValueError(
@@ -168,10 +167,9 @@ def toeplitz_matrix(kernel, input_shape, *, stride=1, padding=0, dilation=1):
     return matrix.reshape(-1, x.size)
 
 
+@validate(stride=whole(1), dilation=whole(1), padding=whole(0))
 def _prepare(x, kernel, rank, stride, padding, dilation):
     """Return x and kernel with axes for their channels, the size of the output, and whether there were none."""
-    whole_number(1, stride=stride, dilation=dilation)
-    whole_number(0, padding=padding)
     x, kernel = as_floats("x", x), as_floats("kernel", kernel)
     plain = kernel.ndim == rank
     if x.ndim != rank + (not plain) or kernel.ndim not in (rank, rank + 2) or 0 in kernel.shape + x.shape:

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_course._registry import builder
-from keras_course.checks import whole_number
+from keras_course.checks import validate, whole
 from keras_course.convnets._parts import check_images, classify, conv_norm
 
 _CIFAR = {"input_shape": (32, 32, 3), "num_classes": 10}
@@ -35,8 +35,8 @@ class SubsampleAndPad(keras.layers.Layer):
 
     kernel_size = 1  # a window of one pixel, for what asks layers for their windows, such as `receptive_field`
 
+    @validate(channels=whole(1), strides=whole(1))
     def __init__(self, channels, strides, **kwargs):
-        whole_number(1, channels=channels, strides=strides)
         super().__init__(**kwargs)
         self.channels, self.strides = channels, strides
 
@@ -64,6 +64,7 @@ class SubsampleAndPad(keras.layers.Layer):
         "resnet_110": {**_CIFAR, "depth": 110, "parameters": 1_727_962},
     },
 )
+@validate(depth=whole(1), width=whole(1))
 def cifar_resnet(input_shape, num_classes, *, depth=8, width=16, residual=True, name="cifar_resnet"):
     """Build a residual network for small pictures.
 
@@ -101,7 +102,6 @@ def cifar_resnet(input_shape, num_classes, *, depth=8, width=16, residual=True, 
         >>> cifar_resnet((32, 32, 3), 10)(np.zeros((2, 32, 32, 3), "float32")).shape == (2, 10)
         True
     """
-    whole_number(1, depth=depth, width=width)
     if depth < 8 or depth % 6 != 2:
         raise ValueError(f"depth={depth} must be 6n + 2: 8, 14, 20, 26, 32, 38, 44, 50, 56, ..., 110, ...")
     check_images(input_shape, num_classes, smallest=4, any_size=True)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_course._registry import builder
-from keras_course.checks import fraction, number, one_of, whole_number
+from keras_course.checks import fraction, number, one_of, validate, whole_number
 from keras_course.convnets._imagenet import load_imagenet
 from keras_course.convnets._parts import check_images
 from keras_course.layers import Conv2D, Dense, DepthwiseConv2D, LayerScale
@@ -27,6 +27,7 @@ _IMAGENET = {"input_shape": (224, 224, 3), "num_classes": 1000}
         "convnext_xlarge": {**_IMAGENET, "depths": (3, 3, 27, 3), "width": 256, "parameters": 350_196_968},
     },
 )
+@validate(drop_path=fraction, layer_scale=number)
 def convnext(
     input_shape,
     num_classes,
@@ -85,8 +86,6 @@ def convnext(
     if not isinstance(depths, tuple | list) or len(depths) != 4:
         raise ValueError(f"depths={depths!r} must have four entries, one for each stage")
     whole_number(1, width=width, **{f"depths[{i}]": depth for i, depth in enumerate(depths)})
-    fraction(drop_path=drop_path)
-    number(layer_scale=layer_scale)
     one_of((None, "imagenet"), weights=weights)
 
     rates = iter(np.linspace(0.0, drop_path, sum(depths)).tolist())

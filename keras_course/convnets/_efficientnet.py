@@ -8,7 +8,7 @@ import math
 import keras
 
 from keras_course._registry import builder
-from keras_course.checks import fraction, number, one_of, positive
+from keras_course.checks import fraction, one_of, positive, validate, within
 from keras_course.convnets._imagenet import load_imagenet
 from keras_course.convnets._parts import check_images, classify, norm, squeeze_and_excite
 from keras_course.layers import Conv2D, DepthwiseConv2D
@@ -53,6 +53,14 @@ def _preset(width_factor, depth_factor, resolution, dropout, parameters):
         "efficientnet_b6": _preset(1.8, 2.6, 528, 0.5, 43_040_704),
         "efficientnet_b7": _preset(2.0, 3.1, 600, 0.5, 66_347_960),
     },
+)
+@validate(
+    width_factor=within(above=0, at_most=10),
+    depth_factor=within(above=0, at_most=10),
+    epsilon=positive,
+    dropout=fraction,
+    drop_path=fraction,
+    momentum=fraction,
 )
 def efficientnet(
     input_shape,
@@ -115,9 +123,6 @@ def efficientnet(
         True
     """
     check_images(input_shape, num_classes, smallest=32, any_size=True)
-    number(above=0, at_most=10, width_factor=width_factor, depth_factor=depth_factor)
-    positive(epsilon=epsilon)
-    fraction(dropout=dropout, drop_path=drop_path, momentum=momentum)
     one_of((None, "imagenet"), weights=weights)
     batch_norm = {"momentum": momentum, "epsilon": epsilon}
     stages = [(k, math.ceil(n * depth_factor), _rounded(c * width_factor), s, e) for k, n, c, s, e in _STAGES]

@@ -10,10 +10,11 @@ that leave on one side come back in on the other.
 import numpy as np
 from keras import ops
 
-from keras_course.checks import as_floats, as_real, flag, function, is_whole, numpy_seed, whole_number
+from keras_course.checks import as_floats, as_real, flag, function, is_whole, numpy_seed, validate, whole, whole_number
 from keras_course.convnets._models import as_images
 
 
+@validate(fn=function, stride=whole(1))
 def equivariance_error(fn, x, shift, *, stride=1, border=None):
     """Return by how much a function of images fails to move with them, away from the border.
 
@@ -46,9 +47,7 @@ def equivariance_error(fn, x, shift, *, stride=1, border=None):
         >>> equivariance_error(lambda x: x**2, x, shift=2), equivariance_error(lambda x: x[:, ::-1], x, shift=2) > 0.1
         (0.0, True)
     """
-    function(fn=fn)
     x, shift = as_images(x), _pair(shift)
-    whole_number(1, stride=stride)
     if any(v % stride for v in shift):
         raise ValueError(f"stride={stride} must divide shift={shift}: a move by part of a stride is none of the output")
     before, after = _values(fn, x), _values(fn, _move(x, shift))
@@ -64,6 +63,7 @@ def equivariance_error(fn, x, shift, *, stride=1, border=None):
     return _relative(after[inside], moved[inside])
 
 
+@validate(fn=function)
 def invariance_error(fn, x, shift):
     """Return by how much the values of a function change when its images move.
 
@@ -89,11 +89,11 @@ def invariance_error(fn, x, shift):
         >>> invariance_error(lambda x: x.max(axis=(1, 2)), x, shift=1), invariance_error(lambda x: x, x, shift=(2, 0))
         (0.0, 0.5333333333333333)
     """
-    function(fn=fn)
     x, shift = as_images(x), _pair(shift)
     return _relative(_values(fn, _move(x, shift)), _values(fn, x))
 
 
+@validate(seed=numpy_seed, inverse=flag)
 def permute_pixels(x, seed=0, *, inverse=False):
     """Move the pixels of all images to other places, by one permutation for all; channels move together.
 
@@ -124,8 +124,6 @@ def permute_pixels(x, seed=0, *, inverse=False):
         ([0, 1, 2, 3, 4, 5], True)
     """
     x = as_real("x", x)
-    numpy_seed(seed=seed)
-    flag(inverse=inverse)
     if x.ndim not in (3, 4) or 0 in x.shape:
         raise ValueError(f"x has shape {x.shape}; it must be images (B, H, W) or (B, H, W, C), at least one")
     order = np.random.default_rng(seed).permutation(x.shape[1] * x.shape[2])

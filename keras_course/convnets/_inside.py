@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_course.checks import validate
 from keras_course.checks.examples import check_examples, to_real
 from keras_course.checks.graphs import check_model, name_of
 from keras_course.convnets._models import as_images, find_layer, image_input
@@ -93,6 +94,7 @@ def activations(model, x, layers=None):
     return {name: ops.convert_to_numpy(outputs[name]) for name in names}
 
 
+@validate(model=check_model)
 def saliency(model, x, class_id=None):
     """Return how strongly each pixel moves a class's logit: a saliency map.
 
@@ -122,7 +124,6 @@ def saliency(model, x, class_id=None):
         >>> saliency(keras.Sequential([keras.Input((2, 2, 3)), *layers]), np.zeros((1, 2, 2, 3))).tolist()
         [[[1.0, 1.0], [1.0, 1.0]]]
     """
-    check_model(model=model)
     x = as_images(x)
     chosen = _one_hot(model, x, class_id)
     gradient = functional(grad(lambda x: _score(model, x, chosen)), [])([], x)

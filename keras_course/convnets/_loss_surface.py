@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_course.checks import numpy_seed, positive, whole_number
+from keras_course.checks import numpy_seed, positive, validate, whole
 from keras_course.checks.examples import check_examples, get_loss
 from keras_course.checks.graphs import name_of
 from keras_course.ops import functional, grad, jit
@@ -38,6 +38,7 @@ class LossSurface(NamedTuple):
     losses: np.ndarray
 
 
+@validate(seed=numpy_seed)
 def random_direction(model, *, seed=0):
     """Draw a random direction in the space of weights in which each filter is as long as the model's own.
 
@@ -70,7 +71,6 @@ def random_direction(model, *, seed=0):
         >>> np.linalg.norm(kernel[..., 0]).round(4).item(), bias.tolist()      # 9 ones have the length 3
         (3.0, [0.0, 0.0])
     """
-    numpy_seed(seed=seed)
     _check_model(model)
     rng = np.random.default_rng(seed)
     special, directions = _filter_axes(model), []
@@ -86,6 +86,7 @@ def random_direction(model, *, seed=0):
     return directions
 
 
+@validate(span=positive, num=whole(1), seed=numpy_seed)
 def loss_surface(model, x, y, loss, *, span=1.0, num=21, seed=0):
     """Measure the loss on a plane through the weights of a model, along two random directions d and e.
 
@@ -123,9 +124,6 @@ def loss_surface(model, x, y, loss, *, span=1.0, num=21, seed=0):
         >>> surface.losses.shape, surface.losses.argmin().item()      # the centre, as the targets are what it says
         ((3, 3), 4)
     """
-    positive(span=span)
-    whole_number(1, num=num)
-    numpy_seed(seed=seed)
     x, y, measure = _batch(model, x, y, loss)
     variables = model.trainable_variables
     directions = [random_direction(model, seed=2 * seed + i) for i in (0, 1)]

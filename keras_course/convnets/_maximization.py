@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course.checks import not_negative, numpy_seed, positive, whole_number
+from keras_course.checks import not_negative, numpy_seed, positive, validate, whole
 from keras_course.convnets._models import find_layer, image_input
 from keras_course.ops import jit, vjp
 
@@ -26,6 +26,14 @@ class FeatureMaximum(NamedTuple):
     objectives: np.ndarray
 
 
+@validate(
+    num_steps=whole(1),
+    jitter=whole(0),
+    seed=numpy_seed,
+    learning_rate=positive,
+    l2=not_negative,
+    total_variation=not_negative,
+)
 def maximize_feature(
     model,
     layer,
@@ -80,11 +88,6 @@ def maximize_feature(
         >>> found.images.shape, bool((found.objectives[-1] > found.objectives[0]).all())
         ((2, 8, 8, 3), True)
     """
-    whole_number(1, num_steps=num_steps)
-    whole_number(0, jitter=jitter)
-    numpy_seed(seed=seed)
-    positive(learning_rate=learning_rate)
-    not_negative(l2=l2, total_variation=total_variation)
     part, channels = _part(model, layer), np.atleast_1d(channel)
     count = part.output_shape[-1]
     if (

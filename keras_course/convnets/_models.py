@@ -1,13 +1,13 @@
 """What the tools of this lecture ask of layers and images."""
 
-from keras_course.checks import finite
+from keras_course.checks import finite, validate
 from keras_course.checks.examples import to_real
 from keras_course.checks.graphs import check_model, flat_graph, name_of
 
 
+@validate(model=check_model)
 def find_layer(model, layer):
     """Return a layer of a model, nested ones included, given itself or its name, or raise a ValueError."""
-    check_model(model=model)
     layers = model._flatten_layers(include_self=False)
     named = layer if isinstance(layer, str) else None
     found = [candidate for candidate in layers if candidate is layer or candidate.name == named]

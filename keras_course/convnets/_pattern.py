@@ -14,7 +14,7 @@ import re
 import keras
 
 from keras_course._registry import builder
-from keras_course.checks import one_of
+from keras_course.checks import choice, validate
 from keras_course.convnets._parts import check_images
 from keras_course.layers import Conv2D, MaxPooling2D
 
@@ -107,6 +107,7 @@ def _complain(pattern, place, wanted):
         "mnist": {"input_shape": (28, 28, 1), "num_classes": 10, "parameters": 6_422},
     },
 )
+@validate(padding=choice("valid", "same"))
 def convnet(
     input_shape,
     num_classes,
@@ -146,7 +147,6 @@ def convnet(
         2674
     """
     check_images(input_shape, num_classes)
-    one_of(("valid", "same"), padding=padding)
     layers = parse_pattern(pattern)
     kinds = [kind for kind, *_ in layers]
     if layers[-1] != ("fc",) or layers.count(("fc",)) > 1:

@@ -7,7 +7,7 @@ width at its beginning (the first one does not).
 import keras
 
 from keras_course._registry import builder
-from keras_course.checks import one_of, positive, whole_number
+from keras_course.checks import choice, one_of, positive, validate, whole, whole_number
 from keras_course.convnets._imagenet import load_imagenet
 from keras_course.convnets._parts import check_images, classify, conv_norm, squeeze_and_excite
 from keras_course.layers import MaxPooling2D
@@ -30,6 +30,7 @@ _RESNEXT = {"groups": 32, "base_width": 4, "downsample_at": "3x3"}
         "se_resnet_50": {**_IMAGENET, "depth": 50, "squeeze": 16, "parameters": 28_088_024},
     },
 )
+@validate(depth=choice(*_BLOCKS), width=whole(1), groups=whole(1), downsample_at=choice("1x1", "3x3"), epsilon=positive)
 def resnet(
     input_shape,
     num_classes,
@@ -99,12 +100,8 @@ def resnet(
         >>> resnet((32, 32, 3), 10)(np.zeros((2, 32, 32, 3), "float32")).shape == (2, 10)
         True
     """
-    one_of(tuple(_BLOCKS), depth=depth)
     check_images(input_shape, num_classes, smallest=32, any_size=True)
-    whole_number(1, width=width, groups=groups)
-    one_of(("1x1", "3x3"), downsample_at=downsample_at)
     one_of((None, "imagenet"), weights=weights)
-    positive(epsilon=epsilon)
     if weights and downsample_at == "3x3":
         raise ValueError("downsample_at='3x3' must be '1x1' with weights='imagenet', which were trained so")
     optional = {"base_width": base_width, "squeeze": squeeze}

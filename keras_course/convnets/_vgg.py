@@ -6,7 +6,7 @@ Notation: x (B, H, W, C) pictures; five blocks of convolutions, each followed by
 import keras
 
 from keras_course._registry import builder
-from keras_course.checks import fraction, one_of, whole_number
+from keras_course.checks import choice, fraction, one_of, validate, whole
 from keras_course.convnets._imagenet import load_imagenet
 from keras_course.convnets._parts import check_images, norm
 from keras_course.layers import Conv2D, MaxPooling2D
@@ -25,6 +25,7 @@ _IMAGENET = {"input_shape": (224, 224, 3), "num_classes": 1000, "width": 64, "ml
         "vgg_19": {**_IMAGENET, "depth": 19, "parameters": 143_667_240},
     },
 )
+@validate(depth=choice(*_BLOCKS), width=whole(1), mlp_dim=whole(1), dropout=fraction)
 def vgg(
     input_shape,
     num_classes,
@@ -77,10 +78,7 @@ def vgg(
         >>> vgg((32, 32, 3), 10)(np.zeros((2, 32, 32, 3), "float32")).shape == (2, 10)
         True
     """
-    one_of(tuple(_BLOCKS), depth=depth)
     check_images(input_shape, num_classes, smallest=32)
-    whole_number(1, width=width, mlp_dim=mlp_dim)
-    fraction(dropout=dropout)
     one_of((None, "imagenet"), weights=weights)
 
     x = inputs = keras.Input(input_shape, name="x")

@@ -5,9 +5,10 @@ Notation: x (B, H, W, C) images.
 
 import numpy as np
 
-from keras_course.checks import flag, generator, whole_number
+from keras_course.checks import flag, generator, validate, whole
 
 
+@validate(padding=whole(0), flip=flag, rng=generator)
 def crop_and_flip(x: np.ndarray, rng: np.random.Generator, *, padding: int = 4, flip: bool = True) -> np.ndarray:
     """Shift each image by a random number of pixels in both directions, and mirror it with probability 1/2.
 
@@ -38,9 +39,6 @@ def crop_and_flip(x: np.ndarray, rng: np.random.Generator, *, padding: int = 4, 
         >>> [datasets.crop_and_flip(x, np.random.default_rng(k), padding=0).ravel().tolist() for k in (0, 2)]
         [[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]
     """
-    whole_number(0, padding=padding)
-    flag(flip=flip)
-    generator(rng=rng)
     x = np.asarray(x)
     if x.ndim != 4:
         raise ValueError(f"x has shape {x.shape}; it must be (B, H, W, C)")

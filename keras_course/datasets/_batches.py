@@ -9,7 +9,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from keras_course.checks import as_array, function, numpy_seed, whole_number
+from keras_course.checks import as_array, function, numpy_seed, validate, whole
 
 
 class ExampleBatches(keras.utils.PyDataset):
@@ -18,18 +18,14 @@ class ExampleBatches(keras.utils.PyDataset):
     Like `TokenWindows` it has no length, so that Keras neither shuffles nor starts anew at each epoch.
     """
 
+    @validate(batch_size=whole(1), steps_per_epoch=whole(1), start_epoch=whole(0), seed=numpy_seed, augment=function)
     def __init__(self, x, y, batch_size, *, steps_per_epoch, seed=0, start_epoch=0, augment=None):
         super().__init__()
         x, y = as_array("x", x), as_array("y", y)
         if len(x) != len(y):
             raise ValueError(f"x has {len(x)} examples and y has {len(y)}; they must be as many.")
-        whole_number(1, batch_size=batch_size, steps_per_epoch=steps_per_epoch)
-        whole_number(0, start_epoch=start_epoch)
-        numpy_seed(seed=seed)
         if batch_size > len(x):
             raise ValueError(f"batch_size={batch_size} must be at most {len(x)}, the number of examples.")
-        if augment is not None:
-            function(augment=augment)
         self.x, self.y, self.batch_size, self.augment = x, y, batch_size, augment
         self.steps_per_epoch, self.seed, self.start_epoch = steps_per_epoch, seed, start_epoch
         self._order = (None, None)  # the pass that it belongs to, and the order of the examples in it

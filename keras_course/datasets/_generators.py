@@ -8,10 +8,11 @@ import math
 
 import numpy as np
 
-from keras_course.checks import as_floats, not_negative, numpy_seed, whole_number
+from keras_course.checks import as_floats, not_negative, numpy_seed, validate, whole, whole_number
 from keras_course.datasets._dataset import Dataset
 
 
+@validate(num_points=whole(2), seed=numpy_seed, noise=not_negative)
 def two_moons(num_points: int = 1000, *, noise: float = 0.1, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Return two half circles of radius 1 that reach into each other, in random order.
 
@@ -34,12 +35,10 @@ def two_moons(num_points: int = 1000, *, noise: float = 0.1, seed: int = 0) -> t
     """
     from sklearn.datasets import make_moons
 
-    whole_number(2, num_points=num_points)
-    numpy_seed(seed=seed)
-    not_negative(noise=noise)
     return _as_arrays(*make_moons(num_points, noise=noise, random_state=seed))
 
 
+@validate(num_classes=whole(1), num_points=whole(1), seed=numpy_seed, spread=not_negative)
 def blobs(
     num_points: int = 1000, num_classes: int = 3, *, spread: float = 1.0, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -65,13 +64,11 @@ def blobs(
     """
     from sklearn.datasets import make_blobs
 
-    whole_number(1, num_classes=num_classes)
     whole_number(num_classes, num_points=num_points)
-    numpy_seed(seed=seed)
-    not_negative(spread=spread)
     return _as_arrays(*make_blobs(num_points, centers=num_classes, cluster_std=spread, random_state=seed))
 
 
+@validate(points_per_class=whole(2), num_classes=whole(1), seed=numpy_seed, noise=not_negative)
 def spiral(
     points_per_class: int = 100, num_classes: int = 2, *, noise: float = 0.2, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -101,10 +98,6 @@ def spiral(
         >>> x.shape, set(y[:100].tolist()), set(y[100:].tolist())
         ((200, 2), {0}, {1})
     """
-    whole_number(2, points_per_class=points_per_class)
-    whole_number(1, num_classes=num_classes)
-    numpy_seed(seed=seed)
-    not_negative(noise=noise)
     radius = np.tile(np.linspace(0.0, 1.0, points_per_class), num_classes)
     label = np.repeat(np.arange(num_classes), points_per_class)
     angle = 2 * math.pi * (label + 2 * radius) / num_classes
@@ -112,6 +105,7 @@ def spiral(
     return _as_arrays(radius[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1), label)
 
 
+@validate(points_per_class=whole(1), seed=numpy_seed)
 def gaussian_classes(
     points_per_class: int = 300, *, means=((0.0, 0.0), (1.0, 0.0)), covariances=((1.0, 0.0), (0.0, 1.0)), seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -136,20 +130,29 @@ def gaussian_classes(
         >>> x.shape, set(y[:300].tolist()), set(y[300:].tolist())
         ((600, 2), {0}, {1})
     """
-    whole_number(1, points_per_class=points_per_class)
-    numpy_seed(seed=seed)
-    means, covariances = as_floats("means", means), as_floats("covariances", covariances)
-    if means.ndim != 2 or means.shape[1] != 2 or not len(means) or not np.isfinite(means).all():
-        raise ValueError(f"means={means.tolist()} must be finite points of the plane, (K, 2).")
-    if covariances.shape not in ((2, 2), (len(means), 2, 2)):
-        raise ValueError(f"covariances has shape {covariances.shape}; it must be (2, 2) or ({len(means)}, 2, 2).")
-    covariances = np.broadcast_to(covariances, (len(means), 2, 2))
-    positive = np.isfinite(covariances).all() and np.linalg.eigvalsh(covariances).min() > 0
-    if not positive or (covariances != covariances.swapaxes(1, 2)).any():
-        raise ValueError(f"covariances={covariances.tolist()} must be symmetric and positive definite.")
+    means = _as_means(means)
+    covariances = _as_covariances(covariances, len(means))
     noise = np.random.default_rng(seed).standard_normal((len(means), points_per_class, 2))
     x = means[:, None] + noise @ np.linalg.cholesky(covariances).swapaxes(1, 2)
     return _as_arrays(x.reshape(-1, 2), np.repeat(np.arange(len(means)), points_per_class))
+
+
+def _as_means(means):
+    means = as_floats("means", means)
+    if means.ndim != 2 or means.shape[1] != 2 or not len(means) or not np.isfinite(means).all():
+        raise ValueError(f"means={means.tolist()} must be finite points of the plane, (K, 2).")
+    return means
+
+
+def _as_covariances(covariances, count):
+    covariances = as_floats("covariances", covariances)
+    if covariances.shape not in ((2, 2), (count, 2, 2)):
+        raise ValueError(f"covariances has shape {covariances.shape}; it must be (2, 2) or ({count}, 2, 2).")
+    covariances = np.broadcast_to(covariances, (count, 2, 2))
+    positive = np.isfinite(covariances).all() and np.linalg.eigvalsh(covariances).min() > 0
+    if not positive or (covariances != covariances.swapaxes(1, 2)).any():
+        raise ValueError(f"covariances={covariances.tolist()} must be symmetric and positive definite.")
+    return covariances
 
 
 def _as_arrays(x, y):

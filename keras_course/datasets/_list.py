@@ -3,7 +3,7 @@
 import os
 import pathlib
 
-from keras_course.checks import instead_of, one_of, strings
+from keras_course.checks import instead_of, one_of, strings, validate
 from keras_course.checks import path as check_path
 from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._generators import GENERATORS
@@ -28,6 +28,7 @@ def list_datasets() -> tuple[Dataset, ...]:
     return TEXTS + IMAGES + TABLES + GENERATORS
 
 
+@validate(kinds=strings)
 def find(data: str | os.PathLike, kinds: tuple[str, ...] = ("text",)) -> str:
     """Return the name of a data set as it is, and the path of a text file of your own in full.
 
@@ -50,7 +51,6 @@ def find(data: str | os.PathLike, kinds: tuple[str, ...] = ("text",)) -> str:
         'digits'
     """
     check_path(data=data)
-    strings(kinds=kinds)
     one_of(KINDS, **{f"kinds[{i}]": kind for i, kind in enumerate(kinds)})
     given = os.fspath(data)
     names = [row.name for row in list_datasets() if row.kind in kinds]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_course.checks import as_array, between_0_and_1, numpy_seed
+from keras_course.checks import as_array, between_0_and_1, numpy_seed, validate
 from keras_course.datasets._dataset import Dataset
 
 
@@ -26,6 +26,7 @@ class Table(NamedTuple):
     feature_names: tuple[str, ...]
     target_names: tuple[str, ...]
 
+    @validate(seed=numpy_seed, fraction=between_0_and_1)
     def split(self, fraction: float = 0.8, seed: int = 0) -> tuple["Table", "Table"]:
         """Split the rows at random into two tables.
 
@@ -46,8 +47,6 @@ class Table(NamedTuple):
             >>> train.x.shape, test.y.shape
             ((120, 4), (30,))
         """
-        numpy_seed(seed=seed)
-        between_0_and_1(fraction=fraction)
         x, y = as_array("x", self.x), as_array("y", self.y)
         cut = int(len(x) * fraction)
         if not 0 < cut < len(x):

@@ -5,7 +5,7 @@ import os
 import pathlib
 import re
 
-from keras_course.checks import between_0_and_1, string
+from keras_course.checks import between_0_and_1, string, validate
 from keras_course.checks import path as check_path
 from keras_course.datasets._dataset import Dataset, File, Prepared, Source
 from keras_course.datasets._fetch import check_sha256, fetch
@@ -52,6 +52,7 @@ def text(name: str = "python_docs", *, data_dir: str | os.PathLike | None = None
     return fetch(row, data_dir) if row.sources else row.load()
 
 
+@validate(text=string, fraction=between_0_and_1)
 def split_text(text: str, fraction: float = 0.9) -> tuple[str, str]:
     """Cut a text in two: the first part to train on, the rest to validate on.
 
@@ -70,8 +71,6 @@ def split_text(text: str, fraction: float = 0.9) -> tuple[str, str]:
         >>> datasets.split_text("abcdefghij", fraction=0.8)
         ('abcdefgh', 'ij')
     """
-    string(text=text)
-    between_0_and_1(fraction=fraction)
     cut = int(len(text) * fraction)
     if not 0 < cut < len(text):
         raise ValueError(f"text has {len(text)} characters: too few to split at fraction={fraction!r}.")

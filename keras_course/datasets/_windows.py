@@ -10,7 +10,7 @@ so that y holds the successor of every token in x.
 import keras
 import numpy as np
 
-from keras_course.checks import numpy_seed, whole_number
+from keras_course.checks import numpy_seed, validate, whole, whole_number
 from keras_course.checks.tokens import as_tokens
 
 
@@ -22,12 +22,10 @@ class TokenWindows(keras.utils.PyDataset):
     after a restart. (The hooks of a `PyDataset` cannot count epochs: `fit` also calls them before training.)
     """
 
+    @validate(batch_size=whole(1), steps_per_epoch=whole(1), start_epoch=whole(0), seed=numpy_seed)
     def __init__(self, tokens, context_length, batch_size, *, steps_per_epoch, seed=0, start_epoch=0):
         super().__init__()
         tokens = _check(tokens, context_length)
-        whole_number(1, batch_size=batch_size, steps_per_epoch=steps_per_epoch)
-        whole_number(0, start_epoch=start_epoch)
-        numpy_seed(seed=seed)
         self.batch_size = batch_size
         self.steps_per_epoch = steps_per_epoch
         self.seed = seed

@@ -9,8 +9,8 @@ import dataclasses
 
 import numpy as np
 
-from keras_course.checks import numpy_seed, one_of, whole_number
-from keras_course.fundamentals._data import as_numbers
+from keras_course.checks import choice, instance, numpy_seed, validate, whole, whole_number
+from keras_course.fundamentals._data import as_numbers, predict_at
 from keras_course.fundamentals._problem import RegressionProblem
 from keras_course.fundamentals._risk import fitted
 
@@ -52,6 +52,13 @@ class BiasVariance:
         return self.noise, float(self.squared_bias[inside].mean()), float(self.variance[inside].mean())
 
 
+@validate(
+    problem=instance(RegressionProblem),
+    num_points=whole(1),
+    num_sets=whole(2),
+    estimate=choice("mean", "median"),
+    seed=numpy_seed,
+)
 def bias_variance_decomposition(fit, problem, *, num_points=15, num_sets=200, at=101, estimate="mean", seed=0):
     """Fit to many training sets, and split what is wrong into noise, bias and variance at each point.
 
@@ -90,23 +97,9 @@ def bias_variance_decomposition(fit, problem, *, num_points=15, num_sets=200, at
         >>> stiff.average(-8, 8)[1] > 100 > 10 > apt.average(-8, 8)[1]      # a line cannot bend
         True
     """
-    whole_number(1, num_points=num_points)
-    whole_number(2, num_sets=num_sets)
-    numpy_seed(seed=seed)
-    one_of(("mean", "median"), estimate=estimate)
-    if not isinstance(problem, RegressionProblem):
-        raise ValueError(f"problem={problem!r} must be a RegressionProblem")
-    if np.ndim(at) == 0:
-        whole_number(1, at=at)
-        x = problem.grid(at)
-    else:
-        x = as_numbers("at", at)
+    x = _points(problem, at)
     rng = np.random.default_rng(seed)
-    predictions = np.stack([fitted(fit, *problem.sample(num_points, rng))(x) for _ in range(num_sets)])
-    if predictions.shape != (num_sets, len(x)) or not np.isfinite(predictions).all():
-        raise ValueError(
-            f"fit gave predictions of shape {predictions.shape[1:]} for {len(x)} points, or not finite ones"
-        )
+    predictions = np.stack([predict_at(fitted(fit, *problem.sample(num_points, rng)), x) for _ in range(num_sets)])
     target = problem.function(x)
     if estimate == "mean":
         center, variance = predictions.mean(axis=0), predictions.var(axis=0)
@@ -114,3 +107,11 @@ def bias_variance_decomposition(fit, problem, *, num_points=15, num_sets=200, at
         center = np.median(predictions, axis=0)
         variance = np.median((predictions - center) ** 2, axis=0) / _MEDIAN_OF_SQUARES
     return BiasVariance(x, target, predictions, center, (center - target) ** 2, variance, problem.bayes_risk)
+
+
+def _points(problem, at):
+    """Return the points x themselves, or `at` midpoints of equal parts of the interval."""
+    if np.ndim(at):
+        return as_numbers("at", at)
+    whole_number(1, at=at)
+    return problem.grid(at)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_course.checks import as_floats, whole_number
+from keras_course.checks import HIGHEST, as_floats, whole_number
 
 
 def as_numbers(name, values):
@@ -15,6 +15,14 @@ def as_numbers(name, values):
     if not np.isfinite(values).all():
         raise ValueError(f"{name} has {np.sum(~np.isfinite(values))} entries that are not finite (NaN or infinity)")
     return values
+
+
+def predict_at(predict, x):
+    """Return the predictions at x, `(M,)` in float64, or raise a ValueError: (M, 1) would meet (M,) as (M, M)."""
+    prediction = as_floats("predict's answer", predict(x))
+    if prediction.shape != x.shape or not np.isfinite(prediction).all():
+        raise ValueError(f"predict returned shape {prediction.shape} for x of shape {x.shape}, or what is not finite")
+    return prediction
 
 
 def as_pairs(x, y):
@@ -32,9 +40,9 @@ def as_pair(name, pair):
     return pair
 
 
-def as_sizes(name, values):
-    """Return one or more whole numbers of at least 1 as a list, or raise a ValueError."""
+def as_sizes(name, values, at_most=HIGHEST):
+    """Return one or more whole numbers from 1 to `at_most` as a list, or raise a ValueError."""
     if np.ndim(values) != 1 or not len(values):
         raise ValueError(f"{name}={values!r} must be a list of whole numbers, at least one")
-    whole_number(1, **{f"{name}[{i}]": value for i, value in enumerate(values)})
+    whole_number(1, at_most=at_most, **{f"{name}[{i}]": value for i, value in enumerate(values)})
     return list(values)

@@ -13,7 +13,7 @@ from keras import ops as k
 from scipy import optimize
 
 from keras_course import ops
-from keras_course.checks import as_floats, as_points, not_negative, numpy_seed, whole_number
+from keras_course.checks import as_floats, as_points, not_negative, numpy_seed, validate, whole
 from keras_course.fundamentals._data import as_pair, as_sizes
 from keras_course.fundamentals._regression import least_squares
 from keras_course.perceptron import mlp
@@ -51,6 +51,7 @@ class DoubleDescent:
         return int(self.widths[near[np.argmax(self.test_risk[near])]])
 
 
+@validate(width=whole(1), seed=numpy_seed)
 def random_features(x, width, *, seed=0):
     """Return a random hidden layer that is never trained: max(0, x V + c), with V and c drawn once.
 
@@ -78,13 +79,12 @@ def random_features(x, width, *, seed=0):
         >>> bool((few == many[:, :3]).all())
         True
     """
-    whole_number(1, width=width)
-    numpy_seed(seed=seed)
     x = as_points(x)
     units = np.random.default_rng(seed).standard_normal((width, x.shape[1] + 1))  # (H, D + 1), one row a unit
     return np.maximum(0.0, x @ units[:, :-1].T / x.shape[1] ** 0.5 + 0.5 * units[:, -1])
 
 
+@validate(num_classes=whole(2), penalty=not_negative, seed=numpy_seed)
 def random_features_sweep(train, test, widths, *, num_classes=None, penalty=0.0, seed=0):
     """Fit linear models of growing numbers of random features, in closed form: double descent without any training.
 
@@ -116,8 +116,6 @@ def random_features_sweep(train, test, widths, *, num_classes=None, penalty=0.0,
         >>> sweep.threshold, sweep.peak
         (80, 40)
     """
-    not_negative(penalty=penalty)
-    numpy_seed(seed=seed)
     widths = as_sizes("widths", widths)
     (x, y), (test_x, test_y) = _checked(train, test, num_classes)
 
@@ -129,6 +127,7 @@ def random_features_sweep(train, test, widths, *, num_classes=None, penalty=0.0,
     return _sweep(predictions, y, test_y, widths, [width * y.shape[1] for width in widths], num_classes)
 
 
+@validate(num_classes=whole(2), num_steps=whole(1), seed=numpy_seed)
 def mlp_sweep(train, test, widths, *, num_classes=None, num_steps=3000, seed=0):
     """Train perceptrons of one hidden layer of growing width with the squared loss: double descent of a real network.
 
@@ -162,8 +161,6 @@ def mlp_sweep(train, test, widths, *, num_classes=None, num_steps=3000, seed=0):
         >>> sweep.parameters.tolist(), sweep.threshold
         ([12, 82], 80)
     """
-    whole_number(1, num_steps=num_steps)
-    numpy_seed(seed=seed)
     widths = as_sizes("widths", widths)
     (x, y), (test_x, test_y) = _checked(train, test, num_classes)
 
@@ -215,8 +212,6 @@ def _sweep(predictions, y, test_y, widths, parameters, num_classes):
 
 def _checked(train, test, num_classes):
     """Return the two pairs with targets as columns `(n, K)`."""
-    if num_classes is not None:
-        whole_number(2, num_classes=num_classes)
     pairs = []
     for name, pair in (("train", train), ("test", test)):
         x, y = as_pair(name, pair)

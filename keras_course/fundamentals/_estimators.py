@@ -64,9 +64,7 @@ class _Estimator:
 
     def _train(self, X, y, num_outputs, head_of):
         """Build the network for X and K outputs, and train it on X and y with the head that `head_of` gives for it."""
-        whole_number(1, epochs=self.epochs, batch_size=self.batch_size)
-        whole_number(0, at_most=2**32 - 1, seed=self.seed)  # as scikit-learn does
-        positive(learning_rate=self.learning_rate)
+        self._check()
         model = self._built(X.shape[1:], num_outputs)
         head = head_of(model)
         model.compile(keras.optimizers.Adam(float(self.learning_rate)), loss=head.loss, metrics=[head.metric])
@@ -77,18 +75,27 @@ class _Estimator:
             shuffle=False,  # the batches are
             verbose=0,
         ).history
-        if not np.isfinite(history["loss"][-1]):
-            raise FloatingPointError(
-                f"the loss is {history['loss'][-1]} after {self.epochs} epochs: training has diverged. Standardised X "
-                "(and y) or a lower learning rate help."
-            )
+        self._check_loss(history["loss"][-1])
         self.model_, self.history_ = model, history
         return self
 
+    def _check(self):
+        """Raise a ValueError for a bad argument of the estimator: scikit-learn sets them unseen."""
+        whole_number(1, epochs=self.epochs, batch_size=self.batch_size)
+        whole_number(0, at_most=2**32 - 1, seed=self.seed)  # as scikit-learn does
+        positive(learning_rate=self.learning_rate)
+        if not isinstance(self.model, dict | None):
+            raise ValueError(f"model={self.model!r} must be a dict of arguments of the builder")
+
+    def _check_loss(self, loss):
+        if not np.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss is {loss} after {self.epochs} epochs: training has diverged. Standardized X (and y) or a "
+                "lower learning rate help."
+            )
+
     def _built(self, input_shape, num_outputs):
-        data, own = data_arguments(self.build, input_shape, num_outputs), {} if self.model is None else self.model
-        if not isinstance(own, dict):
-            raise ValueError(f"model={own!r} must be a dict of arguments of the builder")
+        data, own = data_arguments(self.build, input_shape, num_outputs), self.model or {}
         check_arguments(self.build, own)
         if both := sorted(data.keys() & own.keys()):
             raise ValueError(f"model={own!r} must not have {both[0]}, which follows from the data")

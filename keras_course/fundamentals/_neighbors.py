@@ -5,7 +5,7 @@ Notation: x (N, D) training points, y (N,) targets or classes (whole numbers fro
 
 import numpy as np
 
-from keras_course.checks import as_floats, as_points, one_of, whole_number
+from keras_course.checks import as_floats, as_points, choice, validate, whole
 
 _BLOCK = 2**22  # differences of coordinates that are computed at once: 32 MiB
 
@@ -36,30 +36,18 @@ class NearestNeighbors:
         [2.0, 5.0]
     """
 
+    @validate(num_neighbors=whole(1), task=choice("regression", "classification"))
     def __init__(self, num_neighbors, *, task="regression"):
-        whole_number(1, num_neighbors=num_neighbors)
-        one_of(("regression", "classification"), task=task)
         self.num_neighbors, self.task = num_neighbors, task
 
     def fit(self, x, y):
         """Remember N points `(N, D)` or `(N,)` and their targets or classes `(N,)`; return self."""
-        x, y = _columns(x), as_floats("y", y)
-        if y.shape != x.shape[:1] or not np.isfinite(y).all():
-            raise ValueError(f"y has shape {y.shape}; it must hold {len(x)} finite numbers, one for each point of x")
-        if self.task == "classification" and ((y != np.floor(y)).any() or y.min() < 0):
-            raise ValueError(f"y has the values {np.unique(y)}; classes must be whole numbers from 0 on")
-        if len(x) < self.num_neighbors:
-            raise ValueError(f"x has {len(x)} points, fewer than num_neighbors={self.num_neighbors}")
-        self.x, self.y = x, y.astype(int) if self.task == "classification" else y
+        self.x, self.y = self._as_data(x, y)
         return self
 
     def neighbors(self, x):
         """Return the row numbers of the k nearest training points, the nearest first, `(M, k)`."""
-        if not hasattr(self, "x"):
-            raise ValueError("this NearestNeighbors has not seen data yet: call fit(x, y) first")
-        x = _columns(x)
-        if x.shape[1] != self.x.shape[1]:
-            raise ValueError(f"x has shape {x.shape}; after fit it must have {self.x.shape[1]} columns")
+        x = self._as_points(x)
         rows = max(1, _BLOCK // self.x.size)
         return np.concatenate([self._nearest(x[i : i + rows]) for i in range(0, len(x), rows)])
 
@@ -71,6 +59,24 @@ class NearestNeighbors:
             return found.mean(axis=1)
         classes = np.unique(self.y)
         return classes[np.argmax([(found == c).sum(axis=1) for c in classes], axis=0)]
+
+    def _as_data(self, x, y):
+        x, y = _columns(x), as_floats("y", y)
+        if y.shape != x.shape[:1] or not np.isfinite(y).all():
+            raise ValueError(f"y has shape {y.shape}; it must hold {len(x)} finite numbers, one for each point of x")
+        if self.task == "classification" and ((y != np.floor(y)).any() or y.min() < 0):
+            raise ValueError(f"y has the values {np.unique(y)}; classes must be whole numbers from 0 on")
+        if len(x) < self.num_neighbors:
+            raise ValueError(f"x has {len(x)} points, fewer than num_neighbors={self.num_neighbors}")
+        return x, y.astype(int) if self.task == "classification" else y
+
+    def _as_points(self, x):
+        if not hasattr(self, "x"):
+            raise ValueError("this NearestNeighbors has not seen data yet: call fit(x, y) first")
+        x = _columns(x)
+        if x.shape[1] != self.x.shape[1]:
+            raise ValueError(f"x has shape {x.shape}; after fit it must have {self.x.shape[1]} columns")
+        return x
 
     def _nearest(self, x):
         distances = ((x[:, None] - self.x) ** 2).sum(axis=2)  # (M, N)

@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_course.checks import as_floats, function, not_negative, number, whole_number
+from keras_course.checks import function, not_negative, number, validate, whole
+from keras_course.fundamentals._data import predict_at
 
 
+@validate(function=function, low=number, high=number, noise=not_negative)
 @dataclasses.dataclass(frozen=True)
 class RegressionProblem:
     """A regression whose best answer is known: y = g(x) + noise e, x ~ U[low, high], e ~ N(0, 1).
@@ -37,9 +39,6 @@ class RegressionProblem:
     noise: float
 
     def __post_init__(self):
-        function(function=self.function)
-        number(low=self.low, high=self.high)
-        not_negative(noise=self.noise)
         if not self.low < self.high:
             raise ValueError(f"low={self.low!r} must be below high={self.high!r}")
 
@@ -48,27 +47,22 @@ class RegressionProblem:
         """The smallest expected risk of all functions, noise^2: what even g itself is wrong by."""
         return self.noise**2
 
+    @validate(num_points=whole(1))
     def sample(self, num_points, seed):
         """Draw N independent pairs; return x `(N,)` and y `(N,)`, float64. `seed` is a number or a NumPy Generator."""
-        whole_number(1, num_points=num_points)
         rng = np.random.default_rng(seed)
         x = rng.uniform(self.low, self.high, num_points)
         return x, self.function(x) + self.noise * rng.standard_normal(num_points)
 
+    @validate(num_points=whole(1))
     def expected_risk(self, predict, num_points=2000):
         """Return R(f) of a function f = `predict` from `(M,)` to `(M,)`, up to the error of the quadrature.
 
         As y = g(x) + noise, R(f) = noise^2 + E[(f(x) - g(x))^2]; the expectation is the mean over the midpoints of
         `num_points` equal parts of the interval.
         """
-        whole_number(1, num_points=num_points)
         x = self.grid(num_points)
-        prediction = as_floats("predict's answer", predict(x))
-        if prediction.shape != x.shape or not np.isfinite(prediction).all():  # (M, 1) would meet (M,) as (M, M)
-            raise ValueError(
-                f"predict returned shape {prediction.shape} for x of shape {x.shape}, or what is not finite"
-            )
-        return float(self.bayes_risk + np.mean((prediction - self.function(x)) ** 2))
+        return float(self.bayes_risk + np.mean((predict_at(predict, x) - self.function(x)) ** 2))
 
     def grid(self, num_points):
         """Return the midpoints of equal parts of the interval, `(num_points,)`."""

@@ -6,10 +6,11 @@ w (d + 1,) the weights of a polynomial of degree d, f(x) = X w.
 
 import numpy as np
 
-from keras_course.checks import as_floats, not_negative, one_of, positive, whole_number
+from keras_course.checks import as_floats, choice, not_negative, positive, validate, whole
 from keras_course.fundamentals._data import as_numbers, as_pairs
 
 
+@validate(degree=whole(0), scale=positive)
 def polynomial_features(x, degree, *, scale=1.0):
     """Return the powers 0, 1, ..., d of numbers, divided by `scale` first: a Vandermonde matrix.
 
@@ -32,11 +33,10 @@ def polynomial_features(x, degree, *, scale=1.0):
         >>> polynomial_features([2.0, 3.0], degree=2).tolist()
         [[1.0, 2.0, 4.0], [1.0, 3.0, 9.0]]
     """
-    whole_number(0, degree=degree)
-    positive(scale=scale)
     return np.vander(as_numbers("x", x) / scale, degree + 1, increasing=True)
 
 
+@validate(penalty=not_negative)
 def least_squares(features, targets, *, penalty=0.0):
     """Return the weights that minimise `|X w - y|^2 + penalty |w|^2`, by QR or by the singular values.
 
@@ -72,12 +72,7 @@ def least_squares(features, targets, *, penalty=0.0):
         >>> least_squares([[1.0, 1.0]], [4.0]).round(6).tolist()                     # the shortest of many
         [2.0, 2.0]
     """
-    X, y = as_floats("features", features), as_floats("targets", targets)
-    if X.ndim != 2 or 0 in X.shape or y.ndim not in (1, 2) or len(y) != len(X):
-        raise ValueError(f"features has shape {X.shape} and targets {y.shape}; they must be (N, P) and (N,) or (N, K)")
-    if not np.isfinite(X).all() or not np.isfinite(y).all():
-        raise ValueError("features and targets must be finite numbers: they hold NaN or infinity")
-    not_negative(penalty=penalty)
+    X, y = _as_system(features, targets)
     if penalty:
         X = np.concatenate([X, penalty**0.5 * np.eye(X.shape[1])])
         y = np.concatenate([y, np.zeros((X.shape[1], *y.shape[1:]))])
@@ -88,6 +83,23 @@ def least_squares(features, targets, *, penalty=0.0):
         if (np.abs(np.diag(R)) > smallest).all():
             return np.linalg.solve(R, Q.T @ y)
     return np.linalg.lstsq(X, y, rcond=None)[0]  # fewer independent rows than columns
+
+
+def _as_system(features, targets):
+    """Return X and y as float64 arrays, or raise a ValueError."""
+    X, y = as_floats("features", features), as_floats("targets", targets)
+    if X.ndim != 2 or 0 in X.shape or y.ndim not in (1, 2) or len(y) != len(X):
+        raise ValueError(f"features has shape {X.shape} and targets {y.shape}; they must be (N, P) and (N,) or (N, K)")
+    if not np.isfinite(X).all() or not np.isfinite(y).all():
+        raise ValueError("features and targets must be finite numbers: they hold NaN or infinity")
+    return X, y
+
+
+def _check_scale(scale):
+    if isinstance(scale, str) and scale != "largest":
+        raise ValueError(f"scale={scale!r} must be 'largest' or a finite number above 0")
+    if not isinstance(scale, str):
+        positive(scale=scale)
 
 
 class PolynomialRegressor:
@@ -120,17 +132,15 @@ class PolynomialRegressor:
         ([1.0, 2.0], [21.0])
     """
 
+    @validate(
+        degree=whole(0),
+        penalty=not_negative,
+        scale=_check_scale,
+        solver=choice("exact", "gradient"),
+        learning_rate=positive,
+        num_steps=whole(1),
+    )
     def __init__(self, degree, *, penalty=0.0, scale="largest", solver="exact", learning_rate=None, num_steps=1000):
-        whole_number(0, degree=degree)
-        whole_number(1, num_steps=num_steps)
-        not_negative(penalty=penalty)
-        if isinstance(scale, str) and scale != "largest":
-            raise ValueError(f"scale={scale!r} must be 'largest' or a finite number above 0")
-        if not isinstance(scale, str):
-            positive(scale=scale)
-        one_of(("exact", "gradient"), solver=solver)
-        if learning_rate is not None:
-            positive(learning_rate=learning_rate)
         self.degree, self.penalty, self.scale, self.solver = degree, penalty, scale, solver
         self.learning_rate, self.num_steps = learning_rate, num_steps
 
@@ -171,14 +181,18 @@ class PolynomialRegressor:
     def _descend(self, X, y):
         curvature = 2 * (np.linalg.norm(X, 2) ** 2 + self.penalty) / len(y)
         rate = 1 / curvature if self.learning_rate is None else self.learning_rate
-        if rate * curvature >= 2:
-            raise ValueError(
-                f"learning_rate={rate} makes gradient descent diverge here: it must be below {2 / curvature:.4g}, "
-                "2 / (largest curvature)"
-            )
+        _check_rate(rate, curvature)
         w = np.zeros(X.shape[1])
         losses = [self._loss(X, y, w)]
         for _ in range(self.num_steps):
             w = w - rate * 2 / len(y) * (X.T @ (X @ w - y) + self.penalty * w)
             losses.append(self._loss(X, y, w))
         return w, np.array(losses)
+
+
+def _check_rate(rate, curvature):
+    if rate * curvature >= 2:
+        raise ValueError(
+            f"learning_rate={rate} makes gradient descent diverge here: it must be below {2 / curvature:.4g}, "
+            "2 / (largest curvature)"
+        )

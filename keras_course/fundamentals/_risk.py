@@ -7,16 +7,22 @@ l(y, f(x)) is the loss of one prediction, R the mean loss.
 
 import copy
 import dataclasses
-from collections.abc import Mapping
 
 import numpy as np
 
-from keras_course.checks import as_floats, flag, function, numpy_seed, positive, whole_number
+from keras_course.checks import as_floats, flag, function, mapping, numpy_seed, positive, validate, whole, whole_number
 from keras_course.fundamentals._data import as_pair, as_sizes
+
+_SKLEARN_SEED = whole(0, at_most=2**32 - 1)
 
 
 def _difference(y, prediction):
     return as_floats("predict's answer", prediction) - as_floats("y", y)  # in float64: 1 - 2 is 255 in uint8
+
+
+def _check_loss(loss):
+    if not callable(loss) and (not isinstance(loss, str) or loss not in LOSSES):
+        raise ValueError(f"loss={loss!r} must be one of {', '.join(map(repr, LOSSES))}, or a function")
 
 
 LOSSES = {
@@ -26,6 +32,7 @@ LOSSES = {
 }
 
 
+@validate(predict=function, loss=_check_loss)
 def empirical_risk(predict, x, y, *, loss="squared"):
     """Return the empirical risk of a function, its mean loss on N examples: 1/N sum_i l(y_i, f(x_i)).
 
@@ -51,17 +58,8 @@ def empirical_risk(predict, x, y, *, loss="squared"):
         >>> empirical_risk(lambda x: 2 * x, [1.0, 2.0], [2.0, 5.0])
         0.5
     """
-    function(predict=predict)
-    measure = _loss(loss)
     x, y = _examples(x, y)
-    prediction = np.asarray(predict(x))
-    if not callable(loss) and prediction.shape != y.shape:
-        raise ValueError(f"predict returned shape {prediction.shape} for targets y of shape {y.shape}")
-    losses = np.asarray(measure(y, prediction))
-    if callable(loss) and losses.shape != (len(y),):
-        raise ValueError(f"loss returned shape {losses.shape} for {len(y)} examples; it must be ({len(y)},)")
-    if not np.isfinite(losses).all():
-        raise ValueError("the losses are not finite: predictions or targets hold NaN or infinity")
+    losses = _losses(loss, y, np.asarray(predict(x)))
     return float(losses.mean())
 
 
@@ -80,6 +78,7 @@ class Split:
     test: tuple
 
 
+@validate(validation=positive, test=positive, stratify=flag, seed=_SKLEARN_SEED)
 def train_validation_test(x, y, *, validation=0.2, test=0.2, stratify=False, seed=0):
     """Deal examples at random into a training, a validation and a test part (scikit-learn's `train_test_split`).
 
@@ -105,21 +104,24 @@ def train_validation_test(x, y, *, validation=0.2, test=0.2, stratify=False, see
     from sklearn.model_selection import train_test_split
 
     x, y = _examples(x, y)
-    whole_number(0, at_most=2**32 - 1, seed=seed)  # as scikit-learn does
-    positive(validation=validation)
-    positive(test=test)
-    flag(stratify=stratify)
-    if validation + test >= 1:
-        raise ValueError(f"validation={validation} and test={test} leave nothing to train on: together below 1")
-    sizes = [round(share * len(x)) for share in (validation, test)]
-    if min(*sizes, len(x) - sum(sizes)) < 1:
-        raise ValueError(f"x has {len(x)} examples, too few for three parts with validation={validation}, test={test}")
+    sizes = _sizes(len(x), validation, test)
     classes = (lambda y: y) if stratify else (lambda y: None)
     x, test_x, y, test_y = train_test_split(x, y, test_size=sizes[1], stratify=classes(y), random_state=seed)
     x, val_x, y, val_y = train_test_split(x, y, test_size=sizes[0], stratify=classes(y), random_state=seed)
     return Split((x, y), (val_x, val_y), (test_x, test_y))
 
 
+def _sizes(count, validation, test):
+    """Return how many examples the validation and the test part get, or raise a ValueError."""
+    if validation + test >= 1:
+        raise ValueError(f"validation={validation} and test={test} leave nothing to train on: together below 1")
+    sizes = [round(fraction * count) for fraction in (validation, test)]
+    if min(*sizes, count - sum(sizes)) < 1:
+        raise ValueError(f"x has {count} examples, too few for three parts with validation={validation}, test={test}")
+    return sizes
+
+
+@validate(num_folds=whole(2), loss=_check_loss, seed=_SKLEARN_SEED)
 def cross_validated_risk(fit, x, y, *, num_folds=5, loss="squared", seed=0):
     """Return the risk on each of K folds of a fit to the other K - 1 (scikit-learn's `KFold`, shuffled).
 
@@ -150,12 +152,8 @@ def cross_validated_risk(fit, x, y, *, num_folds=5, loss="squared", seed=0):
     """
     from sklearn.model_selection import KFold
 
-    _loss(loss)
     x, y = _examples(x, y)
-    whole_number(2, num_folds=num_folds)
-    whole_number(0, at_most=2**32 - 1, seed=seed)  # as scikit-learn does
-    if num_folds > len(x):
-        raise ValueError(f"num_folds={num_folds} is more than the {len(x)} points of x: each fold needs one")
+    whole_number(2, at_most=len(x), num_folds=num_folds)  # each fold needs a point
     folds = KFold(num_folds, shuffle=True, random_state=seed).split(x)
     return np.array([empirical_risk(fitted(fit, x[a], y[a]), x[b], y[b], loss=loss) for a, b in folds])
 
@@ -180,6 +178,7 @@ class RiskCurve:
         return self.values[int(np.argmin(self.test.reshape(len(self.values), -1).mean(axis=1)))]
 
 
+@validate(fits=mapping, loss=_check_loss)
 def capacity_curve(fits, train, test, *, loss="squared"):
     """Fit models of growing capacity to the same points, and return both risks of each.
 
@@ -202,9 +201,6 @@ def capacity_curve(fits, train, test, *, loss="squared"):
         >>> bool((curve.train[1:] <= curve.train[:-1]).all())      # more capacity, smaller training risk
         True
     """
-    if not isinstance(fits, Mapping) or not fits:
-        raise ValueError("fits must be a dict with at least one fit: {value: fit}")
-    _loss(loss)
     train, test = _two_parts(train, test)
     risks = []
     for fit in fits.values():
@@ -213,6 +209,7 @@ def capacity_curve(fits, train, test, *, loss="squared"):
     return RiskCurve(np.array(list(fits)), *np.array(risks).T)
 
 
+@validate(num_repeats=whole(1), loss=_check_loss, seed=numpy_seed)
 def learning_curve(fit, train, test, sizes, *, num_repeats=10, loss="squared", seed=0):
     """Fit to random subsets of growing size, and return both risks of each.
 
@@ -238,13 +235,8 @@ def learning_curve(fit, train, test, sizes, *, num_repeats=10, loss="squared", s
         >>> curve.test.shape, bool(curve.test[0].mean() > curve.test[2].mean())
         ((3, 10), True)
     """
-    _loss(loss)
     (x, y), test = _two_parts(train, test)
-    whole_number(1, num_repeats=num_repeats)
-    numpy_seed(seed=seed)
-    sizes = as_sizes("sizes", sizes)
-    if max(sizes) > len(x):
-        raise ValueError(f"sizes={sizes} must be numbers of points from 1 to {len(x)}, the size of train")
+    sizes = as_sizes("sizes", sizes, at_most=len(x))
     rng = np.random.default_rng(seed)
     risks = np.empty((2, len(sizes), num_repeats))
     for i, size in enumerate(sizes):
@@ -270,12 +262,16 @@ def _copy(estimator):
     return clone(estimator) if hasattr(estimator, "get_params") else copy.deepcopy(estimator)
 
 
-def _loss(loss):
-    if callable(loss):
-        return loss
-    if not isinstance(loss, str) or loss not in LOSSES:
-        raise ValueError(f"loss={loss!r} must be one of {', '.join(map(repr, LOSSES))}, or a function")
-    return LOSSES[loss]
+def _losses(loss, y, prediction):
+    """Return one loss for each target, or raise a ValueError for shapes that do not fit or what is not finite."""
+    if not callable(loss) and prediction.shape != y.shape:
+        raise ValueError(f"predict returned shape {prediction.shape} for targets y of shape {y.shape}")
+    losses = np.asarray((loss if callable(loss) else LOSSES[loss])(y, prediction))
+    if callable(loss) and losses.shape != (len(y),):
+        raise ValueError(f"loss returned shape {losses.shape} for {len(y)} examples; it must be ({len(y)},)")
+    if not np.isfinite(losses).all():
+        raise ValueError("the losses are not finite: predictions or targets hold NaN or infinity")
+    return losses
 
 
 def _two_parts(train, test):

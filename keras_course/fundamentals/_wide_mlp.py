@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_course._registry import builder
-from keras_course.checks import numpy_seed, whole_number
+from keras_course.checks import numpy_seed, validate, whole
 from keras_course.layers._activations import get_activation
 from keras_course.perceptron._mlp import check_dims
 
@@ -21,6 +21,7 @@ from keras_course.perceptron._mlp import check_dims
         "lecture": {"input_shape": (1,), "num_outputs": 1, "width": 100_000, "parameters": 300_001},
     },
 )
+@validate(num_outputs=whole(1), width=whole(1), seed=numpy_seed)
 def wide_mlp(input_shape, num_outputs, *, width=1000, activation="sigmoid", seed=0, name="wide_mlp"):
     """Build a perceptron of one hidden layer that is very wide.
 
@@ -57,8 +58,6 @@ def wide_mlp(input_shape, num_outputs, *, width=1000, activation="sigmoid", seed
         (True, 1501)
     """
     check_dims("input_shape", input_shape)
-    whole_number(1, num_outputs=num_outputs, width=width)
-    numpy_seed(seed=seed)
     phi = get_activation(activation)
     seeds = np.random.default_rng(seed).integers(2**31, size=4).tolist()
 

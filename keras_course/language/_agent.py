@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_course.checks import not_negative, numpy_seed, strings, whole_number
+from keras_course.checks import not_negative, numpy_seed, strings, validate, whole, whole_number
 from keras_course.language._tools import FORM, ToolCallError, describe, parse_tool_call, tool_table
 
 ROLES = ("system", "user", "assistant", "observation")
@@ -153,8 +153,8 @@ class ScriptedModel:
         ['User: Hi.']
     """
 
+    @validate(replies=strings)
     def __init__(self, replies: Sequence[str]):
-        strings(replies=replies)
         self.replies = list(replies)
         self.transcripts: list[str] = []
 
@@ -165,6 +165,7 @@ class ScriptedModel:
         return self.replies[len(self.transcripts) - 1]
 
 
+@validate(length=whole(1), seed=numpy_seed, temperature=not_negative)
 def language_model_reply(
     model, tokenizer, length: int = 64, *, temperature=1.0, top_k=None, top_p=None, stop=None, seed=0
 ) -> Callable[[str], str]:
@@ -185,9 +186,6 @@ def language_model_reply(
     """
     if not hasattr(model, "trainable_weights"):
         raise ValueError(f"model={model!r:.80} must be a GPT")
-    whole_number(1, length=length)
-    numpy_seed(seed=seed)
-    not_negative(temperature=temperature)
 
     def reply(transcript: str) -> str:
         from keras_course.language import generate

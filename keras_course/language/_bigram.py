@@ -7,12 +7,13 @@ No training can bring a model that sees one token below H on that text.
 
 import numpy as np
 
-from keras_course.checks import whole_number
+from keras_course.checks import validate, whole
 from keras_course.checks.tokens import check_tokens
 
 NEVER = -1e4  # stands for ln 0: its exponential is zero in any float type, and it is finite in float16
 
 
+@validate(vocab_size=whole(1))
 def bigram_optimum(tokens, vocab_size):
     """Return the table of next-token logits that fits a text best, and its loss there.
 
@@ -39,7 +40,6 @@ def bigram_optimum(tokens, vocab_size):
         >>> bool(np.isclose(entropy, np.log(2) / 2)), np.exp(table[0]).round(3).tolist()
         (True, [0.0, 0.5, 0.5])
     """
-    whole_number(1, vocab_size=vocab_size)
     tokens = check_tokens("tokens", tokens, vocab_size)
     if len(tokens) < 2:
         raise ValueError("tokens holds one token; a pair needs two")

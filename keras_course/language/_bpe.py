@@ -17,7 +17,7 @@ import numpy as np
 
 from keras_course._files import atomic_write_all
 from keras_course.checks import path as check_path
-from keras_course.checks import string, whole_number
+from keras_course.checks import string, validate, whole_number
 from keras_course.language._bpe_merges import apply_merges, learn_merges
 from keras_course.language._bpe_pieces import split
 from keras_course.language._characters import check_ids
@@ -92,6 +92,7 @@ class BPETokenizer:
         self._cache: dict[bytes, list[int]] = {}
 
     @classmethod
+    @validate(text=string)
     def train(cls, text: str, vocab_size: int, special_tokens: Sequence[str] = ()) -> "BPETokenizer":
         """Learn a vocabulary: the most frequent pair of neighbours becomes one token, again and again.
 
@@ -108,19 +109,10 @@ class BPETokenizer:
             ValueError: `text` is empty, `vocab_size` leaves no room for bytes and special tokens, or a
                 special token is not of that form or stands there twice.
         """
-        string(text=text)
-        if not isinstance(special_tokens, list | tuple):
-            raise ValueError(f"special_tokens={special_tokens!r} must be a list of strings")
         if not text:
             raise ValueError("text is empty: there is nothing to learn merges from.")
-        for token in special_tokens:
-            if not re.fullmatch(r"[!-~]{2,}", str(token)) or special_tokens.count(token) > 1:
-                raise ValueError(
-                    f"special_tokens={special_tokens}: {token!r} must be two or more printable ASCII "
-                    "characters without a space, and stand there once."
-                )
-        least = 256 + len(special_tokens)
-        whole_number(least, vocab_size=vocab_size)  # 256 bytes and the special tokens
+        _check_special_tokens(special_tokens)
+        whole_number(256 + len(special_tokens), vocab_size=vocab_size)
         parts = _special_pattern(special_tokens).split(text)[::2]  # every second one is a special token
         counts = Counter(piece for part in parts for piece in split(part))
         learnt = learn_merges(counts, list(BYTE_TO_CHAR), vocab_size - len(special_tokens))
@@ -133,13 +125,13 @@ class BPETokenizer:
         """The number of tokens, V."""
         return len(self.vocab)
 
+    @validate(text=string)
     def encode(self, text: str) -> np.ndarray:
         """Return the ids of `text`, a 1-D int32 array.
 
         Raises:
             ValueError: `text` holds half of a surrogate pair, which UTF-8 cannot write.
         """
-        string(text=text)
         return self.encode_bytes(text.encode("utf-8"))
 
     def encode_bytes(self, data: bytes) -> np.ndarray:
@@ -229,6 +221,17 @@ def _special_pattern(tokens: Iterable[str]) -> re.Pattern:
     """Return a pattern whose `split` parts a text at the tokens and keeps them, the longer of two first."""
     longest_first = sorted(tokens, key=len, reverse=True)
     return re.compile(f"({'|'.join(map(re.escape, longest_first)) or '(?!)'})")  # (?!) matches nowhere
+
+
+def _check_special_tokens(special_tokens) -> None:
+    if not isinstance(special_tokens, list | tuple):
+        raise ValueError(f"special_tokens={special_tokens!r} must be a list of strings")
+    for token in special_tokens:
+        if not re.fullmatch(r"[!-~]{2,}", str(token)) or special_tokens.count(token) > 1:
+            raise ValueError(
+                f"special_tokens={special_tokens}: {token!r} must be two or more printable ASCII "
+                "characters without a space, and stand there once."
+            )
 
 
 def _as_token(data: bytes) -> str:

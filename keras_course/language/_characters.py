@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_course._files import atomic_write
 from keras_course.checks import path as check_path
-from keras_course.checks import string
+from keras_course.checks import string, validate
 
 FILE = "tokenizer.json"
 FORMAT = "keras_course.CharTokenizer"
@@ -67,13 +67,13 @@ class CharTokenizer:
         self._ids[self._codes] = np.arange(len(characters), dtype=np.int32)
 
     @classmethod
+    @validate(text=string)
     def train(cls, text: str) -> "CharTokenizer":
         """Return the tokenizer of all characters of `text`, in the order of their code points.
 
         Raises:
             ValueError: `text` is empty.
         """
-        string(text=text)
         if not text:
             raise ValueError("text is empty: a vocabulary needs at least one character.")
         return cls("".join(sorted(set(text))))
@@ -83,6 +83,7 @@ class CharTokenizer:
         """The number of tokens, V."""
         return len(self.characters)
 
+    @validate(text=string)
     def encode(self, text: str) -> np.ndarray:
         """Return the ids of `text`, an int32 array of shape `(len(text),)`.
 
@@ -90,7 +91,6 @@ class CharTokenizer:
             ValueError: `text` has characters that are not in the vocabulary; the message names them and where
                 they are.
         """
-        string(text=text)
         codes = _code_points(text, errors="surrogatepass")
         ids = self._ids[np.minimum(codes, len(self._ids) - 1)]
         if (ids < 0).any():

@@ -10,10 +10,11 @@ import zlib
 import keras
 import numpy as np
 
-from keras_course.checks import numpy_seed, positive, whole_number
+from keras_course.checks import numpy_seed, positive, validate, whole
 from keras_course.checks.tokens import vocab_size
 
 
+@validate(rank=whole(1), seed=numpy_seed, alpha=positive)
 def enable_lora(model, rank, alpha=None, *, seed=0):
     """Freeze a GPT and put a low-rank adapter beside every kernel of its blocks.
 
@@ -52,10 +53,6 @@ def enable_lora(model, rank, alpha=None, *, seed=0):
         True
     """
     vocab_size(model)  # raises where the model is no GPT
-    whole_number(1, rank=rank)
-    numpy_seed(seed=seed)
-    if alpha is not None:
-        positive(alpha=alpha)
     blocks = [layer for layer in model.layers if layer.name.startswith("block_")]
     kernels = [layer for block in blocks for layer in block._flatten_layers() if isinstance(layer, keras.layers.Dense)]
     if not kernels:

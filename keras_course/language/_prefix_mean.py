@@ -7,7 +7,7 @@ s <= t and 0 elsewhere. Attention differs from this mean only in that A depends 
 import keras
 from keras import ops
 
-from keras_course.checks import one_of, tensor
+from keras_course.checks import choice, tensor, validate
 from keras_course.ops import attention
 
 
@@ -35,6 +35,7 @@ def _attention(x):
 _METHODS = {"loop": _loop, "matmul": _matmul, "softmax": _softmax, "attention": _attention}
 
 
+@validate(method=choice(*_METHODS), x=tensor)
 def prefix_mean(x, method="matmul"):
     """Average each sequence over its past, the present included.
 
@@ -65,8 +66,6 @@ def prefix_mean(x, method="matmul"):
         >>> [float(y) for y in prefix_mean(x, "matmul")[0, :, 0]]
         [1.0, 2.0, 4.0]
     """
-    one_of(_METHODS, method=method)
-    tensor(x=x)
     x = ops.convert_to_tensor(x)
     if len(x.shape) != 3 or x.shape[1] == 0 or not keras.backend.is_float_dtype(x.dtype):
         raise ValueError(

@@ -11,7 +11,7 @@ import dataclasses
 import keras
 import numpy as np
 
-from keras_course.checks import as_floats, not_negative, numpy_seed, positive, whole_number
+from keras_course.checks import as_floats, not_negative, numpy_seed, positive, validate, whole, whole_number
 from keras_course.checks.tokens import check_tokens
 from keras_course.language._gpt import gpt
 from keras_course.metrics import text_loss
@@ -35,6 +35,7 @@ class ScalingLaw:
         return self.floor + self.coefficient * np.asarray(sizes, dtype="float64") ** -self.exponent
 
 
+@validate(floor=not_negative)
 def fit_scaling_law(sizes, losses, *, floor=0.0):
     """Fit L(N) = floor + a N^-alpha by least squares on the logarithms.
 
@@ -65,7 +66,6 @@ def fit_scaling_law(sizes, losses, *, floor=0.0):
         raise ValueError(
             f"sizes and losses must be of one length, at least 3; their shapes are {sizes.shape} and {losses.shape}"
         )
-    not_negative(floor=floor)
     for argument, values, lowest in (("sizes", sizes, 0.0), ("losses", losses, floor)):
         if not (np.isfinite(values) & (values > lowest)).all():
             raise ValueError(f"{argument}={values.tolist()} must be finite and above {lowest:g}")
@@ -78,6 +78,14 @@ def fit_scaling_law(sizes, losses, *, floor=0.0):
     return ScalingLaw(float(-slope), float(np.exp(intercept)), float(floor), float(r2))
 
 
+@validate(
+    seed=numpy_seed,
+    steps=whole(1),
+    batch_size=whole(1),
+    vocab_size=whole(1),
+    context_length=whole(1),
+    learning_rate=positive,
+)
 def scaling_sweep(
     train,
     validation,
@@ -126,9 +134,6 @@ def scaling_sweep(
         >>> parameters.tolist(), losses.shape
         ([496, 1760], (2,))
     """
-    numpy_seed(seed=seed)
-    whole_number(1, steps=steps, batch_size=batch_size, vocab_size=vocab_size, context_length=context_length)
-    positive(learning_rate=learning_rate)
     train = check_tokens("train", train, vocab_size)
     validation = check_tokens("validation", validation, vocab_size)
     if len(train) <= context_length or len(validation) < 2:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course.checks import flag, is_number, positive, string, whole_number
+from keras_course.checks import flag, is_number, positive, string, validate, whole, whole_number
 from keras_course.checks.tokens import check_tokens, context_length, vocab_size
 from keras_course.ops import jit, known
 
@@ -34,6 +34,7 @@ def perplexity(nats):
     return math.inf if nats > 700 else math.exp(nats)
 
 
+@validate(characters_per_token=positive)
 def bits_per_character(nats, characters_per_token=1.0):
     """Return L / (ln 2 * characters per token), which compares models with different tokenizers.
 
@@ -51,7 +52,6 @@ def bits_per_character(nats, characters_per_token=1.0):
         (3.0, 0.75)
     """
     _check_nats(nats)
-    positive(characters_per_token=characters_per_token)
     return nats / math.log(2) / characters_per_token
 
 
@@ -83,8 +83,8 @@ class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
         8.0
     """
 
+    @validate(from_logits=flag)
     def __init__(self, name="perplexity", dtype=None, from_logits=True, ignore_class=None, axis=-1):
-        flag(from_logits=from_logits)
         whole_number(-(2**31), axis=axis, **({} if ignore_class is None else {"ignore_class": ignore_class}))
         if name is not None:
             string(name=name)
@@ -112,6 +112,7 @@ class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
         return ops.exp(super().result())
 
 
+@validate(batch_size=whole(1))
 def text_loss(model, tokens, batch_size=64):
     """Measure a language model on a whole text: every token but the first is predicted once.
 
@@ -138,7 +139,6 @@ def text_loss(model, tokens, batch_size=64):
         True
     """
     tokens = check_tokens("tokens", tokens, vocab_size(model))
-    whole_number(1, batch_size=batch_size)
     if len(tokens) < 2:
         raise ValueError(f"tokens holds {len(tokens)} tokens; at least 2 are needed, one to predict from")
     width = context_length(model)

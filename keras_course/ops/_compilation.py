@@ -6,7 +6,7 @@ import warnings
 import keras
 from keras import tree
 
-from keras_course.checks import function
+from keras_course.checks import function, validate
 from keras_course.ops._variables import functional, listed, to_tensors, tracked, values_of
 
 _BACKEND = keras.config.backend()
@@ -18,6 +18,7 @@ else:
     import torch
 
 
+@validate(fn=function)
 def jit(fn, *, variables=()):
     """Compile a function of tensors with the selected backend.
 
@@ -38,7 +39,6 @@ def jit(fn, *, variables=()):
     Raises:
         Exception: of the backend, at the first call: `fn` looks at the value of a tensor, or hands it to NumPy.
     """
-    function(fn=fn)
     variables = listed(variables)
     if _BACKEND == "tensorflow":
         compiled = tf.function(fn, jit_compile=True)
@@ -122,6 +122,7 @@ def _chooses_outputs(node):
     return schema is not None and any(str(a.type) == "List[bool]" for a in schema.arguments)
 
 
+@validate(cond=function, body=function)
 def jit_while(cond, body, *, variables=()):
     """Compile the loop `while cond(carry): carry = body(carry)` into one program.
 
@@ -144,7 +145,6 @@ def jit_while(cond, body, *, variables=()):
         >>> [int(t) for t in double((k.convert_to_tensor(0), k.convert_to_tensor(1)))]
         [5, 32]
     """
-    function(cond=cond, body=body)
     variables = listed(variables)
     if _BACKEND == "jax":
         return jit(lambda carry: jax.lax.while_loop(cond, body, carry), variables=variables)

@@ -18,7 +18,7 @@ import math
 import keras
 from keras import tree
 
-from keras_course.checks import argument_numbers, function, jacobian_of, matched, one_array, positions, tuples
+from keras_course.checks import argument_numbers, function, jacobian_of, matched, one_array, positions, tuples, validate
 from keras_course.ops._variables import functional, keeping, renew, to_tensors, tracked, values_of
 
 _BACKEND = keras.config.backend()
@@ -30,6 +30,7 @@ else:
     import torch
 
 
+@validate(fn=function)
 def value_and_grad(fn, argnums=0, *, variables=None):
     """Return a function that computes a scalar function and its gradient in one reverse pass.
 
@@ -51,7 +52,6 @@ def value_and_grad(fn, argnums=0, *, variables=None):
         >>> [float(a) for a in ops.value_and_grad(lambda x: x**3)(k.convert_to_tensor(2.0))]
         [8.0, 12.0]
     """
-    function(fn=fn)
     argument_numbers(argnums)
     if variables is not None:
         bound = keeping(fn, variables)
@@ -103,6 +103,7 @@ def grad(fn, argnums=0, *, variables=None):
     return lambda *args: both(*args)[1]
 
 
+@validate(fn=function)
 def vjp(fn, *primals, variables=None):
     """Evaluate `fn` and return the function that pulls cotangents back through it (reverse mode, u'J).
 
@@ -124,7 +125,6 @@ def vjp(fn, *primals, variables=None):
         >>> float(output), float(pullback(10.0)[0])
         (9.0, 60.0)
     """
-    function(fn=fn)
     if variables is not None:
         bound = keeping(lambda: fn(*primals), variables)
         output, pullback = vjp(bound, values_of(variables))
@@ -167,6 +167,7 @@ def _with_state(fn):
     return run, keep
 
 
+@validate(fn=function)
 def jvp(fn, primals, tangents, *, variables=None):
     """Evaluate `fn` and its derivative along one direction (forward mode, J v).
 
@@ -191,7 +192,6 @@ def jvp(fn, primals, tangents, *, variables=None):
     if variables is not None:
         bound = keeping(lambda: fn(*primals), variables)
         return jvp(bound, (values_of(variables),), (tangents,))
-    function(fn=fn)
     tuples(primals=primals, tangents=tangents)
     primals = _to_floats(tuple(primals), "primals")
     tangents = _like("tangents", tangents, "primals", primals)
@@ -228,6 +228,7 @@ def hvp(fn, primals, tangents, *, variables=None):
     return jvp(gradient, primals, tangents)[1]
 
 
+@validate(fn=function)
 def jacobian(fn, argnums=0, mode="reverse"):
     """Return a function that computes the Jacobian dy/dx of a tensor with respect to a tensor.
 
@@ -252,7 +253,6 @@ def jacobian(fn, argnums=0, mode="reverse"):
         >>> np.asarray(ops.jacobian(lambda x: x[0] * x)(np.array([2.0, 3.0]))).tolist()
         [[4.0, 0.0], [3.0, 2.0]]
     """
-    function(fn=fn)
     jacobian_of(argnums, mode)
 
     def wrapped(*args):

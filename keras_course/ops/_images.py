@@ -8,7 +8,7 @@ format, at every layer; here PyTorch gets a view of the same memory, and nothing
 
 import keras
 
-from keras_course.checks import fraction, is_whole, one_of, positive, whole_numbers
+from keras_course.checks import choice, fraction, is_whole, positive, validate, whole_numbers
 from keras_course.checks.tensors import on_tensors, variable
 
 _BACKEND = keras.config.backend()
@@ -86,12 +86,12 @@ def average_pool2d(x, pool_size, *, strides, padding="valid"):
 
 
 @on_tensors(x=None, gain=1, offset=1)
+@validate(epsilon=positive)
 def batch_normalize(x, gain, offset, epsilon):
     """Standardize each channel over batch and places, and return the mean and the variance that this took, too.
 
     Takes x `(B, ..., C)`, gain and offset `(C,)`; gives `(y, mean, variance)`, shaped like x, `(C,)` and `(C,)`.
     """
-    positive(epsilon=epsilon)
     shapes = [tuple(tensor.shape) for tensor in (x, gain, offset)]
     if len(shapes[0]) < 2 or {shapes[0][-1:]} != set(shapes[1:]):
         raise ValueError(f"x, gain and offset have the shapes {shapes}; they must be (B, ..., C), (C,) and (C,)")
@@ -104,10 +104,9 @@ def batch_normalize(x, gain, offset, epsilon):
 
 
 @on_tensors(now=None)
+@validate(average=variable, momentum=fraction)
 def move_average(average, now, momentum):
     """Let a variable keep the share `momentum` of its value and take the rest from `now`, shaped like it."""
-    variable(average=average)
-    fraction(momentum=momentum)
     if tuple(now.shape) != tuple(average.shape):
         raise ValueError(f"now has shape {tuple(now.shape)}; it must be {tuple(average.shape)}, as average has")
     now = keras.ops.cast(now, average.dtype)
@@ -117,13 +116,13 @@ def move_average(average, now, momentum):
         average.assign(average * momentum + now * (1.0 - momentum))
 
 
+@validate(kernel=variable)
 def lay_out_kernel(kernel, order=(3, 0, 1, 2)):
     """Keep a new kernel `(k_h, k_w, C, K)` in the order in which PyTorch's convolution reads it, K first, C last.
 
     Nobody sees a difference: shape and values are what they were. Without it every step writes all kernels, and their
     gradients, out anew. `order` has the axes as they lie in memory, those of neighbouring numbers last.
     """
-    variable(kernel=kernel)
     if not isinstance(order, tuple | list) or sorted(map(str, order)) != ["0", "1", "2", "3"]:
         raise ValueError(f"order={order!r} must hold 0, 1, 2 and 3")
     if _BACKEND == "torch":
@@ -131,9 +130,9 @@ def lay_out_kernel(kernel, order=(3, 0, 1, 2)):
         weights.data = weights.data.permute(*order).contiguous().permute(*map(order.index, range(4)))
 
 
+@validate(padding=choice("valid", "same"))
 def _pairs(padding, **pairs):
     """Return pairs of whole numbers, of integers twice the same; raise a ValueError for what is none, and a padding."""
-    one_of(("valid", "same"), padding=padding)
     pairs = {name: (value, value) if is_whole(value) else value for name, value in pairs.items()}
     whole_numbers(1, **pairs)
     for name, value in pairs.items():

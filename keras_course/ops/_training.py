@@ -6,7 +6,7 @@ import warnings
 import keras
 from keras import tree
 
-from keras_course.checks import flag
+from keras_course.checks import flag, validate
 from keras_course.ops._compilation import Recordings, record_calls, run_and_track
 from keras_course.ops._variables import to_tensors, values_of
 
@@ -15,6 +15,7 @@ if _BACKEND == "torch":
     import torch
 
 
+@validate(fuse=flag)
 def jit_training(model, *, fuse=False):
     """Let `model.fit` take compiled steps on every backend; call it after each `model.compile`.
 
@@ -59,7 +60,6 @@ def jit_training(model, *, fuse=False):
         >>> history["loss"][-1] < history["loss"][0]
         True
     """
-    flag(fuse=fuse)
     if not isinstance(model, keras.Model) or not model.compiled:
         raise ValueError(f"model={model!r} must be a keras.Model, and model.compile must have been called")
     if type(model).train_step is not keras.Model.train_step:

@@ -3,7 +3,7 @@
 import keras
 from keras import tree
 
-from keras_course.checks import as_real, function
+from keras_course.checks import as_real, function, validate
 
 _BACKEND = keras.config.backend()
 if _BACKEND == "torch":
@@ -47,9 +47,9 @@ def functional(fn, variables):
     return lambda values, *args: g(values, *args)[0]
 
 
+@validate(fn=function)
 def tracked(fn, variables):
     """Return `functional(fn, variables)` that returns `(output, assigned)`, the second as pairs (variable, value)."""
-    function(fn=fn)
     variables = listed(variables)
 
     def g(values, *args):

@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_course.checks import as_floats, finite, is_number, number, one_of, whole_number
+from keras_course.checks import as_floats, choice, finite, is_number, number, one_of, validate, whole_number
 from keras_course.checks import function as check_function
 from keras_course.perceptron._activations import step
 from keras_course.perceptron._mlp import mlp
@@ -16,6 +16,7 @@ from keras_course.perceptron._mlp import mlp
 _UNITS = {"step": lambda z: (z >= 0).astype(z.dtype), "relu": lambda z: np.maximum(z, 0)}
 
 
+@validate(kind=choice(*_UNITS), offset=number)
 @dataclasses.dataclass(frozen=True)
 class SumOfUnits:
     """The function c + sum_j a_j phi(x - t_j) of one variable.
@@ -40,7 +41,6 @@ class SumOfUnits:
     offset: float
 
     def __post_init__(self):
-        one_of(_UNITS, kind=self.kind)
         for name in ("knots", "heights"):
             values = as_floats(name, getattr(self, name))
             if values.ndim != 1 or not len(values):
@@ -51,7 +51,6 @@ class SumOfUnits:
             raise ValueError(
                 f"heights has {len(self.heights)} entries, and knots {len(self.knots)}: they must be as many"
             )
-        number(offset=self.offset)
 
     def __call__(self, x):
         """Return the function's values at an array of any shape, in float64."""

@@ -11,7 +11,17 @@ import numpy as np
 from keras import tree
 
 from keras_course import ops
-from keras_course.checks import as_floats, as_real, function, generator, numpy_seed, positive, tensor, whole_number
+from keras_course.checks import (
+    as_floats,
+    as_real,
+    function,
+    generator,
+    numpy_seed,
+    positive,
+    tensor,
+    validate,
+    whole,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +42,7 @@ class Path:
         return tree.map_structure(lambda array: array[-1], self.points)
 
 
+@validate(num_steps=whole(1))
 def gradient_descent(loss, start, *, learning_rate, num_steps=100):
     """Follow the negative gradient: theta <- theta - gamma g.
 
@@ -61,10 +72,10 @@ def gradient_descent(loss, start, *, learning_rate, num_steps=100):
         >>> path.points.tolist()
         [1.0, 0.5, 0.25, 0.125]
     """
-    whole_number(1, num_steps=num_steps)
     return _descend(loss, start, learning_rate, (() for _ in range(num_steps)))
 
 
+@validate(batch_size=whole(1), num_epochs=whole(1), seed=numpy_seed)
 def stochastic_gradient_descent(loss, start, data, *, learning_rate, batch_size=1, num_epochs=1, seed=0):
     """Follow the gradient of the loss on a few examples at a time: theta <- theta - gamma g(batch).
 
@@ -100,7 +111,6 @@ def stochastic_gradient_descent(loss, start, data, *, learning_rate, batch_size=
         >>> stochastic_gradient_descent(mean_square, 0.0, (x,), learning_rate=0.25, batch_size=2).points.tolist()
         [0.0, 0.5, 0.75]
     """
-    whole_number(1, batch_size=batch_size, num_epochs=num_epochs)
     if not isinstance(data, tuple | list) or not data or not all(map(np.ndim, data)):
         raise ValueError(f"data is of type {type(data).__name__}; it must be a tuple of arrays, such as (x, y) or (x,)")
     data = tuple(as_real("data", array) for array in data)
@@ -109,12 +119,12 @@ def stochastic_gradient_descent(loss, start, data, *, learning_rate, batch_size=
     _check_finite("data", data)
     if batch_size > len(data[0]):
         raise ValueError(f"batch_size={batch_size} must be at most the number of examples, {len(data[0])}")
-    numpy_seed(seed=seed)
     rng = np.random.default_rng(seed)
     orders = (rows for _ in range(num_epochs) for rows in mini_batches(len(data[0]), batch_size, rng))
     return _descend(loss, start, learning_rate, (tuple(array[rows] for array in data) for rows in orders))
 
 
+@validate(num_examples=whole(1), batch_size=whole(1), rng=generator)
 def mini_batches(num_examples, batch_size, rng):
     """Return a random partition of 0, ..., N - 1 into batches of `batch_size`; the last takes what is left.
 
@@ -132,16 +142,13 @@ def mini_batches(num_examples, batch_size, rng):
         >>> [len(rows) for rows in mini_batches(10, 4, np.random.default_rng(0))]
         [4, 4, 2]
     """
-    whole_number(1, num_examples=num_examples, batch_size=batch_size)
-    generator(rng=rng)
     order = rng.permutation(num_examples)
     return [order[i : i + batch_size] for i in range(0, num_examples, batch_size)]
 
 
+@validate(loss=function, learning_rate=positive)
 def _descend(loss, start, learning_rate, batches):
     """Make one step for each batch (a tuple of further arguments of the loss)."""
-    function(loss=loss)
-    positive(learning_rate=learning_rate)
     _check_finite("start", start)
     value_and_gradient = ops.jit(ops.value_and_grad(loss))
     theta = tree.map_structure(_as_float, start)
@@ -170,6 +177,7 @@ def _as_float(array):
     )
 
 
+@validate(loss=function, learning_rate=positive)
 def quadratic_surrogate(loss, point, *, learning_rate):
     """Return the parabola whose lowest point is where gradient descent steps to.
 
@@ -194,8 +202,6 @@ def quadratic_surrogate(loss, point, *, learning_rate):
         >>> surrogate([1.0, 0.5]).tolist()      # theta_0, and the step from it
         [1.0, 0.5]
     """
-    function(loss=loss)
-    positive(learning_rate=learning_rate)
     _check_finite("point", point)
     start = _as_float(point)
     value, gradient = map(keras.ops.convert_to_numpy, ops.value_and_grad(loss)(start))
@@ -209,6 +215,7 @@ def quadratic_surrogate(loss, point, *, learning_rate):
     return surrogate
 
 
+@validate(t=tensor)
 def double_well(t):
     """The loss of one parameter on which the lecture shows descent: two valleys, the deeper one on the right.
 
@@ -225,5 +232,4 @@ def double_well(t):
         >>> double_well(4.0) < double_well(-4.0) < double_well(0.0)
         True
     """
-    tensor(t=t)
     return 0.02 * ((t - 1 / 3) ** 4 - 30 * t**2)

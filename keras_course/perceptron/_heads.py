@@ -11,7 +11,7 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
-from keras_course.checks import one_of, string
+from keras_course.checks import choice, string, validate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Head:
     metric: keras.metrics.Metric
 
 
+@validate(task=choice("regression", "gaussian", "binary", "multiclass"))
 def output_head(task):
     """Return the head for a task: the likelihood, and the activation, loss and metric that follow from it.
 
@@ -61,7 +62,6 @@ def output_head(task):
         >>> head, model = output_head("multiclass"), mlp((2,), 3)
         >>> model.compile("adam", head.loss, metrics=[head.metric])
     """
-    one_of(_HEADS, task=task)
     likelihood, activation, loss, metric = _HEADS[task]
     return Head(likelihood, activation, loss(), metric())
 
@@ -98,9 +98,10 @@ class GaussianNegativeLogLikelihood(keras.losses.Loss):
         0.9189
     """
 
+    @validate(
+        reduction=choice("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None), name=string
+    )
     def __init__(self, reduction="sum_over_batch_size", name="gaussian_negative_log_likelihood"):
-        one_of(("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None), reduction=reduction)
-        string(name=name)
         super().__init__(reduction=reduction, name=name)
 
     def call(self, y_true, y_pred):

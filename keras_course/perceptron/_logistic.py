@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from keras_course._registry import builder
-from keras_course.checks import as_points, is_number, positive, whole_number
+from keras_course.checks import as_points, is_number, positive, validate, whole
 from keras_course.perceptron._data import as_labelled
 
 
@@ -23,6 +23,7 @@ from keras_course.perceptron._data import as_labelled
         "mnist": {"num_features": 784, "num_classes": 10, "parameters": 7_850},
     },
 )
+@validate(num_features=whole(1), num_classes=whole(2))
 def logistic_regression(num_features, num_classes, *, name="logistic_regression"):
     """Build logistic regression: a single linear layer, trained by maximum likelihood.
 
@@ -54,8 +55,6 @@ def logistic_regression(num_features, num_classes, *, name="logistic_regression"
         >>> model(np.zeros((5, 4), "float32")).shape == (5, 3)
         True
     """
-    whole_number(1, num_features=num_features)
-    whole_number(2, num_classes=num_classes)
     x = keras.Input((num_features,), name="x")
     units = 1 if num_classes == 2 else num_classes
     return keras.Model(x, keras.layers.Dense(units, kernel_initializer="zeros", name="head")(x), name=name)
@@ -88,6 +87,7 @@ class LogisticRegressionFit:
         return np.argmax(self.predict_proba(x), axis=1)
 
 
+@validate(max_steps=whole(1), tolerance=positive)
 def fit_logistic_regression(x, y, *, C=1.0, max_steps=100, tolerance=1e-10):
     """Fit logistic regression by Newton's method (iteratively reweighted least squares), in float64.
 
@@ -127,8 +127,6 @@ def fit_logistic_regression(x, y, *, C=1.0, max_steps=100, tolerance=1e-10):
         >>> fit.predict([[-0.5], [0.5]]).tolist(), fit.weights.shape
         ([0, 1], (1, 1))
     """
-    whole_number(1, max_steps=max_steps)
-    positive(tolerance=tolerance)
     if not (is_number(C) and C > 0):
         raise ValueError(f"C={C!r} must be a number above 0, or infinite")
     x, y, num_classes = as_labelled(x, y)

@@ -6,7 +6,7 @@ at random to some of them, one response unit, whose A + 1 weights (motor-driven 
 
 import numpy as np
 
-from keras_course.checks import as_floats, numpy_seed, whole_number
+from keras_course.checks import as_floats, numpy_seed, validate, whole
 from keras_course.perceptron._unit import rosenblatt
 
 
@@ -44,9 +44,8 @@ class MarkOne:
         [0, 1]
     """
 
+    @validate(num_association_units=whole(1), size=whole(1), fan_in=whole(1), seed=numpy_seed)
     def __init__(self, num_association_units=512, *, size=20, fan_in=20, seed=0):
-        whole_number(1, num_association_units=num_association_units, size=size, fan_in=fan_in)
-        numpy_seed(seed=seed)
         if 2 * fan_in > size**2:
             raise ValueError(f"fan_in={fan_in} needs {2 * fan_in} cells; a retina of size={size} has {size**2}")
         self.size, rng = size, np.random.default_rng(seed)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_course._registry import builder
-from keras_course.checks import fraction, numpy_seed, whole_number
+from keras_course.checks import fraction, numpy_seed, validate, whole, whole_number
 from keras_course.layers._activations import get_activation
 from keras_course.layers._initializers import get_initializer
 
@@ -23,6 +23,7 @@ from keras_course.layers._initializers import get_initializer
         "mnist": {"input_shape": (28, 28), "num_outputs": 10, "hidden_dims": (512, 512), "parameters": 669_706},
     },
 )
+@validate(num_outputs=whole(1), seed=numpy_seed, dropout=fraction)
 def mlp(
     input_shape,
     num_outputs,
@@ -72,9 +73,6 @@ def mlp(
     """
     check_dims("input_shape", input_shape)
     check_dims("hidden_dims", hidden_dims)
-    whole_number(1, num_outputs=num_outputs)
-    numpy_seed(seed=seed)
-    fraction(dropout=dropout)
     phi = get_activation(activation)
     seeds = np.random.default_rng(seed).integers(2**31, size=2 * len(hidden_dims) + 1).tolist()  # one for each use
     initializers = _initializers(kernel_initializer, seeds[len(hidden_dims) :])

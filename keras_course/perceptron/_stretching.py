@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from keras_course.checks import as_points, numpy_seed, one_of, positive
+from keras_course.checks import as_points, choice, numpy_seed, positive, validate
 from keras_course.perceptron._mlp import check_dims
 
 _BENDS = {
@@ -14,6 +14,7 @@ _BENDS = {
 }
 
 
+@validate(seed=numpy_seed)
 def stretch_linearly(x, *, seed=0):
     """Stretch points by a random linear map: it turns them, and scales two directions by its singular values.
 
@@ -34,11 +35,11 @@ def stretch_linearly(x, *, seed=0):
         >>> bool((points == A).all())
         True
     """
-    numpy_seed(seed=seed)
     A = np.random.default_rng(seed).standard_normal((2, 2))
     return _plane(x) @ A, A
 
 
+@validate(scale=positive)
 def stretch_by_sigmoid(x, scale=1.0):
     """Squash points into the unit square: sigmoid(10 scale x), the harder the larger the scale.
 
@@ -57,10 +58,10 @@ def stretch_by_sigmoid(x, scale=1.0):
         >>> stretch_by_sigmoid([[0.0, 100.0]]).tolist()
         [[0.5, 1.0]]
     """
-    positive(scale=scale)
     return _BENDS["sigmoid"](10 * scale * _plane(x))
 
 
+@validate(activation=choice(*_BENDS), seed=numpy_seed)
 def stretch_by_network(x, *, hidden_dims=(10,), activation="sigmoid", seed=0):
     """Send points through a random network and back into the plane.
 
@@ -84,9 +85,7 @@ def stretch_by_network(x, *, hidden_dims=(10,), activation="sigmoid", seed=0):
         >>> stretch_by_network(np.zeros((5, 2)), hidden_dims=(10, 10), activation="relu").shape
         (5, 2)
     """
-    one_of(_BENDS, activation=activation)
     check_dims("hidden_dims", hidden_dims)
-    numpy_seed(seed=seed)
     rng, h = np.random.default_rng(seed), _plane(x)
     for layer, (n, m) in enumerate(itertools.pairwise((2, *hidden_dims, 2))):
         h = h @ rng.normal(0.0, (2 / n) ** 0.5, (n, m)) + rng.standard_normal(m)

@@ -7,7 +7,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_course.checks import as_floats, as_points, whole_number
+from keras_course.checks import as_floats, as_points, validate, whole
 from keras_course.perceptron._data import as_labelled
 
 
@@ -70,6 +70,7 @@ class PerceptronFit:
         return threshold_unit(x, self.weights, self.bias)
 
 
+@validate(max_epochs=whole(1))
 def rosenblatt(x, y, *, max_epochs=100):
     """Train a threshold unit by Rosenblatt's rule: after each mistake, move towards the point or away from it.
 
@@ -101,7 +102,6 @@ def rosenblatt(x, y, *, max_epochs=100):
         >>> fit.converged, fit.predict([[1, 1], [0, 1]]).tolist()
         (True, [1, 0])
     """
-    whole_number(1, max_epochs=max_epochs)
     x, y, _ = as_labelled(x, y, num_classes=2)
     inputs = np.column_stack([x, np.ones(len(x))])  # (N, D + 1): the bias is the weight of a constant input
     w = np.zeros(inputs.shape[1])

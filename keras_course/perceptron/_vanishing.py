@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_course import ops
-from keras_course.checks import as_floats, number, whole_number
+from keras_course.checks import as_floats, number, validate, whole
 from keras_course.checks.examples import check_examples, get_loss
 from keras_course.checks.graphs import check_model
 
@@ -51,6 +51,7 @@ def sigmoid_chain(x, weights):
     return h[-1], np.array(gradients[::-1])
 
 
+@validate(x=number, num_layers=whole(1))
 def vanishing_bound(x, num_layers):
     """The largest that the first gradient of a `sigmoid_chain` with weights in [-1, 1] can be: `|x| / 4^L`.
 
@@ -73,8 +74,6 @@ def vanishing_bound(x, num_layers):
         >>> vanishing_bound(2.0, num_layers=3)
         0.03125
     """
-    number(x=x)
-    whole_number(1, num_layers=num_layers)
     return abs(float(x)) * 0.25**num_layers
 
 
@@ -154,9 +153,9 @@ def dead_units(model, x):
     return {name: float(1 - np.mean(on)) for name, on in alive.items()}
 
 
+@validate(model=check_model)
 def _hidden_layers(model):
     """Return all dense layers but the last; raise a ValueError if layers are not in series."""
-    check_model(model=model)
     for before, after in itertools.pairwise(model.layers):
         if after.input is not before.output:
             raise ValueError(

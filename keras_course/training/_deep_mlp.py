@@ -6,7 +6,7 @@ Notation: x (B, D) features, K = `num_classes`, C = `hidden_dim`, L = `num_layer
 import keras
 
 from keras_course._registry import builder
-from keras_course.checks import one_of, whole_number
+from keras_course.checks import one_of, validate, whole
 from keras_course.layers import BatchNormalization, GroupNormalization, sibling
 from keras_course.layers._activations import get_activation
 from keras_course.layers._initializers import get_initializer
@@ -33,6 +33,7 @@ EXPLORER = {"num_features": 256, "num_classes": 256, "hidden_dim": 256, "num_lay
         "batch_norm": {**EXPLORER, "norm": "batch"},
     },
 )
+@validate(num_features=whole(1), num_classes=whole(1), hidden_dim=whole(1), num_layers=whole(1), seed=whole(0))
 def deep_mlp(
     num_features,
     num_classes,
@@ -83,8 +84,6 @@ def deep_mlp(
         >>> deep_mlp.from_preset("init_explorer", num_layers=2).output_shape
         (None, 256)
     """
-    whole_number(1, num_features=num_features, num_classes=num_classes, hidden_dim=hidden_dim, num_layers=num_layers)
-    whole_number(0, seed=seed)
     phi = get_activation(activation)
     one_of(NORMS, norm=norm)
     x = inputs = keras.Input((num_features,), name="features")

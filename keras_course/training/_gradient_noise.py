@@ -9,12 +9,13 @@ Sigma the covariance of the gradients of single examples.
 import numpy as np
 from keras import ops, tree
 
-from keras_course.checks import numpy_seed, whole_number
+from keras_course.checks import numpy_seed, validate, whole, whole_number
 from keras_course.checks.examples import check_examples
 from keras_course.checks.graphs import check_model
 from keras_course.ops import jit, value_and_grad
 
 
+@validate(num_batches=whole(1), seed=numpy_seed, model=check_model)
 def gradient_noise(model, x, y=None, *, batch_sizes=(1, 4, 16, 64), num_batches=100, seed=0):
     """Measure the variance of mini-batch gradients, for several batch sizes.
 
@@ -47,13 +48,10 @@ def gradient_noise(model, x, y=None, *, batch_sizes=(1, 4, 16, 64), num_batches=
         >>> bool(5 < small / large < 20)
         True
     """
-    whole_number(1, num_batches=num_batches)
-    numpy_seed(seed=seed)
     if np.ndim(batch_sizes) != 1 or not len(batch_sizes):
         raise ValueError(f"batch_sizes={batch_sizes!r} must be a series of whole numbers, such as (1, 4, 16)")
     for size in batch_sizes:
         whole_number(1, batch_sizes=size)
-    check_model(model=model)
     if not model.compiled:
         raise ValueError(f"model={model.name!r} is not compiled: it has no loss")
     x, y = check_examples(model, x, y)

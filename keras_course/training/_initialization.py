@@ -17,7 +17,15 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
-from keras_course.checks import not_negative, numpy_seed, one_of, positive, whole_number, whole_numbers
+from keras_course.checks import (
+    choice,
+    not_negative,
+    numpy_seed,
+    positive,
+    validate,
+    whole,
+    wholes,
+)
 from keras_course.layers._activations import get_activation
 from keras_course.ops import jvp
 
@@ -28,6 +36,7 @@ VARIANCES = {
 }
 
 
+@validate(fan_in=whole(1), fan_out=whole(1), rule=choice(*VARIANCES))
 def variance_of(rule, fan_in, fan_out):
     """Return the variance V that a rule gives the weights of a layer.
 
@@ -54,11 +63,10 @@ def variance_of(rule, fan_in, fan_out):
         >>> [variance_of(rule, 4, 12) for rule in ("lecun", "glorot", "he")]
         [0.25, 0.125, 0.5]
     """
-    whole_number(1, fan_in=fan_in, fan_out=fan_out)
-    one_of(VARIANCES, rule=rule)
     return VARIANCES[rule](fan_in, fan_out)
 
 
+@validate(law=choice("normal", "uniform"), seed=numpy_seed)
 def draw_weights(rule, shape, *, law="normal", seed=0):
     """Draw the weights of a layer by a rule.
 
@@ -83,8 +91,6 @@ def draw_weights(rule, shape, *, law="normal", seed=0):
         >>> bool(abs(w).max() <= (6 / 200) ** 0.5), round(float(w.var() * 200), 1)
         (True, 2.0)
     """
-    one_of(("normal", "uniform"), law=law)
-    numpy_seed(seed=seed)
     fan_in, fan_out = _fans(shape)
     variance, rng = variance_of(rule, fan_in, fan_out), np.random.default_rng(seed)
     if law == "normal":
@@ -93,6 +99,7 @@ def draw_weights(rule, shape, *, law="normal", seed=0):
     return rng.uniform(-limit, limit, shape).astype("float32")
 
 
+@validate(gain=positive, seed=numpy_seed)
 def orthogonal(shape, *, gain=1.0, seed=0):
     """Draw a matrix with orthogonal columns (or rows, if these are fewer), which keeps lengths exactly.
 
@@ -121,8 +128,6 @@ def orthogonal(shape, *, gain=1.0, seed=0):
         >>> np.allclose(q.T @ q, np.eye(3), atol=1e-6)
         True
     """
-    positive(gain=gain)
-    numpy_seed(seed=seed)
     _fans(shape)
     rows, columns = math.prod(shape[:-1]), shape[-1]
     normal = np.random.default_rng(seed).normal(size=(max(rows, columns), min(rows, columns)))
@@ -145,6 +150,7 @@ class VariancePath(NamedTuple):
     gradients: np.ndarray
 
 
+@validate(width=whole(1), num_layers=whole(1), variance=not_negative, first=not_negative)
 def propagate_variance(variance, width, num_layers, *, activation="relu", first=1.0):
     """Predict how large activations and gradients are in a deep network of equal, wide layers.
 
@@ -176,8 +182,6 @@ def propagate_variance(variance, width, num_layers, *, activation="relu", first=
         ...  for rule in ("he", "glorot")]
         [[1.0, 1.0, 1.0, 1.0], [1.0, 0.5, 0.25, 0.125]]
     """
-    whole_number(1, width=width, num_layers=num_layers)
-    not_negative(variance=variance, first=first)
     z = np.linspace(-8, 8, 4000)  # an even number: none is at 0, where ReLU has no slope
     chances = np.exp(-(z**2) / 2) / np.exp(-(z**2) / 2).sum()
     phi = get_activation(activation)
@@ -193,8 +197,8 @@ def propagate_variance(variance, width, num_layers, *, activation="relu", first=
     return VariancePath(np.array(moments), np.array(spreads), back)
 
 
+@validate(shape=wholes(1))
 def _fans(shape):
-    whole_numbers(1, shape=shape)
     if len(shape) < 2:
         raise ValueError(f"shape={shape} must have at least two axes: (..., inputs, outputs)")
     receptive = math.prod(shape[:-2])

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_course.checks import as_floats, finite, is_number, not_negative, positive, whole_number
+from keras_course.checks import as_floats, finite, is_number, not_negative, positive, validate, whole
 
 MOST = 40  # trials: halving or doubling a step so often changes it by a factor of 1e12
 
@@ -36,6 +36,7 @@ class LineSearch(NamedTuple):
     evaluations: int
 
 
+@validate(initial_step=positive)
 def backtracking(function, w, direction, *, initial_step=1.0, c1=1e-4, shrink=0.5):
     """Shorten a step until it decreases f sufficiently (Armijo's condition).
 
@@ -66,7 +67,6 @@ def backtracking(function, w, direction, *, initial_step=1.0, c1=1e-4, shrink=0.
         (0.25, 0.0)
     """
     _inside(c1=c1, shrink=shrink)
-    positive(initial_step=initial_step)
     phi, slope = _along(function, w, direction)
     step = float(initial_step)
     for trial in range(MOST):
@@ -77,6 +77,7 @@ def backtracking(function, w, direction, *, initial_step=1.0, c1=1e-4, shrink=0.
     raise RuntimeError(f"no step down to {step:.1e} decreases the function: is the gradient right?")
 
 
+@validate(initial_step=positive)
 def wolfe_line_search(function, w, direction, *, initial_step=1.0, c1=1e-4, c2=0.9):
     """Find a step that decreases f sufficiently and where the slope is flatter: the strong Wolfe conditions.
 
@@ -114,7 +115,6 @@ def wolfe_line_search(function, w, direction, *, initial_step=1.0, c1=1e-4, c2=0
     _inside(c1=c1, c2=c2)
     if c1 >= c2:
         raise ValueError(f"c1={c1!r} must be less than c2={c2!r}")
-    positive(initial_step=initial_step)
     phi, slope = _along(function, w, direction)
     step, low, high = float(initial_step), 0.0, math.inf
     for trial in range(MOST):
@@ -129,6 +129,7 @@ def wolfe_line_search(function, w, direction, *, initial_step=1.0, c1=1e-4, c2=0
     raise RuntimeError(f"no step between {low:.1e} and {high:.1e} satisfies the Wolfe conditions")
 
 
+@validate(num_steps=whole(1), memory=whole(1), tolerance=not_negative)
 def lbfgs(function, start, num_steps, *, memory=10, tolerance=1e-6):
     """Minimize by L-BFGS: Newton's method with a curvature that is guessed from the last steps.
 
@@ -162,8 +163,6 @@ def lbfgs(function, start, num_steps, *, memory=10, tolerance=1e-6):
         >>> bool(losses[-1] < 1e-10), len(losses) < 15
         (True, True)
     """
-    whole_number(1, num_steps=num_steps, memory=memory)
-    not_negative(tolerance=tolerance)
     w = as_floats("start", start)
     finite(start=w)
     if not w.size:

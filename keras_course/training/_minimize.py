@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops, tree
 
-from keras_course.checks import as_floats, not_negative, numpy_seed, tensor, whole_number
+from keras_course.checks import as_floats, not_negative, numpy_seed, tensor, validate, whole
 from keras_course.ops import jit, value_and_grad
 from keras_course.training._optimizer import floats
 
@@ -25,6 +25,7 @@ class Descent(NamedTuple):
     losses: np.ndarray
 
 
+@validate(num_steps=whole(1), seed=numpy_seed, noise=not_negative)
 def minimize(function, start, optimizer, num_steps, *, noise=0.0, seed=0):
     """Follow an optimizer down a function.
 
@@ -54,9 +55,6 @@ def minimize(function, start, optimizer, num_steps, *, noise=0.0, seed=0):
     """
     if not callable(function):
         raise ValueError(f"function={function!r} must be a function")
-    whole_number(1, num_steps=num_steps)
-    numpy_seed(seed=seed)
-    not_negative(noise=noise)
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "step")):
         raise ValueError(f"optimizer={optimizer!r} must be an optimizer of this lecture, such as Adam(1e-3)")
     rng, gradient_of = np.random.default_rng(seed), value_and_grad(function)
@@ -142,9 +140,9 @@ def beale(w):
     return sum((c - x + x * y**k) ** 2 for k, c in ((1, 1.5), (2, 2.25), (3, 2.625)))
 
 
+@validate(w=tensor)
 def _coordinates(w, number):
     """Raise a ValueError for a point of another space: JAX would clamp an index that is out of bounds."""
-    tensor(w=w)
     found = w.shape[0] if getattr(w, "shape", ()) else len(w) if isinstance(w, list | tuple) else 0
     if found != number:
         raise ValueError(f"w has {found} coordinates, not {number}")

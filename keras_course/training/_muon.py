@@ -8,7 +8,7 @@ import dataclasses
 
 from keras import ops
 
-from keras_course.checks import whole_number
+from keras_course.checks import validate, whole
 from keras_course.checks.tensors import on_tensors
 from keras_course.training._adaptive import Adam
 from keras_course.training._optimizer import floats, scaled
@@ -64,6 +64,7 @@ class Muon(Adam):
 
 
 @on_tensors(matrix=2)
+@validate(num_rounds=whole(1))
 def orthogonalize(matrix, num_rounds=5):
     """Bring all singular values of a matrix near 1 (to 0.7 to 1.2), without computing them.
 
@@ -89,7 +90,6 @@ def orthogonalize(matrix, num_rounds=5):
         >>> bool(np.all(np.abs(np.diag(q) - 1) < 0.35))
         True
     """
-    whole_number(1, num_rounds=num_rounds)
     matrix = floats(matrix, "matrix")
     if 0 in matrix.shape:
         raise ValueError(f"matrix has shape {tuple(matrix.shape)}; it must be (N, K), with at least one of each")

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_course.checks import fraction, not_negative, one_of, tensor, whole_number
+from keras_course.checks import choice, fraction, not_negative, tensor, validate, whole
 from keras_course.training._optimizer import floats
 
 KINDS = ("batch", "layer", "group", "instance", "rms")
@@ -65,6 +65,7 @@ def normalize(kind, x, gamma=1.0, beta=0.0, *, groups=1, epsilon=1e-5):
     return ops.reshape(z, ops.shape(x)) * gamma + beta
 
 
+@validate(dy=tensor)
 def normalize_backward(kind, x, gamma, dy, *, groups=1, epsilon=1e-5):
     """Pull the gradient dy of a loss back through `normalize`, by hand.
 
@@ -100,7 +101,6 @@ def normalize_backward(kind, x, gamma, dy, *, groups=1, epsilon=1e-5):
         ([0.0, 1.0], [2.0, 3.0])
     """
     x = _features(x)
-    tensor(dy=dy)
     (gamma,), dy = _like(x, gamma=gamma), ops.convert_to_tensor(dy, dtype=x.dtype)
     if tuple(x.shape) != tuple(dy.shape):
         raise ValueError(f"x has shape {tuple(x.shape)}, but dy has shape {tuple(dy.shape)}")
@@ -117,6 +117,7 @@ def normalize_backward(kind, x, gamma, dy, *, groups=1, epsilon=1e-5):
     )
 
 
+@validate(momentum=fraction, mean=tensor, variance=tensor)
 @dataclasses.dataclass(frozen=True)
 class RunningStatistics:
     """What batch normalization uses after training: means over the batches it has seen, in place of a batch's own.
@@ -144,8 +145,6 @@ class RunningStatistics:
     momentum: float = 0.9
 
     def __post_init__(self):
-        fraction(momentum=self.momentum)
-        tensor(mean=self.mean, variance=self.variance)
         known = int | float | list | tuple | np.ndarray | np.number  # a tensor has no values inside a compiled function
         for name in ("mean", "variance"):
             value = getattr(self, name)
@@ -165,16 +164,16 @@ class RunningStatistics:
             variance=share * variance + (1 - share) * ops.var(x, axis=axes),
         )
 
+    @validate(epsilon=not_negative)
     def normalize(self, x, gamma=1.0, beta=0.0, *, epsilon=1e-5):
         """Return gamma (x - mu) / sqrt(v + epsilon) + beta, as in inference."""
-        not_negative(epsilon=epsilon)
         x = _features(x)
         mean, variance, gamma, beta = _like(x, mean=self.mean, variance=self.variance, gamma=gamma, beta=beta)
         return gamma * (x - mean) / ops.sqrt(variance + epsilon) + beta
 
 
+@validate(x=tensor)
 def _features(x):
-    tensor(x=x)
     x = floats(ops.convert_to_tensor(x))
     if len(x.shape) < 2 or 0 in x.shape:
         raise ValueError(f"x has shape {tuple(x.shape)}; it must be (B, ..., C), with at least one of each")
@@ -193,11 +192,9 @@ def _like(x, **arrays):
     return list(tensors.values())
 
 
+@validate(kind=choice(*KINDS), groups=whole(1), epsilon=not_negative)
 def _standard(kind, x, groups, epsilon):
     """Return (z, sqrt(v + epsilon), S); z is shaped `(B, ..., G, C / G)` for groups."""
-    one_of(KINDS, kind=kind)
-    whole_number(1, groups=groups)
-    not_negative(epsilon=epsilon)
     rank, width = len(x.shape), x.shape[-1]
     if kind == "instance" and rank < 3:
         raise ValueError(f"kind='instance' needs positions, but x has shape {tuple(x.shape)}")

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_course.checks import flag
+from keras_course.checks import flag, validate
 from keras_course.checks.examples import check_examples
 from keras_course.checks.graphs import check_model
 from keras_course.ops import functional, grad
@@ -70,6 +70,7 @@ class LayerProbe:
         return "dead" if self.sd < DEAD else "healthy"
 
 
+@validate(training=flag)
 def probe_activations(model, x, *, training=False):
     """Run a model once and return the outputs of its layers.
 
@@ -94,7 +95,6 @@ def probe_activations(model, x, *, training=False):
         >>> probes[0].name, probes[0].values.shape, probes[0].label
         ('zeros', (2, 50), 'dead')
     """
-    flag(training=training)
     x, _ = _check(model, x)
     seen = []
 
@@ -106,6 +106,7 @@ def probe_activations(model, x, *, training=False):
     return _probes(seen)
 
 
+@validate(training=flag)
 def probe_gradients(model, x, y=None, *, loss=None, training=False):
     """Run a model forward and backward once and return the gradients with respect to the outputs of its layers.
 
@@ -135,7 +136,6 @@ def probe_gradients(model, x, y=None, *, loss=None, training=False):
         >>> {probe.name: probe.mean for probe in probes}      # of the sum of all outputs
         {'first': 3.0, 'second': 1.0}
     """
-    flag(training=training)
     x, y = _check(model, x, y, loss)
     if loss is not None and y is None:
         raise ValueError(f"loss={loss!r} needs the targets y")

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_course.checks import numpy_seed, positive, whole_number
+from keras_course.checks import numpy_seed, positive, validate, whole
 from keras_course.checks.examples import check_examples
 from keras_course.checks.graphs import check_model
 
@@ -40,6 +40,15 @@ class RangeTest(NamedTuple):
         return float(self.rates[np.argmin(self.smoothed)] / 10)
 
 
+@validate(
+    num_steps=whole(2),
+    batch_size=whole(1),
+    seed=numpy_seed,
+    lowest=positive,
+    highest=positive,
+    explosion=positive,
+    model=check_model,
+)
 def learning_rate_range_test(
     model, x, y=None, *, lowest=1e-6, highest=1.0, num_steps=100, batch_size=32, explosion=4.0, seed=0
 ):
@@ -80,15 +89,10 @@ def learning_rate_range_test(
         >>> bool(1e-3 < found.suggestion < 1e3)
         True
     """
-    whole_number(2, num_steps=num_steps)
-    whole_number(1, batch_size=batch_size)
-    numpy_seed(seed=seed)
-    positive(lowest=lowest, highest=highest, explosion=explosion)
     if not lowest < highest:
         raise ValueError(f"lowest={lowest!r} must be less than highest={highest!r}")
     if not explosion > 1:
         raise ValueError(f"explosion={explosion!r} must be greater than 1")
-    check_model(model=model)
     optimizer = _optimizer(model)
     x, y = check_examples(model, x, y)
     state = [*model.variables, *optimizer.variables]

@@ -9,10 +9,11 @@ import math
 
 from keras import ops, tree
 
-from keras_course.checks import as_floats, fraction, not_negative, positive, whole_number
+from keras_course.checks import as_floats, fraction, not_negative, positive, validate, whole
 from keras_course.training._optimizer import Optimizer, floats, pairs, scaled, widen
 
 
+@validate(strength=not_negative)
 @dataclasses.dataclass(frozen=True)
 class _Decay:
     """An optimizer around another, with the same `init` and `step`, which must be one of this lecture."""
@@ -23,7 +24,6 @@ class _Decay:
     def __post_init__(self):
         if not isinstance(self.optimizer, Optimizer):
             raise ValueError(f"optimizer={self.optimizer!r} must be an optimizer of this lecture, such as Adam(1e-3)")
-        not_negative(strength=self.strength)
 
     def init(self, w):
         """Return the state before the first step: that of the optimizer."""
@@ -95,6 +95,7 @@ class Decoupled(_Decay):
         return self.optimizer.step(tree.map_structure(shrink, floats(w)), g, state)
 
 
+@validate(limit=positive)
 def clip_by_value(g, limit):
     """Cut every entry of a gradient to [-limit, limit]; this turns its direction. `clipvalue` in Keras.
 
@@ -114,10 +115,10 @@ def clip_by_value(g, limit):
         >>> np.array(clip_by_value(np.array([3.0, -0.5]), 1.0)).tolist()
         [1.0, -0.5]
     """
-    positive(limit=limit)
     return tree.map_structure(lambda part: ops.clip(part, -limit, limit), floats(g, "g"))
 
 
+@validate(limit=positive)
 def clip_by_norm(g, limit):
     """Shorten each array of a gradient to `|g_i| <= limit`; each keeps its direction. `clipnorm` in Keras.
 
@@ -141,10 +142,10 @@ def clip_by_norm(g, limit):
         >>> [round(float(entry), 4) for entry in a], float(b[0])
         ([0.6, 0.8], 0.5)
     """
-    positive(limit=limit)
     return tree.map_structure(lambda part: _shorten([part], limit)[0], floats(g, "g"))
 
 
+@validate(limit=positive)
 def clip_by_global_norm(g, limit):
     """Shorten a gradient as a whole to `|g| <= limit`; it keeps its direction. `global_clipnorm` in Keras.
 
@@ -171,7 +172,6 @@ def clip_by_global_norm(g, limit):
         >>> round(float(a[0]), 4), round(float(b[0]), 4)
         (0.6, 0.8)
     """
-    positive(limit=limit)
     return tree.pack_sequence_as(g, _shorten(tree.flatten(floats(g, "g")), limit))
 
 
@@ -187,6 +187,7 @@ def _shorten(parts, limit):
     return [shorten(part, unit) for part, unit in zip(parts, units, strict=True)]
 
 
+@validate(momentum=fraction)
 def average_weights(average, w, momentum=0.99):
     """Return the exponential moving average (EMA) of weights after another step of training.
 
@@ -220,7 +221,6 @@ def average_weights(average, w, momentum=0.99):
         >>> float(average[0])
         3.5
     """
-    fraction(momentum=momentum)
     old, new = pairs(floats(average, "average"), floats(w), ("average", "w"))
     mixed = [_mix(momentum, a, b) for a, b in zip(old, new, strict=True)]
     return tree.pack_sequence_as(average, mixed)
@@ -231,6 +231,7 @@ def _mix(momentum, a, b):
     return ops.cast(momentum * wide + (1 - momentum) * ops.cast(b, wide.dtype), a.dtype)
 
 
+@validate(patience=whole(1), min_delta=not_negative)
 def early_stop(losses, patience, *, min_delta=0.0):
     """Tell where early stopping ends a training: once the validation loss has not improved for `patience` epochs.
 
@@ -254,8 +255,6 @@ def early_stop(losses, patience, *, min_delta=0.0):
         >>> early_stop([3.0, 2.0, 2.5, 2.2, 1.0], patience=2)
         (3, 1)
     """
-    whole_number(1, patience=patience)
-    not_negative(min_delta=min_delta)
     losses = as_floats("losses", losses)
     if losses.ndim != 1 or losses.size == 0:
         raise ValueError(f"losses has shape {losses.shape}; it must hold one loss for each epoch, of one epoch or more")
