@@ -12,7 +12,7 @@ from keras_course.autodiff._fluid import Flow, advect, divergence, lift_and_drag
 from keras_course.autodiff._gradcheck import gradcheck
 from keras_course.autodiff._graph import graph_dot, graph_text
 from keras_course.autodiff._rules import relu, sigmoid
-from keras_course.autodiff._shape import ShapeRun, differentiable_fluid, optimise_shape
+from keras_course.autodiff._shape import ShapeRun, differentiable_fluid, optimize_shape
 from keras_course.autodiff._tape import Var, backward
 from keras_course.autodiff._verbs import (
     grad,
@@ -49,7 +49,7 @@ __all__ = [
     "jvp",
     "lift_and_drag",
     "nth_derivative",
-    "optimise_shape",
+    "optimize_shape",
     "peak_memory",
     "plot_tape",
     "plot_wind_tunnel",

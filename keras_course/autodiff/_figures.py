@@ -61,7 +61,7 @@ def plot_wind_tunnel(run: ShapeRun) -> "Figure":
     """Draw a shape that is optimized in a wind tunnel: at the start, in the middle, at the end, and how it improved.
 
     Args:
-        run: what `keras_course.autodiff.optimise_shape` returns.
+        run: what `keras_course.autodiff.optimize_shape` returns.
 
     Returns:
         A Matplotlib `Figure` of four panels. Smoke is orange and blue, the obstacle black; grey is half solid.
@@ -70,13 +70,13 @@ def plot_wind_tunnel(run: ShapeRun) -> "Figure":
         ValueError: obstacle and smoke do not have one shape `(3, H, W)`.
 
     Example:
-        >>> from keras_course.autodiff import optimise_shape, plot_wind_tunnel
-        >>> figure = plot_wind_tunnel(optimise_shape((8, 12), steps=2, num_steps=1, num_sweeps=1))
+        >>> from keras_course.autodiff import optimize_shape, plot_wind_tunnel
+        >>> figure = plot_wind_tunnel(optimize_shape((8, 12), steps=2, num_steps=1, num_sweeps=1))
         >>> figure.axes[3].get_xlabel()
         'step of gradient ascent'
     """
     if not isinstance(run, ShapeRun):
-        raise ValueError(f"run={run!r} must be what keras_course.autodiff.optimise_shape returns")
+        raise ValueError(f"run={run!r} must be what keras_course.autodiff.optimize_shape returns")
     fields = [np.asarray(field, "float64") for field in (run.upper, run.lower, run.obstacle)]
     shapes = [field.shape for field in fields]
     if len(set(shapes)) != 1 or len(shapes[0]) != 3 or shapes[0][0] != 3:

@@ -229,6 +229,14 @@ def step(flow, start, obstacle, num_sweeps, strip):
     return Flow(*(inside * f + inlet * at_start for f, at_start in zip((vx, vy, upper, lower), start, strict=True)))
 
 
+def _check_flow(**arguments):
+    ((name, pair),) = arguments.items()
+    if not isinstance(pair, tuple | list) or len(pair) < 2:
+        raise ValueError(f"{name}={pair!r} must be a Flow, or a pair (vx, vy)")
+    tensor(**{f"{name}[{i}]": pair[i] for i in (0, 1)})
+
+
+@validate(before=_check_flow, after=_check_flow)
 def lift_and_drag(before, after):
     """Return the momentum that an obstacle gave to the air: `(lift, drag)`, mean per cell (two scalars).
 
@@ -253,10 +261,6 @@ def lift_and_drag(before, after):
         >>> [float(force) for force in lift_and_drag((one, 0 * one), (0.5 * one, 0.25 * one))]
         [0.25, 0.5]
     """
-    for name, pair in ("before", before), ("after", after):
-        if not isinstance(pair, tuple | list) or len(pair) < 2:
-            raise ValueError(f"{name}={pair!r} must be a Flow, or a pair (vx, vy)")
-        tensor(**{f"{name}[{i}]": pair[i] for i in (0, 1)})
     vx_before, vy_before, vx, vy = (k.cast(field, "float32") for field in (*before[:2], *after[:2]))
     _check_shapes(vx_before=vx_before, vy_before=vy_before, vx=vx, vy=vy)
     return k.mean(vy - vy_before), k.mean(vx_before - vx)

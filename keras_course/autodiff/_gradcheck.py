@@ -47,13 +47,7 @@ def gradcheck(fn, *primals, mode="reverse", tolerance=1e-6):
         errors = np.abs(analytic - numeric) / scale
         errors = np.where(np.isfinite(errors), errors, np.inf)
         if errors.size and errors.max() > tolerance:
-            entry = tuple(int(k) for k in np.unravel_index(errors.argmax(), errors.shape))
-            output, place = entry[: np.ndim(value)], entry[np.ndim(value) :]
-            raise AssertionError(
-                f"{mode} mode, derivative of output entry {output} by entry {place} of argument {i}: "
-                f"{analytic[entry]:.6g}, and {numeric[entry]:.6g} by central differences (relative error "
-                f"{errors[entry]:.2g}, tolerance {tolerance:g})"
-            )
+            raise AssertionError(_difference(analytic, numeric, errors, np.ndim(value), mode, i, tolerance))
         worst = max(worst, float(errors.max(initial=0.0)))
     return worst
 
@@ -71,3 +65,13 @@ def _differences(fn, primals, i):
             ends.append(np.asarray(fn(*primals[:i], moved, *primals[i + 1 :])))
         numeric[(..., *place)] = (ends[0] - ends[1]) / (2 * step)
     return value, numeric
+
+
+def _difference(analytic, numeric, errors, num_axes, mode, argument, tolerance):
+    """Return the message about the entry with the largest error; the first `num_axes` axes are those of the output."""
+    entry = tuple(int(k) for k in np.unravel_index(errors.argmax(), errors.shape))
+    return (
+        f"{mode} mode, derivative of output entry {entry[:num_axes]} by entry {entry[num_axes:]} of argument "
+        f"{argument}: {analytic[entry]:.6g}, and {numeric[entry]:.6g} by central differences (relative error "
+        f"{errors[entry]:.2g}, tolerance {tolerance:g})"
+    )

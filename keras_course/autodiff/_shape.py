@@ -109,7 +109,7 @@ class ShapeRun:
 
 
 @validate(steps=whole(1), seed=numpy_seed, learning_rate=positive)
-def optimise_shape(
+def optimize_shape(
     shape=(50, 75), steps=100, learning_rate=1e3, *, num_steps=20, num_sweeps=50, strip=_STRIP, parameters=None, seed=0
 ):
     """Find an obstacle with much lift and little drag by gradient ascent.
@@ -140,8 +140,8 @@ def optimise_shape(
         Optimizing a Wing, Greydanus, 2020, https://greydanus.github.io/2020/10/14/optimizing-a-wing/
 
     Example:
-        >>> from keras_course.autodiff import optimise_shape
-        >>> run = optimise_shape((8, 12), steps=2, num_steps=2, num_sweeps=3)
+        >>> from keras_course.autodiff import optimize_shape
+        >>> run = optimize_shape((8, 12), steps=2, num_steps=2, num_sweeps=3)
         >>> run.lift_over_drag.shape, run.moments, run.obstacle.shape
         ((3,), (0, 1, 2), (3, 8, 12))
     """

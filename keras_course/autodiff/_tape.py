@@ -142,17 +142,8 @@ def backward(y, inputs, cotangent=None):
         >>> [float(g) for g in backward(x * x, [x])]
         [6.0]
     """
-    if not isinstance(y, Var):
-        raise TypeError(f"y={y!r}: backward goes through nodes made by Var(...), not {type(y).__name__}")
-    if not isinstance(inputs, list | tuple) or not all(isinstance(node, Var) for node in inputs):
-        raise TypeError(f"inputs={inputs!r}: backward goes through nodes made by Var(...), a list of them")
-    if any(node.wanted for node in inputs):
-        raise ValueError("backward gives gradients of inputs, made by Var(...); one of these was computed")
-    if cotangent is None and y.shape != ():
-        raise ValueError(f"y must be a scalar to have a gradient, or needs a cotangent; its shape is {y.shape}")
-    cotangent = as_array(1.0 if cotangent is None else cotangent, "cotangent")
-    if cotangent.shape != y.shape:
-        raise ValueError(f"cotangent has shape {cotangent.shape}, and must be shaped like y, {y.shape}")
+    _check_nodes(y, inputs)
+    cotangent = _as_cotangent(cotangent, y)
     return owned(sweep([y], [cotangent]), inputs, [cotangent])
 
 
@@ -168,3 +159,22 @@ def owned(adjoints, inputs, others=()):
         seen.add(id(gradient))
         found.append(gradient)
     return found
+
+
+def _check_nodes(y, inputs):
+    if not isinstance(y, Var):
+        raise TypeError(f"y={y!r}: backward goes through nodes made by Var(...), not {type(y).__name__}")
+    if not isinstance(inputs, list | tuple) or not all(isinstance(node, Var) for node in inputs):
+        raise TypeError(f"inputs={inputs!r}: backward goes through nodes made by Var(...), a list of them")
+    if any(node.wanted for node in inputs):
+        raise ValueError("backward gives gradients of inputs, made by Var(...); one of these was computed")
+
+
+def _as_cotangent(cotangent, y):
+    """Return a cotangent of the shape of y, by default 1 for a scalar, or raise a ValueError."""
+    if cotangent is None and y.shape != ():
+        raise ValueError(f"y must be a scalar to have a gradient, or needs a cotangent; its shape is {y.shape}")
+    cotangent = as_array(1.0 if cotangent is None else cotangent, "cotangent")
+    if cotangent.shape != y.shape:
+        raise ValueError(f"cotangent has shape {cotangent.shape}, and must be shaped like y, {y.shape}")
+    return cotangent

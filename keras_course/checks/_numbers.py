@@ -25,11 +25,13 @@ def numpy_seed(**arguments):
     whole_number(0, at_most=math.inf, **arguments)
 
 
-def whole_numbers(lowest, **arguments):
+def whole_numbers(lowest, *, length=None, **arguments):
     """Raise a ValueError for the first argument that is not a tuple or list of integers of at least `lowest`."""
     for name, value in arguments.items():
         if not isinstance(value, tuple | list):
             raise ValueError(f"{name}={value!r} must be a tuple of whole numbers, such as (1, 2)")
+        if length is not None and len(value) != length:
+            raise ValueError(f"{name}={value!r} must have {length} entries")
         whole_number(lowest, **{f"{name}[{i}]": part for i, part in enumerate(value)})
 
 

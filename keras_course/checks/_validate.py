@@ -57,9 +57,9 @@ def whole(lowest: int, at_most: float = HIGHEST) -> Callable[..., None]:
     return functools.partial(whole_number, lowest, at_most=at_most)
 
 
-def wholes(lowest: int) -> Callable[..., None]:
-    """Return the rule for a tuple or list of integers of at least `lowest`."""
-    return functools.partial(whole_numbers, lowest)
+def wholes(lowest: int, length: int | None = None) -> Callable[..., None]:
+    """Return the rule for a tuple or list of integers of at least `lowest`, and of a length if it is given."""
+    return functools.partial(whole_numbers, lowest, length=length)
 
 
 def within(**bounds: float) -> Callable[..., None]:

@@ -9,7 +9,7 @@ import keras
 from keras_course._registry import builder
 from keras_course.checks import choice, validate, whole
 from keras_course.convnets._convnext import convnext_branch, layer_norm
-from keras_course.convnets._parts import check_images, classify, conv_norm, norm
+from keras_course.convnets._parts import classify, conv_norm, images, norm
 from keras_course.layers import Conv2D, DepthwiseConv2D
 
 STEPS = ("resnet", "inverted_bottleneck", "large_kernel", "convnext")
@@ -26,7 +26,7 @@ _CIFAR = {"input_shape": (32, 32, 3), "num_classes": 10, "width": 32}
         "convnext": {**_CIFAR, "step": "convnext", "parameters": 414_122},
     },
 )
-@validate(step=choice(*STEPS), width=whole(1))
+@validate(input_shape=images(4, any_size=True), num_classes=whole(1), step=choice(*STEPS), width=whole(1))
 def resnet_to_convnext(input_shape, num_classes, *, step="convnext", width=16, name="resnet_to_convnext"):
     """Build one of four networks that lead from a ResNet to a ConvNeXt.
 
@@ -64,7 +64,6 @@ def resnet_to_convnext(input_shape, num_classes, *, step="convnext", width=16, n
         >>> resnet_to_convnext((32, 32, 3), 10)(np.zeros((2, 32, 32, 3), "float32")).shape == (2, 10)
         True
     """
-    check_images(input_shape, num_classes, smallest=4, any_size=True)
     last = step == "convnext"
 
     x = inputs = keras.Input(input_shape, name="x")

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_course._registry import builder
 from keras_course.checks import fraction, not_negative, number, positive, validate, whole, whole_number
-from keras_course.convnets._parts import check_images
+from keras_course.convnets._parts import images
 from keras_course.layers import Conv2D, MaxPooling2D
 
 _IMAGENET = {"input_shape": (227, 227, 3), "num_classes": 1000, "mlp_dim": 4096, "dropout": 0.5}
@@ -78,7 +78,7 @@ class LocalResponseNormalization(keras.layers.Layer):
         },
     },
 )
-@validate(mlp_dim=whole(1), dropout=fraction)
+@validate(input_shape=images(67), num_classes=whole(1), mlp_dim=whole(1), dropout=fraction)
 def alexnet(
     input_shape,
     num_classes,
@@ -130,7 +130,6 @@ def alexnet(
         >>> alexnet((67, 67, 3), 10)(np.zeros((2, 67, 67, 3), "float32")).shape == (2, 10)
         True
     """
-    check_images(input_shape, num_classes, smallest=67)
     _check_five(input_shape[2], channels, groups)
 
     x = inputs = keras.Input(input_shape, name="x")

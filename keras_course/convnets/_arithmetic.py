@@ -7,7 +7,7 @@ cross-correlation: the kernel is not flipped.
 
 import numpy as np
 
-from keras_course.checks import as_floats, validate, whole, whole_number
+from keras_course.checks import as_floats, validate, whole, whole_numbers
 
 
 @validate(size=whole(1), kernel_size=whole(1), stride=whole(1), dilation=whole(1), padding=whole(0))
@@ -120,6 +120,13 @@ def conv2d(x, kernel, *, stride=1, padding=0, dilation=1):
     return y[..., 0] if plain else y
 
 
+def _check_shape(input_shape):
+    whole_numbers(1, input_shape=input_shape)
+    if not input_shape:
+        raise ValueError("input_shape=() must have an axis, (n,) for a sequence")
+
+
+@validate(input_shape=_check_shape)
 def toeplitz_matrix(kernel, input_shape, *, stride=1, padding=0, dilation=1):
     """Return the sparse matrix by which a convolution multiplies its flattened input.
 
@@ -151,11 +158,6 @@ def toeplitz_matrix(kernel, input_shape, *, stride=1, padding=0, dilation=1):
     """
     kernel = as_floats("kernel", kernel)
     rank = 1 if kernel.ndim in (1, 3) else 2
-    if not isinstance(input_shape, tuple | list):
-        raise ValueError(f"input_shape={input_shape!r} must be a tuple, (n,) for a sequence")
-    whole_number(1, **{f"input_shape[{axis}]": n for axis, n in enumerate(input_shape)})
-    if not input_shape:
-        raise ValueError("input_shape=() must have an axis, (n,) for a sequence")
     x = np.zeros(input_shape)
     x, kernel, out_size, _ = _prepare(x, kernel, rank, stride, padding, dilation)
     matrix = np.zeros((*out_size, kernel.shape[-1], *x.shape))
@@ -172,6 +174,17 @@ def _prepare(x, kernel, rank, stride, padding, dilation):
     """Return x and kernel with axes for their channels, the size of the output, and whether there were none."""
     x, kernel = as_floats("x", x), as_floats("kernel", kernel)
     plain = kernel.ndim == rank
+    _check_axes(x, kernel, rank, plain)
+    if plain:
+        x, kernel = x[..., None], kernel[..., None, None]
+    size = tuple(
+        conv_output_size(n, k, stride=stride, padding=padding, dilation=dilation)
+        for n, k in zip(x.shape[:rank], kernel.shape[:rank], strict=True)
+    )
+    return x, kernel, size, plain
+
+
+def _check_axes(x, kernel, rank, plain):
     if x.ndim != rank + (not plain) or kernel.ndim not in (rank, rank + 2) or 0 in kernel.shape + x.shape:
         axes = {1: ("(n,)", "(k,)", "(n, C_in)", "(k, C_in, C_out)")}.get(
             rank, ("(H, W)", "(k_h, k_w)", "(H, W, C_in)", "(k_h, k_w, C_in, C_out)")
@@ -180,14 +193,7 @@ def _prepare(x, kernel, rank, stride, padding, dilation):
             f"x has shape {x.shape} and kernel {kernel.shape}; they must be {axes[0]} and {axes[1]}, "
             f"or {axes[2]} and {axes[3]}"
         )
-    if plain:
-        x, kernel = x[..., None], kernel[..., None, None]
-    elif x.shape[-1] != kernel.shape[-2]:
+    if not plain and x.shape[-1] != kernel.shape[-2]:
         raise ValueError(f"x has {x.shape[-1]} channels, but kernel of shape {kernel.shape} takes {kernel.shape[-2]}")
     if not (np.isfinite(x).all() and np.isfinite(kernel).all()):
         raise ValueError("x and kernel must be finite numbers: they hold NaN or infinity")
-    size = tuple(
-        conv_output_size(n, k, stride=stride, padding=padding, dilation=dilation)
-        for n, k in zip(x.shape[:rank], kernel.shape[:rank], strict=True)
-    )
-    return x, kernel, size, plain

@@ -7,8 +7,8 @@ import keras
 from keras import ops
 
 from keras_course._registry import builder
-from keras_course.checks import validate, whole
-from keras_course.convnets._parts import check_images, classify, conv_norm
+from keras_course.checks import validate, whole, whole_number
+from keras_course.convnets._parts import classify, conv_norm, images
 
 _CIFAR = {"input_shape": (32, 32, 3), "num_classes": 10}
 
@@ -53,6 +53,12 @@ class SubsampleAndPad(keras.layers.Layer):
         return {**super().get_config(), "channels": self.channels, "strides": self.strides}
 
 
+def _check_depth(depth):
+    whole_number(1, depth=depth)
+    if depth < 8 or depth % 6 != 2:
+        raise ValueError(f"depth={depth} must be 6n + 2: 8, 14, 20, 26, 32, 38, 44, 50, 56, ..., 110, ...")
+
+
 @builder(
     reference="He, Zhang, Ren and Sun, 2016, https://arxiv.org/abs/1512.03385",
     presets={
@@ -64,7 +70,7 @@ class SubsampleAndPad(keras.layers.Layer):
         "resnet_110": {**_CIFAR, "depth": 110, "parameters": 1_727_962},
     },
 )
-@validate(depth=whole(1), width=whole(1))
+@validate(input_shape=images(4, any_size=True), num_classes=whole(1), depth=_check_depth, width=whole(1))
 def cifar_resnet(input_shape, num_classes, *, depth=8, width=16, residual=True, name="cifar_resnet"):
     """Build a residual network for small pictures.
 
@@ -102,10 +108,6 @@ def cifar_resnet(input_shape, num_classes, *, depth=8, width=16, residual=True, 
         >>> cifar_resnet((32, 32, 3), 10)(np.zeros((2, 32, 32, 3), "float32")).shape == (2, 10)
         True
     """
-    if depth < 8 or depth % 6 != 2:
-        raise ValueError(f"depth={depth} must be 6n + 2: 8, 14, 20, 26, 32, 38, 44, 50, 56, ..., 110, ...")
-    check_images(input_shape, num_classes, smallest=4, any_size=True)
-
     x = inputs = keras.Input(input_shape, name="x")
     x = conv_norm(x, width, 3, name="stem")
     for stage in range(3):

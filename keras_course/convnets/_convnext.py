@@ -7,9 +7,9 @@ import keras
 import numpy as np
 
 from keras_course._registry import builder
-from keras_course.checks import fraction, number, one_of, validate, whole_number
+from keras_course.checks import choice, fraction, number, validate, whole, wholes
 from keras_course.convnets._imagenet import load_imagenet
-from keras_course.convnets._parts import check_images
+from keras_course.convnets._parts import images
 from keras_course.layers import Conv2D, Dense, DepthwiseConv2D, LayerScale
 from keras_course.layers._activations import get_activation
 
@@ -27,7 +27,15 @@ _IMAGENET = {"input_shape": (224, 224, 3), "num_classes": 1000}
         "convnext_xlarge": {**_IMAGENET, "depths": (3, 3, 27, 3), "width": 256, "parameters": 350_196_968},
     },
 )
-@validate(drop_path=fraction, layer_scale=number)
+@validate(
+    input_shape=images(32, any_size=True),
+    num_classes=whole(1),
+    depths=wholes(1, length=4),
+    width=whole(1),
+    drop_path=fraction,
+    layer_scale=number,
+    weights=choice(None, "imagenet"),
+)
 def convnext(
     input_shape,
     num_classes,
@@ -82,12 +90,6 @@ def convnext(
         >>> convnext((32, 32, 3), 10)(np.zeros((2, 32, 32, 3), "float32")).shape == (2, 10)
         True
     """
-    check_images(input_shape, num_classes, smallest=32, any_size=True)
-    if not isinstance(depths, tuple | list) or len(depths) != 4:
-        raise ValueError(f"depths={depths!r} must have four entries, one for each stage")
-    whole_number(1, width=width, **{f"depths[{i}]": depth for i, depth in enumerate(depths)})
-    one_of((None, "imagenet"), weights=weights)
-
     rates = iter(np.linspace(0.0, drop_path, sum(depths)).tolist())
     x = inputs = keras.Input(input_shape, name="x")
     for stage, depth in enumerate(depths):

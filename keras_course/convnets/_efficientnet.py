@@ -8,9 +8,9 @@ import math
 import keras
 
 from keras_course._registry import builder
-from keras_course.checks import fraction, one_of, positive, validate, within
+from keras_course.checks import choice, fraction, positive, validate, whole, within
 from keras_course.convnets._imagenet import load_imagenet
-from keras_course.convnets._parts import check_images, classify, norm, squeeze_and_excite
+from keras_course.convnets._parts import classify, images, norm, squeeze_and_excite
 from keras_course.layers import Conv2D, DepthwiseConv2D
 
 _STAGES = (  # kernel size, blocks, channels, strides, expansion
@@ -55,12 +55,15 @@ def _preset(width_factor, depth_factor, resolution, dropout, parameters):
     },
 )
 @validate(
+    input_shape=images(32, any_size=True),
+    num_classes=whole(1),
     width_factor=within(above=0, at_most=10),
     depth_factor=within(above=0, at_most=10),
     epsilon=positive,
     dropout=fraction,
     drop_path=fraction,
     momentum=fraction,
+    weights=choice(None, "imagenet"),
 )
 def efficientnet(
     input_shape,
@@ -122,8 +125,6 @@ def efficientnet(
         >>> efficientnet((32, 32, 3), 10)(np.zeros((2, 32, 32, 3), "float32")).shape == (2, 10)
         True
     """
-    check_images(input_shape, num_classes, smallest=32, any_size=True)
-    one_of((None, "imagenet"), weights=weights)
     batch_norm = {"momentum": momentum, "epsilon": epsilon}
     stages = [(k, math.ceil(n * depth_factor), _rounded(c * width_factor), s, e) for k, n, c, s, e in _STAGES]
     num_blocks = sum(stage[1] for stage in stages)

@@ -10,11 +10,11 @@ that leave on one side come back in on the other.
 import numpy as np
 from keras import ops
 
-from keras_course.checks import as_floats, as_real, flag, function, is_whole, numpy_seed, validate, whole, whole_number
+from keras_course.checks import as_floats, as_real, flag, function, is_whole, numpy_seed, validate, whole
 from keras_course.convnets._models import as_images
 
 
-@validate(fn=function, stride=whole(1))
+@validate(fn=function, stride=whole(1), border=whole(0))
 def equivariance_error(fn, x, shift, *, stride=1, border=None):
     """Return by how much a function of images fails to move with them, away from the border.
 
@@ -47,18 +47,9 @@ def equivariance_error(fn, x, shift, *, stride=1, border=None):
         >>> equivariance_error(lambda x: x**2, x, shift=2), equivariance_error(lambda x: x[:, ::-1], x, shift=2) > 0.1
         (0.0, True)
     """
-    x, shift = as_images(x), _pair(shift)
-    if any(v % stride for v in shift):
-        raise ValueError(f"stride={stride} must divide shift={shift}: a move by part of a stride is none of the output")
+    x, shift = as_images(x), _pair(shift, stride)
     before, after = _values(fn, x), _values(fn, _move(x, shift))
-    if before.ndim != 4:
-        raise ValueError(f"fn(x) has shape {before.shape}; it must be (B, h, w, K)")
-    h, w = before.shape[1:3]
-    borders = (h // 4, w // 4) if border is None else (border, border)
-    whole_number(0, border=borders[0])
-    if 2 * borders[0] >= h or 2 * borders[1] >= w:
-        raise ValueError(f"border={border} leaves nothing of the {h} x {w} outputs")
-    inside = np.s_[:, borders[0] : h - borders[0], borders[1] : w - borders[1]]
+    inside = _inside(before, border)
     moved = _move(before, [v // stride for v in shift])
     return _relative(after[inside], moved[inside])
 
@@ -131,11 +122,24 @@ def permute_pixels(x, seed=0, *, inverse=False):
     return x.reshape(len(x), -1, *x.shape[3:])[:, order].reshape(x.shape)
 
 
-def _pair(shift):
+def _pair(shift, stride=1):
     pair = tuple(shift) if isinstance(shift, tuple | list) else (shift, shift)
     if len(pair) != 2 or not all(map(is_whole, pair)):
         raise ValueError(f"shift={shift!r} must be a whole number of pixels, or a pair of them")
+    if any(v % stride for v in pair):
+        raise ValueError(f"stride={stride} must divide shift={pair}: a move by part of a stride is none of the output")
     return pair
+
+
+def _inside(outputs, border):
+    """Return the slices of outputs `(B, h, w, K)` without a border, by default a quarter on each side."""
+    if outputs.ndim != 4:
+        raise ValueError(f"fn(x) has shape {outputs.shape}; it must be (B, h, w, K)")
+    h, w = outputs.shape[1:3]
+    rows, columns = (h // 4, w // 4) if border is None else (border, border)
+    if 2 * rows >= h or 2 * columns >= w:
+        raise ValueError(f"border={border} leaves nothing of the {h} x {w} outputs")
+    return np.s_[:, rows : h - rows, columns : w - columns]
 
 
 def _move(x, shift):

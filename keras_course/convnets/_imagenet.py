@@ -50,6 +50,15 @@ _NAMES = {  # what a layer is called here, and there: numbers count from 1 there
 _MAY_DIFFER = ("head", "hidden_0", "hidden_1")  # for another number of classes, or pictures of another size
 
 
+def _check_application(application):
+    if not hasattr(keras.applications, application):
+        raise ValueError(
+            f"weights='imagenet' do not exist for this model: keras.applications has no {application}. Those of the "
+            "presets vgg_16, vgg_19, resnet_50, resnet_101, resnet_152, efficientnet_b0 to _b7 and convnext_tiny to "
+            "_xlarge exist"
+        )
+
+
 def load_imagenet(model, application):
     """Give a model the weights of the network of that name in `keras.applications`, trained on ImageNet; return it.
 
@@ -57,12 +66,7 @@ def load_imagenet(model, application):
         ValueError: there is no such network, or its weights do not fit the model.
         FileNotFoundError: the weights can be neither found nor downloaded.
     """
-    if not hasattr(keras.applications, application):
-        raise ValueError(
-            f"weights='imagenet' do not exist for this model: keras.applications has no {application}. Those of the "
-            "presets vgg_16, vgg_19, resnet_50, resnet_101, resnet_152, efficientnet_b0 to _b7 and convnext_tiny to "
-            "_xlarge exist"
-        )
+    _check_application(application)
     options = {"include_preprocessing": False} if application.startswith("ConvNeXt") else {}
     build = functools.partial(getattr(keras.applications, application), **options)
     copy_weights(build(weights=None), model)  # what does not fit is found before the download

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course.checks import validate
+from keras_course.checks import instance, validate
 from keras_course.checks.examples import check_examples, to_real
 from keras_course.checks.graphs import check_model, name_of
 from keras_course.convnets._models import as_images, find_layer, image_input
@@ -43,6 +43,13 @@ def kernels_as_images(layer):
         >>> kernels_as_images(np.array([-2.0, 0.0, 1.0]).reshape(1, 3, 1, 1)).ravel().tolist()
         [0.0, 0.5, 0.75]
     """
+    kernel = _kernel(layer)
+    scale = np.abs(kernel).max(axis=(0, 1, 2))
+    return np.moveaxis(0.5 + kernel / (2 * np.where(scale > 0, scale, 1)), -1, 0)
+
+
+def _kernel(layer):
+    """Return the kernel of a convolution as an array (k_h, k_w, C, K), or raise a ValueError."""
     kernel = getattr(layer, "kernel", None) if isinstance(layer, keras.layers.Layer) else layer
     if kernel is None:
         raise ValueError(f"layer={name_of(layer)!r} has no kernel: is it a convolution, and built?")
@@ -53,10 +60,10 @@ def kernels_as_images(layer):
         raise ValueError(f"layer has a kernel of shape {kernel.shape}; it must be (k_h, k_w, C, K)")
     if not np.isfinite(kernel).all():
         raise ValueError(f"layer={name_of(layer)!r} has a kernel with NaN or infinity")
-    scale = np.abs(kernel).max(axis=(0, 1, 2))
-    return np.moveaxis(0.5 + kernel / (2 * np.where(scale > 0, scale, 1)), -1, 0)
+    return kernel
 
 
+@validate(layers=instance(list, tuple))
 def activations(model, x, layers=None):
     """Return what layers give for images, by name.
 
@@ -83,12 +90,8 @@ def activations(model, x, layers=None):
     """
     image = image_input(model)
     own = {layer.name: layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)}
-    if layers is not None and not isinstance(layers, list | tuple):
-        raise ValueError(f"layers={layers!r} must be a list of layers or names")
     names = list(own) if layers is None else [name_of(layer) for layer in layers]
-    unknown = [name for name in names if not isinstance(name, str) or name not in own]
-    if unknown or not names:
-        raise ValueError(f"layers={unknown} are none of model={model.name!r}; it has {', '.join(own)}")
+    _check_names(names, own, model)
     x, _ = check_examples(model, as_images(x))
     outputs = keras.Model(image, {name: own[name].output for name in names})(x, training=False)
     return {name: ops.convert_to_numpy(outputs[name]) for name in names}
@@ -195,11 +198,8 @@ def _one_hot(model, x, class_id):
     logits = ops.convert_to_numpy(model(x, training=False))
     if logits.ndim != 2:
         raise ValueError(f"model={model.name!r} gives shape {logits.shape}; it must give logits (B, K)")
-    ids = logits.argmax(axis=1) if class_id is None else np.asarray(class_id)
-    count = logits.shape[1]
-    known = np.issubdtype(ids.dtype, np.integer) and ids.shape in ((), (len(x),)) and ids.min() >= 0
-    if not known or ids.max() >= count:
-        raise ValueError(f"class_id={class_id!r} must be a class, 0 to {count - 1}, or one for each of {len(x)} images")
+    ids, count = logits.argmax(axis=1) if class_id is None else np.asarray(class_id), logits.shape[1]
+    _check_classes(ids, class_id, count, len(x))
     return ops.convert_to_tensor(np.eye(count, dtype="float32")[np.broadcast_to(ids, len(x))])
 
 
@@ -218,3 +218,17 @@ def _hooked(layer, hook):
         yield
     finally:
         del layer.call  # the method of the class is found again
+
+
+def _check_names(names, own, model):
+    unknown = [name for name in names if not isinstance(name, str) or name not in own]
+    if unknown or not names:
+        raise ValueError(f"layers={unknown} are none of model={model.name!r}; it has {', '.join(own)}")
+
+
+def _check_classes(ids, class_id, count, num_images):
+    known = np.issubdtype(ids.dtype, np.integer) and ids.shape in ((), (num_images,)) and ids.min() >= 0
+    if not known or ids.max() >= count:
+        raise ValueError(
+            f"class_id={class_id!r} must be a class, 0 to {count - 1}, or one for each of {num_images} images"
+        )

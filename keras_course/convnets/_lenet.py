@@ -6,7 +6,7 @@ Notation: C1, S2, ..., F6 are the paper's names of its layers; x (B, H, W, C) pi
 import keras
 
 from keras_course._registry import builder
-from keras_course.checks import choice, fraction, validate
+from keras_course.checks import choice, fraction, validate, whole
 from keras_course.convnets._parts import check_images
 from keras_course.layers import AveragePooling2D, Conv2D, MaxPooling2D
 from keras_course.layers._activations import get_activation
@@ -20,7 +20,7 @@ from keras_course.layers._activations import get_activation
         "lenet5_32": {"input_shape": (32, 32, 1), "num_classes": 10, "padding": "valid", "parameters": 61_706},
     },
 )
-@validate(padding=choice("same", "valid"), pool=choice("average", "max"), dropout=fraction)
+@validate(num_classes=whole(1), padding=choice("same", "valid"), pool=choice("average", "max"), dropout=fraction)
 def lenet5(input_shape, num_classes, *, padding="same", activation="tanh", pool="average", dropout=0.0, name="lenet5"):
     """Build LeNet-5: two convolutions, each followed by a pooling, and three layers of an MLP on what they found.
 
@@ -58,7 +58,7 @@ def lenet5(input_shape, num_classes, *, padding="same", activation="tanh", pool=
         >>> lenet5((28, 28, 1), 10)(np.zeros((2, 28, 28, 1), "float32")).shape == (2, 10)
         True
     """
-    check_images(input_shape, num_classes, smallest=12 if padding == "same" else 16)
+    check_images(input_shape, smallest=12 if padding == "same" else 16)
     phi = get_activation(activation)
     pooling = AveragePooling2D if pool == "average" else MaxPooling2D
 

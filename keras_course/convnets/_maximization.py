@@ -90,13 +90,7 @@ def maximize_feature(
     """
     part, channels = _part(model, layer), np.atleast_1d(channel)
     count = part.output_shape[-1]
-    if (
-        channels.size == 0
-        or not np.issubdtype(channels.dtype, np.integer)
-        or channels.min() < 0
-        or channels.max() >= count
-    ):
-        raise ValueError(f"channel={channel!r} must be one of 0 to {count - 1}, or a list of them")
+    _check_channels(channels, channel, count)
     chosen = np.eye(count, dtype="float32")[channels]
     rng = np.random.default_rng(seed)
     x = rng.uniform(size=(len(channels), *model.input_shape[1:])).astype("float32")
@@ -142,3 +136,9 @@ def _ascend(part, learning_rate, l2, total_variation):
         return x + learning_rate * gradient / (size + 1e-12), values
 
     return step
+
+
+def _check_channels(channels, channel, count):
+    whole = channels.size and np.issubdtype(channels.dtype, np.integer)
+    if not whole or channels.min() < 0 or channels.max() >= count:
+        raise ValueError(f"channel={channel!r} must be one of 0 to {count - 1}, or a list of them")

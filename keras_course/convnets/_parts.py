@@ -3,22 +3,27 @@
 Notation: x (B, H, W, C) pictures or features, channels last.
 """
 
+import functools
+
 import keras
 
 from keras_course.checks import whole_number
 from keras_course.layers import BatchNormalization, Conv2D
 
 
-def check_images(input_shape, num_classes, *, smallest=1, any_size=False):
-    """Raise a ValueError if pictures of a shape cannot be told apart into so many classes.
+def images(smallest=1, *, any_size=False):
+    """Return the rule for an `input_shape` of images; see `check_images`."""
+    return functools.partial(check_images, smallest=smallest, any_size=any_size)
+
+
+def check_images(input_shape, *, smallest=1, any_size=False):
+    """Raise a ValueError for the shape of images that a network cannot take.
 
     Args:
         input_shape: (H, W, C); with `any_size`, H and W may be None.
-        num_classes: number of classes.
-        smallest: the smallest H and W that leave something to look at behind the last stride.
-        any_size: whether the network ends in a mean over all places, so that it takes pictures of any size.
+        smallest: the smallest H and W that leave a pixel after the last stride.
+        any_size: whether the network ends in a mean over all positions, so that it takes images of any size.
     """
-    whole_number(1, num_classes=num_classes)
     if not isinstance(input_shape, tuple | list) or len(input_shape) != 3:
         raise ValueError(f"input_shape={input_shape!r} must be (height, width, channels)")
     *sides, channels = input_shape

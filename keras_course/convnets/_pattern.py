@@ -14,8 +14,8 @@ import re
 import keras
 
 from keras_course._registry import builder
-from keras_course.checks import choice, validate
-from keras_course.convnets._parts import check_images
+from keras_course.checks import choice, validate, whole
+from keras_course.convnets._parts import images
 from keras_course.layers import Conv2D, MaxPooling2D
 
 _LIMIT = 10_000  # characters of a pattern, and layers: repeats within repeats would fill the memory
@@ -107,7 +107,7 @@ def _complain(pattern, place, wanted):
         "mnist": {"input_shape": (28, 28, 1), "num_classes": 10, "parameters": 6_422},
     },
 )
-@validate(padding=choice("valid", "same"))
+@validate(input_shape=images(), num_classes=whole(1), padding=choice("valid", "same"))
 def convnet(
     input_shape,
     num_classes,
@@ -146,23 +146,15 @@ def convnet(
         >>> convnet((28, 28, 1), 10, pattern="[conv 8@3x3 -> relu -> pool]*2 -> fc").count_params()
         2674
     """
-    check_images(input_shape, num_classes)
     layers = parse_pattern(pattern)
-    kinds = [kind for kind, *_ in layers]
-    if layers[-1] != ("fc",) or layers.count(("fc",)) > 1:
-        raise ValueError(f"pattern={pattern!r} must end with 'fc', and every other fc needs its number of units")
-    if any(kind in ("conv", "pool") for kind in kinds[kinds.index("fc") :]):
-        raise ValueError(f"pattern={pattern!r} has a conv or pool behind an fc, where there are no pixels any more")
+    _check_layers(layers, pattern)
 
     x = inputs = keras.Input(input_shape, name="x")
     for i, (kind, *numbers) in enumerate(layers):
         if kind in ("conv", "pool"):
             window, stride = (numbers[1], numbers[2]) if kind == "conv" else (numbers[0], numbers[0])
-            if min(x.shape[1:3]) < window and (kind == "pool" or padding == "valid"):
-                raise ValueError(
-                    f"input_shape={tuple(input_shape)} is too small for the pattern: its layer {i}, {kind} of "
-                    f"{window} x {window}, meets {x.shape[1]} x {x.shape[2]} pixels"
-                )
+            if kind == "pool" or padding == "valid":
+                _check_window(window, x, input_shape, f"layer {i}, {kind}")
         if kind == "conv":
             x = Conv2D(numbers[0], window, strides=stride, padding=padding, name=f"conv_{i}")(x)
         elif kind == "pool":
@@ -174,3 +166,19 @@ def convnet(
         else:
             x = keras.layers.Activation(kind, name=f"{kind}_{i}")(x)
     return keras.Model(inputs, x, name=name)
+
+
+def _check_layers(layers, pattern):
+    kinds = [kind for kind, *_ in layers]
+    if layers[-1] != ("fc",) or layers.count(("fc",)) > 1:
+        raise ValueError(f"pattern={pattern!r} must end with 'fc', and every other fc needs its number of units")
+    if any(kind in ("conv", "pool") for kind in kinds[kinds.index("fc") :]):
+        raise ValueError(f"pattern={pattern!r} has a conv or pool behind an fc, where there are no pixels any more")
+
+
+def _check_window(window, x, input_shape, layer):
+    if min(x.shape[1:3]) < window:
+        raise ValueError(
+            f"input_shape={tuple(input_shape)} is too small for the pattern: its {layer} of {window} x {window}, meets "
+            f"{x.shape[1]} x {x.shape[2]} pixels"
+        )

@@ -7,9 +7,9 @@ width at its beginning (the first one does not).
 import keras
 
 from keras_course._registry import builder
-from keras_course.checks import choice, one_of, positive, validate, whole, whole_number
+from keras_course.checks import choice, positive, validate, whole
 from keras_course.convnets._imagenet import load_imagenet
-from keras_course.convnets._parts import check_images, classify, conv_norm, squeeze_and_excite
+from keras_course.convnets._parts import classify, conv_norm, images, squeeze_and_excite
 from keras_course.layers import MaxPooling2D
 
 _BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
@@ -30,7 +30,18 @@ _RESNEXT = {"groups": 32, "base_width": 4, "downsample_at": "3x3"}
         "se_resnet_50": {**_IMAGENET, "depth": 50, "squeeze": 16, "parameters": 28_088_024},
     },
 )
-@validate(depth=choice(*_BLOCKS), width=whole(1), groups=whole(1), downsample_at=choice("1x1", "3x3"), epsilon=positive)
+@validate(
+    input_shape=images(32, any_size=True),
+    num_classes=whole(1),
+    depth=choice(*_BLOCKS),
+    width=whole(1),
+    groups=whole(1),
+    base_width=whole(1),
+    squeeze=whole(1),
+    downsample_at=choice("1x1", "3x3"),
+    epsilon=positive,
+    weights=choice(None, "imagenet"),
+)
 def resnet(
     input_shape,
     num_classes,
@@ -100,19 +111,9 @@ def resnet(
         >>> resnet((32, 32, 3), 10)(np.zeros((2, 32, 32, 3), "float32")).shape == (2, 10)
         True
     """
-    check_images(input_shape, num_classes, smallest=32, any_size=True)
-    one_of((None, "imagenet"), weights=weights)
-    if weights and downsample_at == "3x3":
-        raise ValueError("downsample_at='3x3' must be '1x1' with weights='imagenet', which were trained so")
-    optional = {"base_width": base_width, "squeeze": squeeze}
-    whole_number(1, **{key: value for key, value in optional.items() if value is not None})
-    bottleneck = depth >= 50
     inner = width if base_width is None else base_width * groups
-    if (groups > 1 or base_width is not None) and not bottleneck:
-        name_and_value = f"groups={groups}" if groups > 1 else f"base_width={base_width}"
-        raise ValueError(f"{name_and_value} needs bottlenecks, that is a depth of 50 or more, not depth={depth}")
-    if inner % groups:
-        raise ValueError(f"groups={groups} does not divide the {inner} channels of a bottleneck")
+    _check_bottleneck(depth, groups, base_width, inner)
+    _check_pretrained(weights, downsample_at)
 
     options = {"use_bias": conv_bias, "epsilon": epsilon}
     x = inputs = keras.Input(input_shape, name="x")
@@ -123,7 +124,7 @@ def resnet(
         for i in range(count):
             block = f"stage_{stage}_block_{i}"
             strides = 2 if stage > 0 and i == 0 else 1
-            if bottleneck:
+            if depth >= 50:
                 f = _bottleneck(
                     x, inner * 2**stage, 4 * width * 2**stage, strides, groups, downsample_at, name=block, **options
                 )
@@ -136,6 +137,19 @@ def resnet(
             x = keras.layers.Activation("relu", name=f"{block}_act")(keras.layers.Add(name=f"{block}_add")([x, f]))
     model = keras.Model(inputs, classify(x, num_classes), name=name)
     return load_imagenet(model, f"ResNet{depth}") if weights else model
+
+
+def _check_bottleneck(depth, groups, base_width, inner):
+    if (groups > 1 or base_width is not None) and depth < 50:
+        name_and_value = f"groups={groups}" if groups > 1 else f"base_width={base_width}"
+        raise ValueError(f"{name_and_value} needs bottlenecks, that is a depth of 50 or more, not depth={depth}")
+    if inner % groups:
+        raise ValueError(f"groups={groups} does not divide the {inner} channels of a bottleneck")
+
+
+def _check_pretrained(weights, downsample_at):
+    if weights and downsample_at == "3x3":
+        raise ValueError("downsample_at='3x3' must be '1x1' with weights='imagenet', which were trained so")
 
 
 def _pair(x, channels, strides, *, name, **options):

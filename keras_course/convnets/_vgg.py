@@ -6,9 +6,9 @@ Notation: x (B, H, W, C) pictures; five blocks of convolutions, each followed by
 import keras
 
 from keras_course._registry import builder
-from keras_course.checks import choice, fraction, one_of, validate, whole
+from keras_course.checks import choice, fraction, validate, whole
 from keras_course.convnets._imagenet import load_imagenet
-from keras_course.convnets._parts import check_images, norm
+from keras_course.convnets._parts import images, norm
 from keras_course.layers import Conv2D, MaxPooling2D
 
 _BLOCKS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
@@ -25,7 +25,15 @@ _IMAGENET = {"input_shape": (224, 224, 3), "num_classes": 1000, "width": 64, "ml
         "vgg_19": {**_IMAGENET, "depth": 19, "parameters": 143_667_240},
     },
 )
-@validate(depth=choice(*_BLOCKS), width=whole(1), mlp_dim=whole(1), dropout=fraction)
+@validate(
+    input_shape=images(32),
+    num_classes=whole(1),
+    depth=choice(*_BLOCKS),
+    width=whole(1),
+    mlp_dim=whole(1),
+    dropout=fraction,
+    weights=choice(None, "imagenet"),
+)
 def vgg(
     input_shape,
     num_classes,
@@ -78,9 +86,6 @@ def vgg(
         >>> vgg((32, 32, 3), 10)(np.zeros((2, 32, 32, 3), "float32")).shape == (2, 10)
         True
     """
-    check_images(input_shape, num_classes, smallest=32)
-    one_of((None, "imagenet"), weights=weights)
-
     x = inputs = keras.Input(input_shape, name="x")
     for i, count in enumerate(_BLOCKS[depth]):
         for j in range(count):

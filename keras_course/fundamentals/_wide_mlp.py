@@ -9,9 +9,8 @@ import keras
 import numpy as np
 
 from keras_course._registry import builder
-from keras_course.checks import numpy_seed, validate, whole
+from keras_course.checks import numpy_seed, validate, whole, wholes
 from keras_course.layers._activations import get_activation
-from keras_course.perceptron._mlp import check_dims
 
 
 @builder(
@@ -21,7 +20,7 @@ from keras_course.perceptron._mlp import check_dims
         "lecture": {"input_shape": (1,), "num_outputs": 1, "width": 100_000, "parameters": 300_001},
     },
 )
-@validate(num_outputs=whole(1), width=whole(1), seed=numpy_seed)
+@validate(input_shape=wholes(1), num_outputs=whole(1), width=whole(1), seed=numpy_seed)
 def wide_mlp(input_shape, num_outputs, *, width=1000, activation="sigmoid", seed=0, name="wide_mlp"):
     """Build a perceptron of one hidden layer that is very wide.
 
@@ -57,7 +56,6 @@ def wide_mlp(input_shape, num_outputs, *, width=1000, activation="sigmoid", seed
         >>> model(np.zeros((4, 1), "float32")).shape == (4, 1), model.count_params()
         (True, 1501)
     """
-    check_dims("input_shape", input_shape)
     phi = get_activation(activation)
     seeds = np.random.default_rng(seed).integers(2**31, size=4).tolist()
 

@@ -55,10 +55,7 @@ def enable_lora(model, rank, alpha=None, *, seed=0):
     vocab_size(model)  # raises where the model is no GPT
     blocks = [layer for layer in model.layers if layer.name.startswith("block_")]
     kernels = [layer for block in blocks for layer in block._flatten_layers() if isinstance(layer, keras.layers.Dense)]
-    if not kernels:
-        raise ValueError(f"model={model.name!r} has no block to adapt")
-    if any(layer.lora_enabled for layer in kernels):
-        raise ValueError(f"model={model.name!r} has adapters already")
+    _check_kernels(kernels, model)
 
     for weight in model.trainable_weights:
         weight.trainable = False
@@ -107,3 +104,10 @@ def _uniform(stream):
         return keras.ops.convert_to_tensor(stream.uniform(-limit, limit, shape), dtype=dtype)
 
     return draw
+
+
+def _check_kernels(kernels, model):
+    if not kernels:
+        raise ValueError(f"model={model.name!r} has no block to adapt")
+    if any(layer.lora_enabled for layer in kernels):
+        raise ValueError(f"model={model.name!r} has adapters already")

@@ -61,16 +61,7 @@ def fit_scaling_law(sizes, losses, *, floor=0.0):
         >>> round(law.exponent, 3), round(float(law(1e6)), 3), round(law.r2, 3)
         (0.301, 1.0, 1.0)
     """
-    sizes, losses = as_floats("sizes", sizes), as_floats("losses", losses)
-    if sizes.ndim != 1 or sizes.shape != losses.shape or len(sizes) < 3:
-        raise ValueError(
-            f"sizes and losses must be of one length, at least 3; their shapes are {sizes.shape} and {losses.shape}"
-        )
-    for argument, values, lowest in (("sizes", sizes, 0.0), ("losses", losses, floor)):
-        if not (np.isfinite(values) & (values > lowest)).all():
-            raise ValueError(f"{argument}={values.tolist()} must be finite and above {lowest:g}")
-    if (sizes == sizes[0]).all():
-        raise ValueError(f"sizes={sizes.tolist()} must differ for a slope")
+    sizes, losses = _as_curve(sizes, losses, floor)
     x, y = np.log(sizes), np.log(losses - floor)
     slope, intercept = np.polyfit(x, y, 1)
     left, total = ((y - intercept - slope * x) ** 2).sum(), ((y - y.mean()) ** 2).sum()
@@ -78,7 +69,15 @@ def fit_scaling_law(sizes, losses, *, floor=0.0):
     return ScalingLaw(float(-slope), float(np.exp(intercept)), float(floor), float(r2))
 
 
+def _check_widths(widths):
+    if np.ndim(widths) != 1 or len(widths) == 0:
+        raise ValueError(f"widths={widths} must be a list of at least one width")
+    for width in widths:
+        whole_number(1, width=width)
+
+
 @validate(
+    widths=_check_widths,
     seed=numpy_seed,
     steps=whole(1),
     batch_size=whole(1),
@@ -134,17 +133,7 @@ def scaling_sweep(
         >>> parameters.tolist(), losses.shape
         ([496, 1760], (2,))
     """
-    train = check_tokens("train", train, vocab_size)
-    validation = check_tokens("validation", validation, vocab_size)
-    if len(train) <= context_length or len(validation) < 2:
-        raise ValueError(
-            f"train and validation hold {len(train)} and {len(validation)} tokens; "
-            f"context_length={context_length} needs {context_length + 1} and 2"
-        )
-    if np.ndim(widths) != 1 or len(widths) == 0:
-        raise ValueError(f"widths={widths} must be a list of at least one width")
-    for width in widths:
-        whole_number(1, width=width)
+    train, validation = _as_parts(train, validation, vocab_size, context_length)
     models = [
         gpt(
             vocab_size,
@@ -173,3 +162,28 @@ def scaling_sweep(
 
 def _block_weights(model):
     return sum(layer.count_params() for layer in model.layers if not layer.name.endswith("embedding"))
+
+
+def _as_curve(sizes, losses, floor):
+    sizes, losses = as_floats("sizes", sizes), as_floats("losses", losses)
+    if sizes.ndim != 1 or sizes.shape != losses.shape or len(sizes) < 3:
+        raise ValueError(
+            f"sizes and losses must be of one length, at least 3; their shapes are {sizes.shape} and {losses.shape}"
+        )
+    for argument, values, lowest in (("sizes", sizes, 0.0), ("losses", losses, floor)):
+        if not (np.isfinite(values) & (values > lowest)).all():
+            raise ValueError(f"{argument}={values.tolist()} must be finite and above {lowest:g}")
+    if (sizes == sizes[0]).all():
+        raise ValueError(f"sizes={sizes.tolist()} must differ for a slope")
+    return sizes, losses
+
+
+def _as_parts(train, validation, vocab_size, context_length):
+    train = check_tokens("train", train, vocab_size)
+    validation = check_tokens("validation", validation, vocab_size)
+    if len(train) <= context_length or len(validation) < 2:
+        raise ValueError(
+            f"train and validation hold {len(train)} and {len(validation)} tokens; "
+            f"context_length={context_length} needs {context_length + 1} and 2"
+        )
+    return train, validation

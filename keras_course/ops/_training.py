@@ -15,7 +15,14 @@ if _BACKEND == "torch":
     import torch
 
 
-@validate(fuse=flag)
+def _check_trainable(model):
+    if not isinstance(model, keras.Model) or not model.compiled:
+        raise ValueError(f"model={model!r} must be a keras.Model, and model.compile must have been called")
+    if type(model).train_step is not keras.Model.train_step:
+        raise ValueError(f"model={model!r} has a train_step of its own, which would never be called")
+
+
+@validate(model=_check_trainable, fuse=flag)
 def jit_training(model, *, fuse=False):
     """Let `model.fit` take compiled steps on every backend; call it after each `model.compile`.
 
@@ -60,10 +67,6 @@ def jit_training(model, *, fuse=False):
         >>> history["loss"][-1] < history["loss"][0]
         True
     """
-    if not isinstance(model, keras.Model) or not model.compiled:
-        raise ValueError(f"model={model!r} must be a keras.Model, and model.compile must have been called")
-    if type(model).train_step is not keras.Model.train_step:
-        raise ValueError(f"model={model!r} has a train_step of its own, which would never be called")
     if _BACKEND == "torch":
         if fuse:
             _find_compiler()

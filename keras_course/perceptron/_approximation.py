@@ -42,11 +42,7 @@ class SumOfUnits:
 
     def __post_init__(self):
         for name in ("knots", "heights"):
-            values = as_floats(name, getattr(self, name))
-            if values.ndim != 1 or not len(values):
-                raise ValueError(f"{name} has shape {values.shape}; it must be (M,), an entry for each unit")
-            finite(**{name: values})
-            object.__setattr__(self, name, values)
+            object.__setattr__(self, name, _as_row(name, getattr(self, name)))
         if len(self.knots) != len(self.heights):
             raise ValueError(
                 f"heights has {len(self.heights)} entries, and knots {len(self.knots)}: they must be as many"
@@ -167,6 +163,14 @@ def _check(low, high, num_units, kind):
     if not (is_number(low) and is_number(high) and -np.inf < low < high < np.inf):
         raise ValueError(f"low={low!r} must be below high={high!r}, both finite")
     one_of(_UNITS, kind=kind)
+
+
+def _as_row(name, values):
+    values = as_floats(name, values)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"{name} has shape {values.shape}; it must be (M,), an entry for each unit")
+    finite(**{name: values})
+    return values
 
 
 def _values(function, x):

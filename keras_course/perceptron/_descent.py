@@ -21,6 +21,7 @@ from keras_course.checks import (
     tensor,
     validate,
     whole,
+    whole_number,
 )
 
 
@@ -111,14 +112,8 @@ def stochastic_gradient_descent(loss, start, data, *, learning_rate, batch_size=
         >>> stochastic_gradient_descent(mean_square, 0.0, (x,), learning_rate=0.25, batch_size=2).points.tolist()
         [0.0, 0.5, 0.75]
     """
-    if not isinstance(data, tuple | list) or not data or not all(map(np.ndim, data)):
-        raise ValueError(f"data is of type {type(data).__name__}; it must be a tuple of arrays, such as (x, y) or (x,)")
-    data = tuple(as_real("data", array) for array in data)
-    if len({len(array) for array in data}) != 1:
-        raise ValueError(f"data has arrays of {[len(array) for array in data]} examples: their lengths must be equal")
-    _check_finite("data", data)
-    if batch_size > len(data[0]):
-        raise ValueError(f"batch_size={batch_size} must be at most the number of examples, {len(data[0])}")
+    data = _as_arrays(data)
+    whole_number(1, at_most=len(data[0]), batch_size=batch_size)
     rng = np.random.default_rng(seed)
     orders = (rows for _ in range(num_epochs) for rows in mini_batches(len(data[0]), batch_size, rng))
     return _descend(loss, start, learning_rate, (tuple(array[rows] for array in data) for rows in orders))
@@ -233,3 +228,14 @@ def double_well(t):
         True
     """
     return 0.02 * ((t - 1 / 3) ** 4 - 30 * t**2)
+
+
+def _as_arrays(data):
+    """Return examples as a tuple of arrays of one length, or raise a ValueError."""
+    if not isinstance(data, tuple | list) or not data or not all(map(np.ndim, data)):
+        raise ValueError(f"data is of type {type(data).__name__}; it must be a tuple of arrays, such as (x, y) or (x,)")
+    data = tuple(as_real("data", array) for array in data)
+    if len({len(array) for array in data}) != 1:
+        raise ValueError(f"data has arrays of {[len(array) for array in data]} examples: their lengths must be equal")
+    _check_finite("data", data)
+    return data

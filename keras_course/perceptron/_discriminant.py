@@ -26,11 +26,7 @@ class _GaussianClasses:
         self.means = np.stack([cloud.mean(axis=0) for cloud in clouds])  # (K, D)
         scatter = np.stack([np.cov(cloud.T, bias=True).reshape(x.shape[1:] * 2) for cloud in clouds])  # (K, D, D)
         self.covariances = self._covariances(scatter)
-        if not all(_has_inverse(covariance, np.abs(x).max(axis=0)) for covariance in self.covariances):
-            raise ValueError(
-                f"x gives a covariance that cannot be inverted: {np.bincount(y)} points a class in {x.shape[1]} "
-                "dimensions are too few, or coordinates depend on each other"
-            )
+        _check_inverses(self.covariances, x, y)
         return self
 
     def log_joint(self, x):
@@ -125,3 +121,11 @@ class QuadraticDiscriminantAnalysis(_GaussianClasses):
 
     def _covariances(self, scatter):
         return scatter
+
+
+def _check_inverses(covariances, x, y):
+    if not all(_has_inverse(covariance, np.abs(x).max(axis=0)) for covariance in covariances):
+        raise ValueError(
+            f"x gives a covariance that cannot be inverted: {np.bincount(y)} points a class in {x.shape[1]} "
+            "dimensions are too few, or coordinates depend on each other"
+        )

@@ -87,7 +87,20 @@ class LogisticRegressionFit:
         return np.argmax(self.predict_proba(x), axis=1)
 
 
-@validate(max_steps=whole(1), tolerance=positive)
+def _check_strength(C):
+    if not (is_number(C) and C > 0):
+        raise ValueError(f"C={C!r} must be a number above 0, or infinite")
+
+
+def _check_maximum(C, penalty, errors):
+    """Raise a ValueError if longer weights are always likelier."""
+    if not penalty.any() and np.abs(errors).max() < 0.5:
+        raise ValueError(
+            f"C={C}, no penalty, but a plane separates the classes: the likelihood has no maximum; give a finite C"
+        )
+
+
+@validate(C=_check_strength, max_steps=whole(1), tolerance=positive)
 def fit_logistic_regression(x, y, *, C=1.0, max_steps=100, tolerance=1e-10):
     """Fit logistic regression by Newton's method (iteratively reweighted least squares), in float64.
 
@@ -127,8 +140,6 @@ def fit_logistic_regression(x, y, *, C=1.0, max_steps=100, tolerance=1e-10):
         >>> fit.predict([[-0.5], [0.5]]).tolist(), fit.weights.shape
         ([0, 1], (1, 1))
     """
-    if not (is_number(C) and C > 0):
-        raise ValueError(f"C={C!r} must be a number above 0, or infinite")
     x, y, num_classes = as_labelled(x, y)
     inputs = np.column_stack([x, np.ones(len(x))])  # (N, D + 1)
     target = y[:, None] if num_classes == 2 else np.eye(num_classes)[y]  # (N, M)
@@ -146,10 +157,7 @@ def fit_logistic_regression(x, y, *, C=1.0, max_steps=100, tolerance=1e-10):
     for _ in range(max_steps):
         p = _probabilities(inputs @ theta)
         gradient = inputs.T @ (p - target) / len(x) + penalty * theta
-        if not penalty.any() and np.abs(target - p).max() < 0.5:  # longer weights would always be likelier
-            raise ValueError(
-                f"C={C}, no penalty, but a plane separates the classes: the likelihood has no maximum; give a finite C"
-            )
+        _check_maximum(C, penalty, target - p)
         if np.abs(gradient / unit).max() <= tolerance:
             return LogisticRegressionFit(theta[:-1], theta[-1], tuple(map(float, losses)))
         step = _newton_step(inputs, p, penalty, gradient)

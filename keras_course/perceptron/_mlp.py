@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_course._registry import builder
-from keras_course.checks import fraction, numpy_seed, validate, whole, whole_number
+from keras_course.checks import fraction, numpy_seed, validate, whole, wholes
 from keras_course.layers._activations import get_activation
 from keras_course.layers._initializers import get_initializer
 
@@ -23,7 +23,7 @@ from keras_course.layers._initializers import get_initializer
         "mnist": {"input_shape": (28, 28), "num_outputs": 10, "hidden_dims": (512, 512), "parameters": 669_706},
     },
 )
-@validate(num_outputs=whole(1), seed=numpy_seed, dropout=fraction)
+@validate(input_shape=wholes(1), num_outputs=whole(1), hidden_dims=wholes(1), dropout=fraction, seed=numpy_seed)
 def mlp(
     input_shape,
     num_outputs,
@@ -71,8 +71,6 @@ def mlp(
         >>> model(np.zeros((4, 28, 28), "float32")).shape == (4, 10)
         True
     """
-    check_dims("input_shape", input_shape)
-    check_dims("hidden_dims", hidden_dims)
     phi = get_activation(activation)
     seeds = np.random.default_rng(seed).integers(2**31, size=2 * len(hidden_dims) + 1).tolist()  # one for each use
     initializers = _initializers(kernel_initializer, seeds[len(hidden_dims) :])
@@ -85,13 +83,6 @@ def mlp(
             h = keras.layers.Dropout(dropout, seed=seeds[i], name=f"dropout_{i}")(h)
     outputs = keras.layers.Dense(num_outputs, kernel_initializer=initializers[-1], name="head")(h)
     return keras.Model(x, outputs, name=name)
-
-
-def check_dims(name, dims):
-    """Raise a ValueError if an argument is no tuple or list of whole numbers of at least 1."""
-    if not isinstance(dims, tuple | list):
-        raise ValueError(f"{name}={dims!r} must be a tuple of whole numbers, such as (64, 64)")
-    whole_number(1, **{f"{name}[{i}]": dim for i, dim in enumerate(dims)})
 
 
 def _initializers(kernel_initializer, seeds):

@@ -4,8 +4,7 @@ import itertools
 
 import numpy as np
 
-from keras_course.checks import as_points, choice, numpy_seed, positive, validate
-from keras_course.perceptron._mlp import check_dims
+from keras_course.checks import as_points, choice, numpy_seed, positive, validate, wholes
 
 _BENDS = {
     "sigmoid": lambda z: 0.5 + 0.5 * np.tanh(0.5 * z),
@@ -61,7 +60,7 @@ def stretch_by_sigmoid(x, scale=1.0):
     return _BENDS["sigmoid"](10 * scale * _plane(x))
 
 
-@validate(activation=choice(*_BENDS), seed=numpy_seed)
+@validate(hidden_dims=wholes(1), activation=choice(*_BENDS), seed=numpy_seed)
 def stretch_by_network(x, *, hidden_dims=(10,), activation="sigmoid", seed=0):
     """Send points through a random network and back into the plane.
 
@@ -85,7 +84,6 @@ def stretch_by_network(x, *, hidden_dims=(10,), activation="sigmoid", seed=0):
         >>> stretch_by_network(np.zeros((5, 2)), hidden_dims=(10, 10), activation="relu").shape
         (5, 2)
     """
-    check_dims("hidden_dims", hidden_dims)
     rng, h = np.random.default_rng(seed), _plane(x)
     for layer, (n, m) in enumerate(itertools.pairwise((2, *hidden_dims, 2))):
         h = h @ rng.normal(0.0, (2 / n) ** 0.5, (n, m)) + rng.standard_normal(m)

@@ -15,7 +15,20 @@ from keras_course.checks.graphs import check_model
 from keras_course.ops import jit, value_and_grad
 
 
-@validate(num_batches=whole(1), seed=numpy_seed, model=check_model)
+def _check_compiled(model):
+    check_model(model=model)
+    if not model.compiled:
+        raise ValueError(f"model={model.name!r} is not compiled: it has no loss")
+
+
+def _check_sizes(batch_sizes):
+    if np.ndim(batch_sizes) != 1 or not len(batch_sizes):
+        raise ValueError(f"batch_sizes={batch_sizes!r} must be a series of whole numbers, such as (1, 4, 16)")
+    for size in batch_sizes:
+        whole_number(1, batch_sizes=size)
+
+
+@validate(model=_check_compiled, batch_sizes=_check_sizes, num_batches=whole(1), seed=numpy_seed)
 def gradient_noise(model, x, y=None, *, batch_sizes=(1, 4, 16, 64), num_batches=100, seed=0):
     """Measure the variance of mini-batch gradients, for several batch sizes.
 
@@ -48,12 +61,6 @@ def gradient_noise(model, x, y=None, *, batch_sizes=(1, 4, 16, 64), num_batches=
         >>> bool(5 < small / large < 20)
         True
     """
-    if np.ndim(batch_sizes) != 1 or not len(batch_sizes):
-        raise ValueError(f"batch_sizes={batch_sizes!r} must be a series of whole numbers, such as (1, 4, 16)")
-    for size in batch_sizes:
-        whole_number(1, batch_sizes=size)
-    if not model.compiled:
-        raise ValueError(f"model={model.name!r} is not compiled: it has no loss")
     x, y = check_examples(model, x, y)
 
     def loss(x, y):

@@ -163,13 +163,7 @@ def lbfgs(function, start, num_steps, *, memory=10, tolerance=1e-6):
         >>> bool(losses[-1] < 1e-10), len(losses) < 15
         (True, True)
     """
-    w = as_floats("start", start)
-    finite(start=w)
-    if not w.size:
-        raise ValueError(f"start={start!r} holds no number")
-    loss, g = _numbers(function, w)
-    if w.size == 0 or not np.isfinite([loss, *np.ravel(g)]).all():
-        raise ValueError(f"function at start={start!r} gives f={loss} and g={g}, which must be finite numbers")
+    w, loss, g = _begin(function, start)
     trajectory, losses, pairs = [w], [loss], collections.deque(maxlen=int(memory))
     while len(losses) <= num_steps and np.abs(g).max() > tolerance:
         direction = -_inverse_hessian_times(g, pairs)
@@ -195,6 +189,18 @@ def _inverse_hessian_times(g, pairs):
     for (s, y, rho), share in zip(pairs, reversed(shares), strict=True):
         q = q + (share - rho * np.sum(y * q)) * s
     return q
+
+
+def _begin(function, start):
+    """Return the start as an array, and the loss and the gradient there, all finite, or raise a ValueError."""
+    w = as_floats("start", start)
+    finite(start=w)
+    if not w.size:
+        raise ValueError(f"start={start!r} holds no number")
+    loss, g = _numbers(function, w)
+    if not np.isfinite([loss, *np.ravel(g)]).all():
+        raise ValueError(f"function at start={start!r} gives f={loss} and g={g}, which must be finite numbers")
+    return w, loss, g
 
 
 def _along(function, w, direction):

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops, tree
 
 from keras_course.checks import as_floats, not_negative, numpy_seed, tensor, validate, whole
+from keras_course.checks import function as check_function
 from keras_course.ops import jit, value_and_grad
 from keras_course.training._optimizer import floats
 
@@ -25,7 +26,21 @@ class Descent(NamedTuple):
     losses: np.ndarray
 
 
-@validate(num_steps=whole(1), seed=numpy_seed, noise=not_negative)
+def _check_optimizer(optimizer):
+    if not (hasattr(optimizer, "init") and hasattr(optimizer, "step")):
+        raise ValueError(f"optimizer={optimizer!r} must be an optimizer of this lecture, such as Adam(1e-3)")
+
+
+def _as_start(start):
+    w = floats(start, "start")
+    if not tree.flatten(w) or not all(ops.size(part) for part in tree.flatten(w)):
+        raise ValueError(f"start={start!r} holds no number")
+    if not all(np.isfinite(ops.convert_to_numpy(part)).all() for part in tree.flatten(w)):
+        raise ValueError("start has entries that are not finite (NaN or infinity)")
+    return w
+
+
+@validate(function=check_function, optimizer=_check_optimizer, num_steps=whole(1), noise=not_negative, seed=numpy_seed)
 def minimize(function, start, optimizer, num_steps, *, noise=0.0, seed=0):
     """Follow an optimizer down a function.
 
@@ -53,21 +68,13 @@ def minimize(function, start, optimizer, num_steps, *, noise=0.0, seed=0):
         >>> run.trajectory[:, 0].tolist(), run.losses.tolist()
         ([1.0, 0.5, 0.25, 0.125], [1.0, 0.25, 0.0625, 0.015625])
     """
-    if not callable(function):
-        raise ValueError(f"function={function!r} must be a function")
-    if not (hasattr(optimizer, "init") and hasattr(optimizer, "step")):
-        raise ValueError(f"optimizer={optimizer!r} must be an optimizer of this lecture, such as Adam(1e-3)")
     rng, gradient_of = np.random.default_rng(seed), value_and_grad(function)
 
     def step(w, state, noises):
         loss, g = gradient_of(w)
         return loss, *optimizer.step(w, tree.map_structure(ops.add, g, noises), state)
 
-    step, w = jit(step), floats(start, "start")
-    if not tree.flatten(w) or not all(ops.size(part) for part in tree.flatten(w)):
-        raise ValueError(f"start={start!r} holds no number")
-    if not all(np.isfinite(ops.convert_to_numpy(part)).all() for part in tree.flatten(w)):
-        raise ValueError("start has entries that are not finite (NaN or infinity)")
+    step, w = jit(step), _as_start(start)
     points, losses, state = [w], [], optimizer.init(w)
     for _ in range(num_steps + 1):  # the last one is for the loss of the last point only
         noises = tree.map_structure(

@@ -145,13 +145,8 @@ class RunningStatistics:
     momentum: float = 0.9
 
     def __post_init__(self):
-        known = int | float | list | tuple | np.ndarray | np.number  # a tensor has no values inside a compiled function
         for name in ("mean", "variance"):
-            value = getattr(self, name)
-            if isinstance(value, known) and not np.isfinite(value).all():
-                raise ValueError(f"{name}={value} must be finite")
-        if isinstance(self.variance, known) and np.any(np.asarray(self.variance) < 0):
-            raise ValueError(f"variance={self.variance} must not be negative")
+            _check_moment(name, getattr(self, name), lowest=0 if name == "variance" else -np.inf)
 
     def update(self, x):
         """Return the statistics after another batch x `(B, ..., C)`."""
@@ -196,11 +191,8 @@ def _like(x, **arrays):
 def _standard(kind, x, groups, epsilon):
     """Return (z, sqrt(v + epsilon), S); z is shaped `(B, ..., G, C / G)` for groups."""
     rank, width = len(x.shape), x.shape[-1]
-    if kind == "instance" and rank < 3:
-        raise ValueError(f"kind='instance' needs positions, but x has shape {tuple(x.shape)}")
+    _check_kind(kind, x, groups)
     if kind == "group":
-        if width % groups:
-            raise ValueError(f"groups={groups} does not divide the {width} features of x")
         x = ops.reshape(x, (*ops.shape(x)[:-1], groups, width // groups))
     axes = {
         "batch": tuple(range(rank - 1)),
@@ -212,3 +204,19 @@ def _standard(kind, x, groups, epsilon):
     centered = x - (0.0 if kind == "rms" else ops.mean(x, axis=axes, keepdims=True))
     scale = ops.sqrt(ops.mean(ops.square(centered), axis=axes, keepdims=True) + epsilon)
     return centered / scale, scale, axes
+
+
+def _check_moment(name, value, lowest):
+    """Raise a ValueError for a moment that is not finite or too low, if it has values: not in a compiled function."""
+    if isinstance(value, int | float | list | tuple | np.ndarray | np.number):
+        if not np.isfinite(value).all():
+            raise ValueError(f"{name}={value} must be finite")
+        if np.any(np.asarray(value) < lowest):
+            raise ValueError(f"{name}={value} must not be negative")
+
+
+def _check_kind(kind, x, groups):
+    if kind == "instance" and len(x.shape) < 3:
+        raise ValueError(f"kind='instance' needs positions, but x has shape {tuple(x.shape)}")
+    if kind == "group" and x.shape[-1] % groups:
+        raise ValueError(f"groups={groups} does not divide the {x.shape[-1]} features of x")

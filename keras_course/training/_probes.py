@@ -137,10 +137,7 @@ def probe_gradients(model, x, y=None, *, loss=None, training=False):
         {'first': 3.0, 'second': 1.0}
     """
     x, y = _check(model, x, y, loss)
-    if loss is not None and y is None:
-        raise ValueError(f"loss={loss!r} needs the targets y")
-    if y is not None and loss is None and not model.compiled:
-        raise ValueError(f"y is given, but no loss, and model={model.name!r} is not compiled with one")
+    _check_targets(model, y, loss)
     names = [(probe.name, probe.values.shape) for probe in probe_activations(model, x, training=training)]
 
     def objective(shifts):
@@ -199,3 +196,10 @@ def _check(model, x, y=None, loss=None):
     if not _leaves(model):
         raise ValueError(f"model={model.name!r} has no layers to look into")
     return check_examples(model, x, y, loss)
+
+
+def _check_targets(model, y, loss):
+    if loss is not None and y is None:
+        raise ValueError(f"loss={loss!r} needs the targets y")
+    if y is not None and loss is None and not model.compiled:
+        raise ValueError(f"y is given, but no loss, and model={model.name!r} is not compiled with one")

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_course.checks import numpy_seed, positive, validate, whole
+from keras_course.checks import numpy_seed, positive, validate, whole, within
 from keras_course.checks.examples import check_examples
 from keras_course.checks.graphs import check_model
 
@@ -46,7 +46,7 @@ class RangeTest(NamedTuple):
     seed=numpy_seed,
     lowest=positive,
     highest=positive,
-    explosion=positive,
+    explosion=within(above=1),
     model=check_model,
 )
 def learning_rate_range_test(
@@ -91,8 +91,6 @@ def learning_rate_range_test(
     """
     if not lowest < highest:
         raise ValueError(f"lowest={lowest!r} must be less than highest={highest!r}")
-    if not explosion > 1:
-        raise ValueError(f"explosion={explosion!r} must be greater than 1")
     optimizer = _optimizer(model)
     x, y = check_examples(model, x, y)
     state = [*model.variables, *optimizer.variables]

@@ -30,19 +30,22 @@ def standardize(train, *others):
         >>> train.tolist(), test.tolist()
         ([[-1.0, 0.0], [1.0, 0.0]], [[2.0, 1.0]])
     """
-    arrays = [np.asarray(a) for a in (train, *others)]
-    names = ["train", *(f"others[{i}]" for i in range(len(others)))]
-    for name, a in zip(names, arrays, strict=True):
-        if a.dtype.kind not in "biuf":
-            raise ValueError(f"{name} has dtype {a.dtype}; it must hold real numbers")
-    arrays = [a if a.dtype.kind == "f" else a.astype("float64") for a in arrays]
-    for name, a in zip(names, arrays, strict=True):
-        if a.ndim == 0 or a.size == 0:
-            raise ValueError(f"{name} has shape {a.shape}: there are no examples")
+    arrays = [_as_examples("train", train), *(_as_examples(f"others[{i}]", a) for i, a in enumerate(others))]
+    for i, a in enumerate(arrays[1:]):
         if a.shape[1:] != arrays[0].shape[1:]:
-            raise ValueError(f"{name} has features of shape {a.shape[1:]}, but train has {arrays[0].shape[1:]}")
-        if not np.isfinite(a).all():
-            raise ValueError(f"{name} holds {np.sum(~np.isfinite(a))} numbers that are not finite")
+            raise ValueError(f"others[{i}] has features of shape {a.shape[1:]}, but train has {arrays[0].shape[1:]}")
     mean, sd = arrays[0].mean(axis=0, dtype="float64"), arrays[0].std(axis=0, dtype="float64")
     sd = np.where(sd > 1e-10 * np.abs(mean), sd, 1.0)  # what rounding leaves of a constant's sd is no scale
     return [((a - mean) / sd).astype(a.dtype) for a in arrays]
+
+
+def _as_examples(name, a):
+    """Return an array of floats with at least one example, or raise a ValueError."""
+    a = np.asarray(a)
+    if a.dtype.kind not in "biuf":
+        raise ValueError(f"{name} has dtype {a.dtype}; it must hold real numbers")
+    if a.ndim == 0 or a.size == 0:
+        raise ValueError(f"{name} has shape {a.shape}: there are no examples")
+    if not np.isfinite(a).all():
+        raise ValueError(f"{name} holds {np.sum(~np.isfinite(a))} numbers that are not finite")
+    return a if a.dtype.kind == "f" else a.astype("float64")

@@ -13,7 +13,7 @@ from keras_course.autodiff import (
     differentiable_fluid,
     divergence,
     lift_and_drag,
-    optimise_shape,
+    optimize_shape,
     plot_wind_tunnel,
     project,
     simulate,
@@ -204,7 +204,7 @@ def test_gradient_step_by_step_equals_that_of_the_whole(tunnel):
 
 
 def test_lift_over_drag_rises():
-    run = optimise_shape((20, 30), steps=6, learning_rate=1000, num_steps=5, num_sweeps=5)
+    run = optimize_shape((20, 30), steps=6, learning_rate=1000, num_steps=5, num_sweeps=5)
     assert run.lift_over_drag.shape == (7,)
     assert (np.diff(run.lift_over_drag) > 0).all()
     assert abs(run.lift_over_drag[0]) < 0.02
@@ -220,7 +220,7 @@ def test_lift_over_drag_rises():
 
 def test_a_step_of_the_ascent_follows_the_slope_of_the_parameters():
     theta = RNG.normal(size=(8, 12))
-    run = optimise_shape((8, 12), steps=1, learning_rate=50, num_steps=2, num_sweeps=3, parameters=theta)
+    run = optimize_shape((8, 12), steps=1, learning_rate=50, num_steps=2, num_sweeps=3, parameters=theta)
     m = run.obstacle[0]
     np.testing.assert_allclose(m[m > 0], 1 / (1 + np.exp(-theta[m > 0])), rtol=1e-5)
     (gradient,) = numpy_of(differentiable_fluid((8, 12), num_steps=2, num_sweeps=3)(m)[1])
@@ -230,7 +230,7 @@ def test_a_step_of_the_ascent_follows_the_slope_of_the_parameters():
 
 
 def test_figure():
-    run = optimise_shape((8, 12), steps=1, num_steps=1, num_sweeps=1)
+    run = optimize_shape((8, 12), steps=1, num_steps=1, num_sweeps=1)
     assert run.moments == (0, 0, 1)
     figure = plot_wind_tunnel(run)
     titles = [ax.get_title().split(":")[0] for ax in figure.axes[:3]]
@@ -266,17 +266,17 @@ BROKEN = np.full(SHAPE, np.nan)
         (lambda: differentiable_fluid((50,)), r"shape=\(50,\)"),
         (lambda: differentiable_fluid(50), "shape=50 must name"),
         (lambda: differentiable_fluid((8, 12), strip=0)(np.zeros((8, 12))), "obstacle is zero everywhere"),
-        (lambda: optimise_shape((8, 12), learning_rate="a"), "learning_rate='a'"),
-        (lambda: optimise_shape((8, 12), seed=None), "seed=None"),
+        (lambda: optimize_shape((8, 12), learning_rate="a"), "learning_rate='a'"),
+        (lambda: optimize_shape((8, 12), seed=None), "seed=None"),
         (lambda: differentiable_fluid((50, 7)), "columns=7"),
         (lambda: differentiable_fluid(SHAPE, num_steps=0), "num_steps=0"),
         (lambda: differentiable_fluid(SHAPE)(BROKEN), "from nan to nan"),
         (lambda: differentiable_fluid(SHAPE)(np.zeros((2, 3))), r"'obstacle': \(2, 3\)"),
-        (lambda: optimise_shape(SHAPE, steps=-3), "steps=-3"),
-        (lambda: optimise_shape(SHAPE, learning_rate=0), "learning_rate=0"),
-        (lambda: optimise_shape(SHAPE, learning_rate=float("nan")), "learning_rate=nan"),
-        (lambda: optimise_shape(SHAPE, parameters=BROKEN), "finite"),
-        (lambda: optimise_shape(SHAPE, parameters=np.zeros((2, 3))), r"shape \(2, 3\)"),
+        (lambda: optimize_shape(SHAPE, steps=-3), "steps=-3"),
+        (lambda: optimize_shape(SHAPE, learning_rate=0), "learning_rate=0"),
+        (lambda: optimize_shape(SHAPE, learning_rate=float("nan")), "learning_rate=nan"),
+        (lambda: optimize_shape(SHAPE, parameters=BROKEN), "finite"),
+        (lambda: optimize_shape(SHAPE, parameters=np.zeros((2, 3))), r"shape \(2, 3\)"),
     ],
 )
 def test_bad_input(call, message):

@@ -161,7 +161,7 @@ EXAMPLES = {
         "run": keras_course.autodiff.ShapeRun(np.ones(3), (0, 1, 2), *np.zeros((3, 3, 8, 12)))},
     "autodiff.peak_memory": {"call": lambda: np.zeros(3)},
     "autodiff.gradcheck": {"fn": np.sin},
-    "autodiff.optimise_shape": {"shape": (8, 12), "steps": 1, "num_steps": 1, "num_sweeps": 1},
+    "autodiff.optimize_shape": {"shape": (8, 12), "steps": 1, "num_steps": 1, "num_sweeps": 1},
     "autodiff.differentiable_fluid": {"shape": (8, 12), "num_steps": 1, "num_sweeps": 1},
     "autodiff.project": {"num_sweeps": 1},
     "autodiff.simulate": {"num_sweeps": 1, "strip": 0},
@@ -351,7 +351,7 @@ KINDS = {
 }  # fmt: skip
 
 # Where any call takes over ten seconds: these are only tried by the full run
-SLOWEST = {"autodiff.optimise_shape", "datasets.cifar10_12k", "language.scaling_sweep"}
+SLOWEST = {"autodiff.optimize_shape", "datasets.cifar10_12k", "language.scaling_sweep"}
 
 # Where a call that is accepted takes long: by default these are only given what is always wrong
 SLOW = {
