@@ -9,6 +9,7 @@ True
 """
 
 import importlib
+from typing import Any
 
 from keras_course import backend
 from keras_course._lectures import LECTURES, import_topics
@@ -22,7 +23,7 @@ _MODULES = {lecture.topic for lecture in LECTURES if lecture.ready} | {
 __all__ = ["__version__", "backend", "list_builders", "load_model"]
 
 
-def list_builders():
+def list_builders() -> tuple:
     """Return a row for every builder, in the order of the lectures: name, lecture, presets and reference."""
     from keras_course import _registry
 
@@ -30,7 +31,7 @@ def list_builders():
     return _registry.rows()
 
 
-def load_model(path):
+def load_model(path) -> Any:
     """Return the trained model of a run's folder, or of a `.keras` file, from any backend and on any.
 
     This is `keras.saving.load_model` with the layers of all lectures known, in safe mode (nothing that the file brings

@@ -8,7 +8,7 @@ import ast
 import dataclasses
 import inspect
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from keras_course._lectures import LECTURES, lecture_of
 from keras_course.checks import checked, instead_of
@@ -28,7 +28,7 @@ class Row:
     build: object = dataclasses.field(repr=False, default=None)
 
 
-def builder(*, reference, presets, example=None):
+def builder(*, reference, presets, example=None) -> Callable:
     """Register a builder, whose arguments are `checked`, with `presets`, `reference`, `example` and `from_preset`.
 
     Args:
@@ -63,21 +63,21 @@ def builder(*, reference, presets, example=None):
     return register
 
 
-def parameters_of(build):
+def parameters_of(build) -> Mapping[str, inspect.Parameter]:
     """Return the parameters of a builder, or of a function like one, by name."""
     if not callable(build):
         raise ValueError(f"build={build!r} must be a builder, such as `mlp`, or a function like one")
     return inspect.signature(build).parameters
 
 
-def check_arguments(build, names):
+def check_arguments(build, names) -> None:
     """Raise a ValueError for the first of `names` that is not an argument of a builder."""
     known = parameters_of(build)
     if unknown := sorted(set(names) - set(known)):
         raise ValueError(f"{unknown[0]} is not an argument of {_name_of(build)}; {instead_of(unknown[0], known)}")
 
 
-def data_arguments(build, input_shape, num_outputs):
+def data_arguments(build, input_shape, num_outputs) -> dict:
     """Return what a builder is told of labelled examples: a dict of its first two arguments.
 
     Args:
@@ -109,7 +109,7 @@ def _name_of(build):
     return getattr(build, "__name__", repr(build))
 
 
-def rows():
+def rows() -> tuple[Row, ...]:
     """Return a `Row` for each builder that was imported, in the order of the lectures."""
     found = []
     for name, function in _BUILDERS.items():

@@ -19,7 +19,7 @@ from keras_course.checks.graphs import name_of
 
 
 @validate(seed=numpy_seed)
-def portable_init(model, seed=0):
+def portable_init(model, seed=0) -> keras.Model:
     """Fill every weight of a model from NumPy, each by the law of its own initializer.
 
     Args:
@@ -60,7 +60,7 @@ def portable_init(model, seed=0):
     return model
 
 
-def canonical_paths(variables):
+def canonical_paths(variables) -> list[str]:
     """Return the paths of variables with Keras's running numbers counted anew.
 
     Keras numbers unnamed layers through the whole process: the first model built has `dense`, the next `dense_1`.

@@ -8,6 +8,8 @@ computes one segment again: S + T / S arrays in all, least at S = sqrt(T), for o
 import dataclasses
 import itertools
 import tracemalloc
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +22,7 @@ from keras_course.checks import function, is_whole, validate
 class Checkpointed(Primitive):
     """A whole function as one primitive, which forgets what happened inside and computes it again when asked."""
 
-    def vjp(self, wanted, g, out, args, params):
+    def vjp(self, wanted, g, out, args, params) -> list:
         def of_wanted(*picked):
             full = list(args)
             for i, value in zip(wanted, picked, strict=True):
@@ -29,12 +31,12 @@ class Checkpointed(Primitive):
 
         return _vjp(of_wanted, [args[i] for i in wanted])[1](g)
 
-    def jvp(self, tangents, out, args, params):
+    def jvp(self, tangents, out, args, params) -> Any:
         full = [tangents[i] if i in tangents else np.zeros(np.shape(arg)) for i, arg in enumerate(args)]
         return jvp(self.function, args, full)[1]
 
 
-def checkpoint(fn):
+def checkpoint(fn) -> Callable:
     """Return a function with the same values and derivatives, of which reverse mode keeps nothing but the arguments.
 
     What `fn` computes in between is computed a second time when the sweep comes by.
@@ -71,7 +73,7 @@ def checkpoint(fn):
     return Checkpointed(f"checkpoint({getattr(fn, '__name__', 'fn')})", run)
 
 
-def checkpointed_chain(functions, segments):
+def checkpointed_chain(functions, segments) -> Callable:
     """Return the composition of functions of one array, cut into checkpointed segments of about equal length.
 
     Args:
@@ -103,7 +105,7 @@ def checkpointed_chain(functions, segments):
     return compose(parts)
 
 
-def compose(functions):
+def compose(functions) -> Callable:
     """Return the function x -> f_T(... f_1(x)) of a list of functions."""
 
     def chain(x):
@@ -122,7 +124,7 @@ class Storage:
     bytes: int
 
 
-def stored(y):
+def stored(y) -> Storage:
     """Return how many arrays the graph of a `Var` keeps for the sweep back, and how many bytes they take.
 
     Args:
@@ -151,7 +153,7 @@ def stored(y):
 
 
 @validate(call=function)
-def peak_memory(call):
+def peak_memory(call) -> int:
     """Run a function without arguments and return the most bytes that it held at once, as Python counts them.
 
     Args:

@@ -7,6 +7,7 @@ A product of matrices (a, b) and (b, c) takes a b c multiply-adds.
 import collections
 import dataclasses
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from keras_course.checks import choice, function, validate, wholes
 
 
 @validate(widths=wholes(1), mode=choice("forward", "reverse"))
-def accumulation_cost(widths, mode):
+def accumulation_cost(widths, mode) -> int:
     """Count the multiply-adds that the Jacobian of a chain takes, once the Jacobian of each link is known.
 
     Forward accumulation multiplies from the input, J_t (... (J_2 J_1)), and reverse accumulation from the output:
@@ -65,7 +66,7 @@ class Counted(Traced):
     def __init__(self, value, level, count):
         self.value, self.level, self.count = value, level, count
 
-    def interpret(self, primitive, args, params):
+    def interpret(self, primitive, args, params) -> Any:
         if isinstance(primitive, Checkpointed):
             return primitive.function(*args)  # what it computes inside is counted, each time that it is computed
         out = self.below(primitive, self.values(args), params)
@@ -78,7 +79,7 @@ class Counted(Traced):
 
 
 @validate(fn=function, mode=choice("value", "reverse", "forward"))
-def count_operations(fn, *primals, mode="value"):
+def count_operations(fn, *primals, mode="value") -> OperationCount:
     """Run a function, or its derivative, and count what it computes.
 
     A matmul of (a, b) and (b, c) counts a b c operations, every other primitive one for each entry of its largest

@@ -5,6 +5,8 @@ f(x + v e) = f(x) + f'(x) v e, exactly: the tangent of a result is its derivativ
 derivative along one direction, and nothing has to be kept.
 """
 
+from typing import Any
+
 import numpy as np
 
 from keras_course.autodiff._traced import Traced, as_array
@@ -37,7 +39,7 @@ class Dual(Traced):
                 f"tangent has shape {self.tangent.shape}, and must be shaped like value, {self.value.shape}"
             )
 
-    def interpret(self, primitive, args, params):
+    def interpret(self, primitive, args, params) -> Any:
         """Compute a primitive one level below, and its derivative along the tangents."""
         args = tuple(arg if isinstance(arg, (Traced, float, int)) else np.asarray(arg) for arg in args)
         values = self.values(args)

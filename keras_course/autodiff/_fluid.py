@@ -22,6 +22,7 @@ from keras import ops as k
 
 from keras_course.checks import tensor, validate, whole
 from keras_course.checks.tensors import on_tensors
+from keras_course.ops._types import Tensor
 
 _STRIP = 3  # width of inlet and wall, in cells
 
@@ -36,7 +37,7 @@ class Flow(NamedTuple):
 
 
 @on_tensors(field=2, vx=2, vy=2)
-def advect(field, vx, vy):
+def advect(field, vx, vy) -> Tensor:
     """Carry a field along with the wind for one time step.
 
     Takes `field`, vx and vy, all `(H, W)`; returns `(H, W)`. The value that arrives in cell (i, j) stood at
@@ -86,7 +87,7 @@ def advect(field, vx, vy):
 
 
 @on_tensors(vx=2, vy=2)
-def divergence(vx, vy):
+def divergence(vx, vy) -> Tensor:
     """Return how much more air leaves each cell than enters it, `(H, W)`, by central differences.
 
         div v = (vx[i, j + 1] - vx[i, j - 1]) / 2 + (vy[i + 1, j] - vy[i - 1, j]) / 2
@@ -115,7 +116,7 @@ def divergence(vx, vy):
 
 @on_tensors(vx=2, vy=2)
 @validate(num_sweeps=whole(0))
-def project(vx, vy, obstacle, *, num_sweeps=50):
+def project(vx, vy, obstacle, *, num_sweeps=50) -> tuple[Tensor, Tensor]:
     """Take from a wind the part that would pile up air, and the wind inside the obstacle.
 
     Takes vx, vy and the obstacle m, all `(H, W)`; returns `(vx, vy)`. The pressure solves laplacian p = div v by
@@ -162,7 +163,7 @@ def project(vx, vy, obstacle, *, num_sweeps=50):
 
 @on_tensors(vx=2, vy=2)
 @validate(num_steps=whole(0), num_sweeps=whole(0), strip=whole(0))
-def simulate(vx, vy, num_steps, obstacle, *, num_sweeps=50, strip=_STRIP):
+def simulate(vx, vy, num_steps, obstacle, *, num_sweeps=50, strip=_STRIP) -> Flow:
     """Let the wind blow around an obstacle.
 
     Takes vx, vy and the obstacle m, all `(H, W)`. Smoke marks two bands of rows, H/4 to H/2 and H/2 to 3H/4. At the
@@ -205,7 +206,7 @@ def simulate(vx, vy, num_steps, obstacle, *, num_sweeps=50, strip=_STRIP):
     return flow
 
 
-def first_flow(vx, vy):
+def first_flow(vx, vy) -> Flow:
     """Return the `Flow` of a wind with smoke in its two bands of rows."""
     height, width = vx.shape
     smoke = np.zeros((2, height, width), "float32")
@@ -214,13 +215,13 @@ def first_flow(vx, vy):
     return Flow(vx, vy, k.convert_to_tensor(smoke[0]), k.convert_to_tensor(smoke[1]))
 
 
-def begin(start, obstacle):
+def begin(start, obstacle) -> Flow:
     """Return the flow as it is when the obstacle is put into it: no wind where it is solid."""
     air = 1 - obstacle
     return Flow(air * start.vx, air * start.vy, start.upper, start.lower)
 
 
-def step(flow, start, obstacle, num_sweeps, strip):
+def step(flow, start, obstacle, num_sweeps, strip) -> Flow:
     """Return the flow a time step later; the inlet brings what `start` has there."""
     vx, vy = (advect(field, flow.vx, flow.vy) for field in (flow.vx, flow.vy))
     vx, vy = project(vx, vy, obstacle, num_sweeps=num_sweeps)
@@ -237,7 +238,7 @@ def _check_flow(**arguments):
 
 
 @validate(before=_check_flow, after=_check_flow)
-def lift_and_drag(before, after):
+def lift_and_drag(before, after) -> tuple[Tensor, Tensor]:
     """Return the momentum that an obstacle gave to the air: `(lift, drag)`, mean per cell (two scalars).
 
         lift = mean(vy_after - vy_before),    drag = mean(vx_before - vx_after)

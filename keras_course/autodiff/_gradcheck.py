@@ -13,7 +13,7 @@ from keras_course.checks import function, not_negative, validate
 
 
 @validate(fn=function, tolerance=not_negative)
-def gradcheck(fn, *primals, mode="reverse", tolerance=1e-6):
+def gradcheck(fn, *primals, mode="reverse", tolerance=1e-6) -> float:
     """Compare the derivatives of a function with central differences.
 
     Args:

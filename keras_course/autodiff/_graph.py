@@ -11,7 +11,7 @@ from keras_course.autodiff._tape import Var, graph
 from keras_course.autodiff._traced import plain
 
 
-def graph_text(y):
+def graph_text(y) -> str:
     """Return the graph that a `Var` was computed by as text: one line for each node, operands before results.
 
     Args:
@@ -38,7 +38,7 @@ def graph_text(y):
     return "\n".join(f"{name:<{first}} = {formula:<{second}}    {shape}" for name, formula, shape in rows)
 
 
-def graph_dot(y):
+def graph_dot(y) -> str:
     """Return the graph that a `Var` was computed by in DOT, the language of Graphviz.
 
     Args:

@@ -9,6 +9,7 @@ Notation: out = f(x, y, ...) and t a small change, the tangent of an operand or 
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
@@ -16,7 +17,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from keras_course.autodiff._traced import FUNCTIONS, UFUNCS, Primitive, Traced, apply, plain
 
 
-def sum_to(t, shape):
+def sum_to(t, shape) -> Any:
     """Sum an array over the axes that broadcasting added to `shape` or stretched: the transpose of broadcasting."""
     if t.shape == shape:
         return t
@@ -35,10 +36,10 @@ class Elementwise(Primitive):
         super().__init__(name, function)
         self.rules = rules
 
-    def vjp(self, wanted, g, out, args, params):
+    def vjp(self, wanted, g, out, args, params) -> list:
         return [sum_to(self.rules[i](g, out, *args), args[i].shape) for i in wanted]
 
-    def jvp(self, tangents, out, args, params):
+    def jvp(self, tangents, out, args, params) -> Any:
         terms = [self.rules[i](v, out, *args) for i, v in tangents.items()]
         total = terms[0] if len(terms) == 1 else terms[0] + terms[1]
         return total if total.shape == out.shape else np.broadcast_to(total, out.shape)
@@ -91,7 +92,7 @@ where = Elementwise(
 FUNCTIONS[np.where] = lambda condition, x, y: where(plain(condition), x, y)
 
 
-def sigmoid(x):
+def sigmoid(x) -> Any:
     """The logistic function 1 / (1 + exp(-x)) of each entry of an array, recorded as one primitive.
 
     Example:
@@ -102,7 +103,7 @@ def sigmoid(x):
     return _SIGMOID(x if isinstance(x, Traced) else np.asarray(x))
 
 
-def relu(x):
+def relu(x) -> Any:
     """The rectifier max(x, 0) of each entry of an array; its derivative at 0 is taken to be 0.
 
     Example:
@@ -124,10 +125,10 @@ class Linear(Primitive):
         super().__init__(name, function)
         self.transposed = transposed
 
-    def vjp(self, wanted, g, out, args, params):
+    def vjp(self, wanted, g, out, args, params) -> list:
         return [self.transposed(g, i, *args, **params) for i in wanted]
 
-    def jvp(self, tangents, out, args, params):
+    def jvp(self, tangents, out, args, params) -> Any:
         full = [tangents[i] if i in tangents else np.zeros(np.shape(arg)) for i, arg in enumerate(args)]
         return apply(self, full, params)
 
@@ -205,11 +206,11 @@ def _matmul_right(g, x, y):
 class MatMul(Primitive):
     """x @ y for vectors, matrices and batches of matrices: linear in x and in y."""
 
-    def vjp(self, wanted, g, out, args, params):
+    def vjp(self, wanted, g, out, args, params) -> list:
         rules = (_matmul_left, _matmul_right)
         return [sum_to(rules[i](g, *args), args[i].shape) for i in wanted]
 
-    def jvp(self, tangents, out, args, params):
+    def jvp(self, tangents, out, args, params) -> Any:
         x, y = args
         terms = [v @ y if i == 0 else x @ v for i, v in tangents.items()]
         return terms[0] if len(terms) == 1 else terms[0] + terms[1]
@@ -222,11 +223,11 @@ class Extremum(Primitive):
         hit = plain(x) == plain(_keep_axes(out, x, axis))
         return hit / hit.sum(axis=axis, keepdims=True)
 
-    def vjp(self, wanted, g, out, args, params):
+    def vjp(self, wanted, g, out, args, params) -> list:
         (x,), axis = args, params["axis"]
         return [_keep_axes(g, x, axis) * self._shares(out, x, axis)]
 
-    def jvp(self, tangents, out, args, params):
+    def jvp(self, tangents, out, args, params) -> Any:
         return (tangents[0] * self._shares(out, args[0], params["axis"])).sum(**params)
 
 

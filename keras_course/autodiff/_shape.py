@@ -11,6 +11,7 @@ many there are.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from keras import ops as k
@@ -21,7 +22,7 @@ from keras_course.checks import as_real, numpy_seed, positive, validate, whole, 
 
 
 @validate(num_steps=whole(1), num_sweeps=whole(1), strip=whole(0))
-def differentiable_fluid(shape=(50, 75), *, num_steps=20, num_sweeps=50, strip=_STRIP):
+def differentiable_fluid(shape=(50, 75), *, num_steps=20, num_sweeps=50, strip=_STRIP) -> Callable:
     """Build a wind tunnel that returns lift over drag together with its gradient.
 
     The wind blows to the right at one cell per time step. The function returned takes an obstacle `(H, W)`, 0 to 1, to
@@ -111,7 +112,7 @@ class ShapeRun:
 @validate(steps=whole(1), seed=numpy_seed, learning_rate=positive)
 def optimize_shape(
     shape=(50, 75), steps=100, learning_rate=1e3, *, num_steps=20, num_sweeps=50, strip=_STRIP, parameters=None, seed=0
-):
+) -> ShapeRun:
     """Find an obstacle with much lift and little drag by gradient ascent.
 
     Every cell has a parameter `theta`, and inside a fixed box the obstacle is its sigmoid:

@@ -9,6 +9,7 @@ which costs a small multiple of computing y, however many inputs there are.
 """
 
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -57,17 +58,17 @@ class Var(Traced):
         self.serial = next(_serials)  # operands exist before their result: this order is a topological one
 
     @classmethod
-    def leaf(cls, value, level):
+    def leaf(cls, value, level) -> "Var":
         """Return an input of a graph: what `vjp` makes of the arguments."""
         node = cls.__new__(cls)
         node._set(value, level)
         return node
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self._name or (self.primitive.name if self.primitive else "input")
 
-    def interpret(self, primitive, args, params):
+    def interpret(self, primitive, args, params) -> Any:
         """Compute a primitive one level below, and record it."""
         operands = tuple(arg if isinstance(arg, _IMMUTABLE) else np.array(arg) for arg in args)
         values = self.values(operands)
@@ -77,7 +78,7 @@ class Var(Traced):
         node._set(_read_only(out), self.level, primitive, operands, values, params, wanted)
         return node
 
-    def parents(self):
+    def parents(self) -> list["Var"]:
         """Return the operands that are nodes of the same graph."""
         return [self.operands[i] for i in self.wanted]
 
@@ -92,7 +93,7 @@ def _read_only(value):
     return value
 
 
-def graph(*outputs):
+def graph(*outputs) -> list[Var]:
     """Return all nodes that the outputs depend on, each after its operands."""
     found, waiting = {}, list(outputs)
     while waiting:
@@ -103,7 +104,7 @@ def graph(*outputs):
     return [found[serial] for serial in sorted(found)]
 
 
-def sweep(outputs, cotangents):
+def sweep(outputs, cotangents) -> dict:
     """Return the adjoints of all inputs that the outputs depend on, by serial number."""
     adjoints = {}
     for output, cotangent in zip(outputs, cotangents, strict=True):
@@ -121,7 +122,7 @@ def _accumulate(adjoints, node, part):
     adjoints[node.serial] = adjoints[node.serial] + part if node.serial in adjoints else part
 
 
-def backward(y, inputs, cotangent=None):
+def backward(y, inputs, cotangent=None) -> list[np.ndarray]:
     """Sweep back from a node and return its gradient with respect to some of the inputs of its graph.
 
     Args:
@@ -147,7 +148,7 @@ def backward(y, inputs, cotangent=None):
     return owned(sweep([y], [cotangent]), inputs, [cotangent])
 
 
-def owned(adjoints, inputs, others=()):
+def owned(adjoints, inputs, others=()) -> list[np.ndarray]:
     """Return the adjoints of the inputs as arrays of their types that share no memory: the caller may change them."""
     seen, found = {id(other) for other in others}, []
     for node in inputs:

@@ -11,6 +11,7 @@ among its operands, and what lies below is a constant there. So nested derivativ
 
 import copy
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class Primitive:
         return self.name
 
 
-def apply(primitive, args, params):
+def apply(primitive, args, params) -> Any:
     """Compute a primitive: with numpy on plain arrays, otherwise as the operand of the highest level says."""
     top = None
     for arg in args:
@@ -53,7 +54,7 @@ def apply(primitive, args, params):
         raise ValueError(f"{primitive.name} does not take operands of shapes {shapes}: {error}") from None
 
 
-def as_array(value, what="value"):
+def as_array(value, what="value") -> Any:
     """Return a value as an array of floats that can be traced: integers become float64, float32 stays."""
     if isinstance(value, Traced):
         return value
@@ -63,7 +64,7 @@ def as_array(value, what="value"):
     return array if array.dtype.kind == "f" else array.astype("float64")
 
 
-def plain(x):
+def plain(x) -> Any:
     """Return the numpy array under all levels: what comparisons and rounding see, whose derivative is zero."""
     while isinstance(x, Traced):
         x = x.value
@@ -75,14 +76,14 @@ class Traced:
 
     __slots__ = ("level", "value")
 
-    def interpret(self, primitive, args, params):
+    def interpret(self, primitive, args, params) -> Any:
         raise TypeError(f"{type(self).__name__} does not say what {primitive} means")
 
-    def values(self, args):
+    def values(self, args) -> tuple:
         """Return the operands of a primitive as this level sees them: its own arrays opened, all others constant."""
         return tuple(arg.value if isinstance(arg, Traced) and arg.level == self.level else arg for arg in args)
 
-    def below(self, primitive, values, params):
+    def below(self, primitive, values, params) -> Any:
         """Compute a primitive below this level."""
         out = apply(primitive, values, params)
         if isinstance(out, Traced) and out.level >= self.level:
@@ -127,22 +128,22 @@ class Traced:
     dtype = property(lambda self: self.value.dtype)
     T = property(lambda self: np.transpose(self))
 
-    def sum(self, axis=None, keepdims=False):
+    def sum(self, axis=None, keepdims=False) -> "Traced":
         return np.sum(self, axis=axis, keepdims=keepdims)
 
-    def mean(self, axis=None, keepdims=False):
+    def mean(self, axis=None, keepdims=False) -> "Traced":
         return np.mean(self, axis=axis, keepdims=keepdims)
 
-    def max(self, axis=None, keepdims=False):
+    def max(self, axis=None, keepdims=False) -> "Traced":
         return np.max(self, axis=axis, keepdims=keepdims)
 
-    def min(self, axis=None, keepdims=False):
+    def min(self, axis=None, keepdims=False) -> "Traced":
         return np.min(self, axis=axis, keepdims=keepdims)
 
-    def reshape(self, *shape):
+    def reshape(self, *shape) -> "Traced":
         return np.reshape(self, shape[0] if len(shape) == 1 else shape)
 
-    def transpose(self, *axes):
+    def transpose(self, *axes) -> "Traced":
         return np.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
 
     def __getitem__(self, index):

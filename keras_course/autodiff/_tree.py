@@ -3,8 +3,10 @@
 Notation: a structure is an array or number (a leaf), or a list, tuple or dict of structures.
 """
 
+from typing import Any
 
-def flatten(structure):
+
+def flatten(structure) -> list:
     """Return the list of a structure's leaves, in order."""
     if isinstance(structure, dict):
         structure = list(structure.values())
@@ -13,7 +15,7 @@ def flatten(structure):
     return [leaf for part in structure for leaf in flatten(part)]
 
 
-def unflatten(structure, leaves):
+def unflatten(structure, leaves) -> Any:
     """Return a structure like the given one, with other leaves."""
     return _take(structure, iter(leaves))
 
@@ -27,6 +29,6 @@ def _take(structure, leaves):
     return make([_take(part, leaves) for part in structure])
 
 
-def map_structure(fn, structure):
+def map_structure(fn, structure) -> Any:
     """Return a structure with `fn` applied to every leaf."""
     return unflatten(structure, map(fn, flatten(structure)))

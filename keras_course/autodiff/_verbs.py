@@ -11,6 +11,9 @@ x), and H the Hessian of a scalar f.
 Functions are written with numpy. The verbs may be nested in any order: grad of jvp, jvp of grad, grad of grad.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from keras_course.autodiff._dual import Dual
@@ -33,7 +36,7 @@ from keras_course.checks import (
 
 
 @validate(fn=function)
-def vjp(fn, *primals):
+def vjp(fn, *primals) -> tuple[Any, Callable]:
     """Evaluate a function and return the function that pulls cotangents back through it (reverse mode, u'J).
 
     Args:
@@ -80,7 +83,7 @@ def _like(name, structure, like, other):
 
 
 @validate(fn=function)
-def value_and_grad(fn, argnums=0):
+def value_and_grad(fn, argnums=0) -> Callable:
     """Return a function that computes a scalar function and its gradient in one reverse pass.
 
     Args:
@@ -113,7 +116,7 @@ def value_and_grad(fn, argnums=0):
     return wrapped
 
 
-def grad(fn, argnums=0):
+def grad(fn, argnums=0) -> Callable:
     """Return a function that computes the gradient of a scalar function: `value_and_grad` without the value.
 
     Arguments and errors are those of `value_and_grad`. Nest it for higher derivatives.
@@ -146,7 +149,7 @@ def _of_picked(fn, argnums, args):
 
 
 @validate(fn=function)
-def jvp(fn, primals, tangents):
+def jvp(fn, primals, tangents) -> tuple:
     """Evaluate a function and its derivative along one direction (forward mode, J v).
 
     Args:
@@ -181,7 +184,7 @@ def jvp(fn, primals, tangents):
     return tuple(unflatten(structure, part) for part in zip(*((y.value, y.tangent) for y in outputs), strict=True))
 
 
-def hvp(fn, primals, tangents):
+def hvp(fn, primals, tangents) -> tuple:
     """Return the product H v of a scalar function's Hessian with a direction, without forming H.
 
     Forward mode over reverse mode: the derivative of the gradient along v.
@@ -211,7 +214,7 @@ def hvp(fn, primals, tangents):
 
 
 @validate(fn=function)
-def jacobian(fn, argnums=0, mode="reverse"):
+def jacobian(fn, argnums=0, mode="reverse") -> Callable:
     """Return a function that computes the Jacobian dy/dx of an array with respect to an array.
 
     Reverse mode builds it row by row, a pass for each entry of y; forward mode column by column, a pass for each entry
@@ -258,7 +261,7 @@ def _columns(fn, x):
     return np.stack(columns, axis=-1).reshape((*columns[0].shape, *x.shape))
 
 
-def hessian(fn, argnums=0):
+def hessian(fn, argnums=0) -> Callable:
     """Return a function that computes the Hessian of a scalar function, forward mode over reverse mode.
 
     Args:
@@ -281,7 +284,7 @@ def hessian(fn, argnums=0):
 
 
 @validate(fn=function, n=whole(0))
-def nth_derivative(fn, n):
+def nth_derivative(fn, n) -> Callable:
     """Return the n-th derivative of a function of one number; an array is taken entry by entry.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import ValuesView
 import numpy as np
 
 
-def as_real(name, value):
+def as_real(name, value) -> np.ndarray:
     """Return an argument as an array of real numbers, of its own type; raise a ValueError where it is none."""
     try:
         array = np.asarray(value)
@@ -20,12 +20,12 @@ def as_real(name, value):
     return array
 
 
-def as_floats(name, value):
+def as_floats(name, value) -> np.ndarray:
     """Return an argument as a float64 array; raise a ValueError with its name where it holds something else."""
     return np.asarray(as_real(name, value), "float64")
 
 
-def as_array(name, value):
+def as_array(name, value) -> np.ndarray:
     """Return examples as an array `(N, ...)`; raise a ValueError where they are not an array of numbers.
 
     Lists and pandas objects become arrays here, once: a pandas object would be indexed by label instead of position.
@@ -36,7 +36,7 @@ def as_array(name, value):
     return array
 
 
-def as_row(name, values, gaps=False):
+def as_row(name, values, gaps=False) -> np.ndarray:
     """Return a non-empty row of numbers, such as the values of a dict, as a float64 array; `gaps` allows NaN."""
     values = as_floats(name, list(values) if isinstance(values, ValuesView) else values)
     if values.ndim != 1 or not len(values):
@@ -46,7 +46,7 @@ def as_row(name, values, gaps=False):
     return values
 
 
-def as_points(x):
+def as_points(x) -> np.ndarray:
     """Return x as a float64 array (N, D); raise a ValueError if it has another rank, no row, or no finite numbers."""
     x = as_floats("x", x)
     if x.ndim != 2 or 0 in x.shape:
@@ -55,14 +55,14 @@ def as_points(x):
     return x
 
 
-def tensor(**arguments):
+def tensor(**arguments) -> None:
     """Raise a ValueError for the first argument that is no tensor, array, list of numbers or number."""
     for name, value in arguments.items():
         if not hasattr(value, "dtype") or isinstance(value, np.ndarray | np.generic):
             as_real(name, value)
 
 
-def finite(**arrays):
+def finite(**arrays) -> None:
     """Raise a ValueError for the first array that holds NaN or infinity."""
     for name, array in arrays.items():
         if not np.isfinite(array).all():

@@ -1,19 +1,20 @@
 """Checks of the arguments of derivatives: which argument, along which vectors, in which mode."""
 
 import copy
+from typing import Any
 
 import numpy as np
 
 from keras_course.checks._numbers import is_whole, one_of
 
 
-def argument_numbers(argnums):
+def argument_numbers(argnums) -> None:
     """Raise a ValueError for what cannot be the positions of arguments, however many arguments a call will have."""
     if not all(map(is_whole, argnums if isinstance(argnums, tuple) else (argnums,))):
         raise ValueError(f"argnums={argnums!r} must be the position of an argument, or a tuple of them")
 
 
-def positions(argnums, count):
+def positions(argnums, count) -> tuple[int, ...]:
     """Return the positions of arguments to differentiate as a tuple; a ValueError where a call of `count` has none."""
     picked = argnums if isinstance(argnums, tuple) else (argnums,)
     if not all(is_whole(i) and -count <= i < count for i in picked):
@@ -25,7 +26,7 @@ def positions(argnums, count):
     return picked
 
 
-def tuples(**arguments):
+def tuples(**arguments) -> None:
     """Raise a TypeError for the first argument that is not a tuple (or list) of a function's arguments."""
     for name, value in arguments.items():
         if not isinstance(value, tuple | list):
@@ -34,7 +35,7 @@ def tuples(**arguments):
             )
 
 
-def matched(name, structure, like, other, as_array):
+def matched(name, structure, like, other, as_array) -> Any:
     """Return a structure of arrays in the form of another one: the entries of dicts are matched by their keys.
 
     Args:
@@ -71,14 +72,14 @@ def matched(name, structure, like, other, as_array):
     return array
 
 
-def jacobian_of(argnums, mode):
+def jacobian_of(argnums, mode) -> None:
     """Raise a ValueError if a Jacobian is asked for by more than one argument, or in an unknown mode."""
     one_of(("reverse", "forward"), mode=mode)
     if not is_whole(argnums):
         raise ValueError(f"argnums={argnums!r} must be the position of a single argument")
 
 
-def one_array(y):
+def one_array(y) -> Any:
     """Return what a function of a Jacobian returns; a TypeError where it is several arrays."""
     if isinstance(y, list | tuple | dict):
         raise TypeError(f"a Jacobian is that of one array: fn returns a {type(y).__name__}; join arrays with stack")

@@ -2,13 +2,15 @@
 
 import functools
 import inspect
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from keras_course.checks._numbers import flag
 
 
-def checked(function):
+def checked(function) -> Callable:
     """Decorate a function: NumPy's numbers become Python's, and an argument that is true or false must be one of these.
 
     Keras takes no integers of NumPy, and Python takes anything for true or false. An argument must be True or False if
@@ -40,7 +42,7 @@ def checked(function):
     return call
 
 
-def plain(value):
+def plain(value) -> Any:
     """Return a value with Python's numbers in place of NumPy's, inside tuples, lists and dicts, too.
 
     A row of integers, such as a shape, becomes a tuple.

@@ -11,7 +11,7 @@ import numpy as np
 HIGHEST = 2**31 - 1  # what every backend holds: a size above it ends in an overflow, if not in an abort
 
 
-def whole_number(lowest, *, at_most=HIGHEST, **arguments):
+def whole_number(lowest, *, at_most=HIGHEST, **arguments) -> None:
     """Raise a ValueError for the first argument that is not an integer from `lowest` to `at_most`."""
     for name, value in arguments.items():
         if not is_whole(value) or value < lowest:
@@ -20,12 +20,12 @@ def whole_number(lowest, *, at_most=HIGHEST, **arguments):
             raise ValueError(f"{name}={value!r} must be a whole number, at most {at_most}")
 
 
-def numpy_seed(**arguments):
+def numpy_seed(**arguments) -> None:
     """Raise a ValueError for the first argument that is not a seed of NumPy's generators: these take any size."""
     whole_number(0, at_most=math.inf, **arguments)
 
 
-def whole_numbers(lowest, *, length=None, **arguments):
+def whole_numbers(lowest, *, length=None, **arguments) -> None:
     """Raise a ValueError for the first argument that is not a tuple or list of integers of at least `lowest`."""
     for name, value in arguments.items():
         if not isinstance(value, tuple | list):
@@ -35,7 +35,7 @@ def whole_numbers(lowest, *, length=None, **arguments):
         whole_number(lowest, **{f"{name}[{i}]": part for i, part in enumerate(value)})
 
 
-def number(*, above=-math.inf, at_least=-math.inf, at_most=math.inf, **arguments):
+def number(*, above=-math.inf, at_least=-math.inf, at_most=math.inf, **arguments) -> None:
     """Raise a ValueError for the first argument that is not a finite number, or not in the range that is allowed."""
     for name, value in arguments.items():
         if not (is_number(value) and abs(value) < math.inf and above < value and at_least <= value <= at_most):
@@ -44,31 +44,31 @@ def number(*, above=-math.inf, at_least=-math.inf, at_most=math.inf, **arguments
             raise ValueError(f"{name}={value!r} must be a finite number{bound}")
 
 
-def positive(**arguments):
+def positive(**arguments) -> None:
     """Raise a ValueError for the first argument that is not a finite number above 0."""
     number(above=0, **arguments)
 
 
-def not_negative(**arguments):
+def not_negative(**arguments) -> None:
     """Raise a ValueError for the first argument that is not a finite number of at least 0."""
     number(at_least=0, **arguments)
 
 
-def fraction(**arguments):
+def fraction(**arguments) -> None:
     """Raise a ValueError for the first argument that is not a number in [0, 1), such as a momentum."""
     for name, value in arguments.items():
         if not (is_number(value) and 0 <= value < 1):
             raise ValueError(f"{name}={value!r} must be in [0, 1)")
 
 
-def between_0_and_1(**arguments):
+def between_0_and_1(**arguments) -> None:
     """Raise a ValueError for the first argument that is not a number between 0 and 1, both excluded."""
     for name, value in arguments.items():
         if not (is_number(value) and 0 < value < 1):
             raise ValueError(f"{name}={value!r} must lie between 0 and 1, both excluded")
 
 
-def one_of(choices, **arguments):
+def one_of(choices, **arguments) -> None:
     """Raise a ValueError for the first argument that is none of `choices`, and list these."""
     for name, value in arguments.items():
         # an array is compared entry by entry and a list cannot be looked up, so the type comes first
@@ -80,28 +80,28 @@ def one_of(choices, **arguments):
             raise ValueError(f"{name}={value!r} is none of {', '.join(map(repr, choices))}")
 
 
-def flag(**arguments):
+def flag(**arguments) -> None:
     """Raise a ValueError for the first argument that is neither true nor false."""
     for name, value in arguments.items():
         if not isinstance(value, bool | np.bool_):
             raise ValueError(f"{name}={value!r} must be True or False")
 
 
-def string(**arguments):
+def string(**arguments) -> None:
     """Raise a ValueError for the first argument that is not a string."""
     for name, value in arguments.items():
         if not isinstance(value, str):
             raise ValueError(f"{name}={value!r} must be a string")
 
 
-def strings(**arguments):
+def strings(**arguments) -> None:
     """Raise a ValueError for the first argument that is not a list or array of strings, nor a string of letters."""
     for name, value in arguments.items():
         if not isinstance(value, list | tuple | str | np.ndarray) or not all(isinstance(part, str) for part in value):
             raise ValueError(f"{name}={value!r} must be a list of strings")
 
 
-def mapping(**arguments):
+def mapping(**arguments) -> None:
     """Raise a ValueError for the first argument that is not a dict with at least one entry."""
     for name, value in arguments.items():
         if not isinstance(value, Mapping):
@@ -110,7 +110,7 @@ def mapping(**arguments):
             raise ValueError(f"{name} is empty: there must be at least one entry")
 
 
-def path(**arguments):
+def path(**arguments) -> pathlib.Path:
     """Return the path that an argument names; a ValueError where it is none."""
     ((name, value),) = arguments.items()
     if not isinstance(value, str | os.PathLike) or "\0" in str(value):
@@ -118,21 +118,21 @@ def path(**arguments):
     return pathlib.Path(value)
 
 
-def function(**arguments):
+def function(**arguments) -> None:
     """Raise a ValueError for the first argument that cannot be called."""
     for name, value in arguments.items():
         if not callable(value):
             raise ValueError(f"{name}={value!r} must be a function")
 
 
-def generator(**arguments):
+def generator(**arguments) -> None:
     """Raise a ValueError for the first argument that is not a random generator of NumPy."""
     for name, value in arguments.items():
         if not isinstance(value, np.random.Generator):
             raise ValueError(f"{name}={value!r} must be a numpy.random.Generator, such as numpy.random.default_rng(0)")
 
 
-def is_number(value):
+def is_number(value) -> bool:
     """Return whether a value is a real number of Python or NumPy: neither a string nor an array, nor true or false.
 
     An integer of more than 64 bits is none either: no backend holds it.
@@ -144,6 +144,6 @@ def is_number(value):
     )
 
 
-def is_whole(value):
+def is_whole(value) -> bool:
     """Return whether a value is an integer of Python or NumPy, neither true nor false."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -4,6 +4,9 @@ Keras does none of them: a NaN spreads in silence, and a label out of range is a
 on the backend.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops, tree
@@ -13,7 +16,7 @@ from keras_course.checks._numbers import is_number
 from keras_course.checks.graphs import check_model
 
 
-def check_examples(model, x, y=None, loss=None):
+def check_examples(model, x, y=None, loss=None) -> tuple[Any, Any]:
     """Return examples as structures of arrays, or raise a ValueError for those that cannot be right.
 
     Args:
@@ -45,7 +48,7 @@ def check_examples(model, x, y=None, loss=None):
     return x, y
 
 
-def get_loss(loss):
+def get_loss(loss) -> Callable:
     """Return the function of targets and outputs that a Keras loss or its name stands for, or raise a ValueError."""
     try:
         found = keras.losses.get(loss)
@@ -56,7 +59,7 @@ def get_loss(loss):
     return found
 
 
-def to_real(name, value):
+def to_real(name, value) -> np.ndarray:
     """Return a tensor, array or list as an array of real numbers, or raise a ValueError."""
     return as_real(name, ops.convert_to_numpy(value) if ops.is_tensor(value) else value)
 

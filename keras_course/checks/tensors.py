@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from collections.abc import Callable
 
 import keras
 from keras import ops
@@ -9,7 +10,7 @@ from keras import ops
 from keras_course.checks._arrays import as_real
 
 
-def on_tensors(**ranks):
+def on_tensors(**ranks) -> Callable:
     """Return a decorator that turns arrays, numbers and lists into tensors, and counts the axes of every tensor.
 
     Args:
@@ -56,7 +57,7 @@ def _tensor(name, value, rank):
     return value
 
 
-def variable(**arguments):
+def variable(**arguments) -> None:
     """Raise a ValueError for the first argument that is no `keras.Variable`."""
     for name, value in arguments.items():
         if not isinstance(value, keras.Variable):

@@ -9,7 +9,7 @@ import numpy as np
 from keras_course.checks._numbers import HIGHEST
 
 
-def context_length(model):
+def context_length(model) -> int:
     """Return N, the number of positions that the model can look back on; 1 if it looks at none (a bigram table).
 
     Raises:
@@ -20,7 +20,7 @@ def context_length(model):
     return min(lengths, default=1)
 
 
-def vocab_size(model):
+def vocab_size(model) -> int:
     """Return V, the number of tokens that the model knows.
 
     Raises:
@@ -35,7 +35,7 @@ def _check_gpt(model):
         raise ValueError(f"model={model!r} is not a language model built by keras_course.language.gpt")
 
 
-def check_tokens(argument, tokens, vocab_size, *, ndim=1):
+def check_tokens(argument, tokens, vocab_size, *, ndim=1) -> np.ndarray:
     """Return `tokens` as an int32 array, or raise a ValueError that names the argument and what is allowed."""
     array = as_tokens(argument, tokens, ndim=ndim)
     if array.max() >= vocab_size:
@@ -43,7 +43,7 @@ def check_tokens(argument, tokens, vocab_size, *, ndim=1):
     return array.astype("int32")
 
 
-def as_tokens(argument, tokens, *, ndim=1):
+def as_tokens(argument, tokens, *, ndim=1) -> np.ndarray:
     """Return tokens of any vocabulary as an array, a memory map as it is, or raise a ValueError for what is none."""
     try:
         array = np.asarray(tokens)

@@ -27,7 +27,9 @@ _CIFAR = {"input_shape": (32, 32, 3), "num_classes": 10, "width": 32}
     },
 )
 @validate(input_shape=images(4, any_size=True), num_classes=whole(1), step=choice(*STEPS), width=whole(1))
-def resnet_to_convnext(input_shape, num_classes, *, step="convnext", width=16, name="resnet_to_convnext"):
+def resnet_to_convnext(
+    input_shape, num_classes, *, step="convnext", width=16, name="resnet_to_convnext"
+) -> keras.Model:
     """Build one of four networks that lead from a ResNet to a ConvNeXt.
 
     Takes `(B, H, W, C)`, gives logits `(B, K)`. Every block computes x + f(x), and the steps change f:

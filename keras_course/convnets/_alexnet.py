@@ -10,6 +10,7 @@ from keras_course._registry import builder
 from keras_course.checks import fraction, not_negative, number, positive, validate, whole, whole_number
 from keras_course.convnets._parts import images
 from keras_course.layers import Conv2D, MaxPooling2D
+from keras_course.ops._types import Tensor
 
 _IMAGENET = {"input_shape": (227, 227, 3), "num_classes": 1000, "mlp_dim": 4096, "dropout": 0.5}
 _PAPER = {**_IMAGENET, "channels": (96, 256, 384, 384, 256)}
@@ -51,7 +52,7 @@ class LocalResponseNormalization(keras.layers.Layer):
         super().__init__(**kwargs)
         self.size, self.bias, self.alpha, self.beta = size, bias, alpha, beta
 
-    def call(self, x):
+    def call(self, x) -> Tensor:
         side = self.size // 2
         dtype = "float64" if self.compute_dtype == "float64" else "float32"  # in float16, 300 squared is infinite
         wide = ops.cast(x, dtype)
@@ -59,7 +60,7 @@ class LocalResponseNormalization(keras.layers.Layer):
         total = sum(squares[..., j : j + x.shape[-1]] for j in range(self.size))
         return ops.cast(wide / (self.bias + self.alpha * total) ** self.beta, x.dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         own = {"size": self.size, "bias": self.bias, "alpha": self.alpha, "beta": self.beta}
         return {**super().get_config(), **own}
 
@@ -89,7 +90,7 @@ def alexnet(
     response_norm=True,
     dropout=0.0,
     name="alexnet",
-):
+) -> keras.Model:
     """Build AlexNet: five convolutions, three of them followed by a pooling, and an MLP on the features that are left.
 
     Takes `(B, H, W, C)`, gives logits `(B, K)`. The convolutions see windows of 11 x 11 (every fourth pixel), 5 x 5 and

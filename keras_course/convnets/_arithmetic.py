@@ -11,7 +11,7 @@ from keras_course.checks import as_floats, validate, whole, whole_numbers
 
 
 @validate(size=whole(1), kernel_size=whole(1), stride=whole(1), dilation=whole(1), padding=whole(0))
-def conv_output_size(size, kernel_size, *, stride=1, padding=0, dilation=1):
+def conv_output_size(size, kernel_size, *, stride=1, padding=0, dilation=1) -> int:
     """Return how many outputs a convolution or pooling gives along one axis.
 
     The taps span d (k - 1) + 1 of the n + 2 p positions, and the first starts at every s-th that leaves room:
@@ -48,7 +48,7 @@ def conv_output_size(size, kernel_size, *, stride=1, padding=0, dilation=1):
     return (room - span) // stride + 1
 
 
-def conv1d(x, kernel, *, stride=1, padding=0, dilation=1):
+def conv1d(x, kernel, *, stride=1, padding=0, dilation=1) -> np.ndarray:
     """Convolve a sequence by loops over positions and taps.
 
     Takes x `(n,)` and a kernel `(k,)`, or with channels x `(n, C_in)` and a kernel `(k, C_in, C_out)`; gives `(m,)` or
@@ -83,7 +83,7 @@ def conv1d(x, kernel, *, stride=1, padding=0, dilation=1):
     return y[..., 0] if plain else y
 
 
-def conv2d(x, kernel, *, stride=1, padding=0, dilation=1):
+def conv2d(x, kernel, *, stride=1, padding=0, dilation=1) -> np.ndarray:
     """Convolve an image by loops over positions and taps.
 
     Takes x `(H, W)` and a kernel `(k_h, k_w)`, or with channels x `(H, W, C_in)` and a kernel
@@ -127,7 +127,7 @@ def _check_shape(input_shape):
 
 
 @validate(input_shape=_check_shape)
-def toeplitz_matrix(kernel, input_shape, *, stride=1, padding=0, dilation=1):
+def toeplitz_matrix(kernel, input_shape, *, stride=1, padding=0, dilation=1) -> np.ndarray:
     """Return the sparse matrix by which a convolution multiplies its flattened input.
 
     Every row holds the same few weights, moved by one stride from row to row; along a sequence the matrix is constant

@@ -9,6 +9,7 @@ from keras import ops
 from keras_course._registry import builder
 from keras_course.checks import validate, whole, whole_number
 from keras_course.convnets._parts import classify, conv_norm, images
+from keras_course.ops._types import Tensor
 
 _CIFAR = {"input_shape": (32, 32, 3), "num_classes": 10}
 
@@ -40,16 +41,16 @@ class SubsampleAndPad(keras.layers.Layer):
         super().__init__(**kwargs)
         self.channels, self.strides = channels, strides
 
-    def build(self, shape):
+    def build(self, shape) -> None:
         if shape[-1] > self.channels:
             raise ValueError(f"channels={self.channels} must be at least {shape[-1]}, the number of channels of x")
 
-    def call(self, x):
+    def call(self, x) -> Tensor:
         spare = self.channels - x.shape[-1]
         sides = [spare // 2, spare - spare // 2]
         return ops.pad(x[:, :: self.strides, :: self.strides], [[0, 0], [0, 0], [0, 0], sides])
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "channels": self.channels, "strides": self.strides}
 
 
@@ -71,7 +72,7 @@ def _check_depth(depth):
     },
 )
 @validate(input_shape=images(4, any_size=True), num_classes=whole(1), depth=_check_depth, width=whole(1))
-def cifar_resnet(input_shape, num_classes, *, depth=8, width=16, residual=True, name="cifar_resnet"):
+def cifar_resnet(input_shape, num_classes, *, depth=8, width=16, residual=True, name="cifar_resnet") -> keras.Model:
     """Build a residual network for small pictures.
 
     Takes `(B, H, W, C)`, gives logits `(B, K)`. A convolution of 3 x 3 with w channels is followed by three stages of

@@ -12,6 +12,7 @@ from keras_course.convnets._imagenet import load_imagenet
 from keras_course.convnets._parts import images
 from keras_course.layers import Conv2D, Dense, DepthwiseConv2D, LayerScale
 from keras_course.layers._activations import get_activation
+from keras_course.ops._types import Tensor
 
 _IMAGENET = {"input_shape": (224, 224, 3), "num_classes": 1000}
 
@@ -46,7 +47,7 @@ def convnext(
     layer_scale=1e-6,
     weights=None,
     name="convnext",
-):
+) -> keras.Model:
     """Build a ConvNeXt.
 
     Takes `(B, H, W, C)`, gives logits `(B, K)`. A block mixes places channel by channel, then channels place by place:
@@ -109,7 +110,7 @@ def convnext(
     return load_imagenet(model, _application(depths, width)) if weights else model
 
 
-def convnext_branch(x, name):
+def convnext_branch(x, name) -> Tensor:
     """The block without its shortcut: depthwise 7 x 7, layer normalization, four times as many channels, and back."""
     channels = x.shape[-1]
     x = DepthwiseConv2D(7, padding="same", name=f"{name}_depthwise")(x)
@@ -119,7 +120,7 @@ def convnext_branch(x, name):
     return Dense(channels, name=f"{name}_project")(x)
 
 
-def layer_norm(x, name):
+def layer_norm(x, name) -> Tensor:
     """Standardize the channels of each place; not those of all places together, as one group would."""
     return keras.layers.LayerNormalization(epsilon=1e-6, name=name)(x)
 

@@ -77,7 +77,7 @@ def efficientnet(
     epsilon=1e-3,
     weights=None,
     name="efficientnet",
-):
+) -> keras.Model:
     """Build an EfficientNet.
 
     Takes `(B, H, W, C)`, gives logits `(B, K)`. A block widens its input, looks at each channel by itself, weighs the

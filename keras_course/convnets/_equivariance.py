@@ -15,7 +15,7 @@ from keras_course.convnets._models import as_images
 
 
 @validate(fn=function, stride=whole(1), border=whole(0))
-def equivariance_error(fn, x, shift, *, stride=1, border=None):
+def equivariance_error(fn, x, shift, *, stride=1, border=None) -> float:
     """Return by how much a function of images fails to move with them, away from the border.
 
     Takes images `(B, H, W, C)`, which `fn` turns into `(B, h, w, K)`. With strides s a move by v in the input is one
@@ -55,7 +55,7 @@ def equivariance_error(fn, x, shift, *, stride=1, border=None):
 
 
 @validate(fn=function)
-def invariance_error(fn, x, shift):
+def invariance_error(fn, x, shift) -> float:
     """Return by how much the values of a function change when its images move.
 
     Takes images `(B, H, W, C)`, which `fn` turns into an array of any shape:
@@ -85,7 +85,7 @@ def invariance_error(fn, x, shift):
 
 
 @validate(seed=numpy_seed, inverse=flag)
-def permute_pixels(x, seed=0, *, inverse=False):
+def permute_pixels(x, seed=0, *, inverse=False) -> np.ndarray:
     """Move the pixels of all images to other places, by one permutation for all; channels move together.
 
     Takes images `(B, H, W)` or `(B, H, W, C)` and gives the same shape. With P drawn once for a seed and a size:

@@ -59,7 +59,7 @@ def _check_application(application):
         )
 
 
-def load_imagenet(model, application):
+def load_imagenet(model, application) -> keras.Model:
     """Give a model the weights of the network of that name in `keras.applications`, trained on ImageNet; return it.
 
     Raises:
@@ -79,7 +79,7 @@ def load_imagenet(model, application):
     return copy_weights(source, model)
 
 
-def copy_weights(source, model):
+def copy_weights(source, model) -> keras.Model:
     """Give a model of this lecture the weights of its twin in `keras.applications`; return the model.
 
     Layers of the classifier whose shapes differ keep their own.

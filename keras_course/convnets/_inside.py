@@ -16,7 +16,7 @@ from keras_course.convnets._models import as_images, find_layer, image_input
 from keras_course.ops import functional, grad
 
 
-def kernels_as_images(layer):
+def kernels_as_images(layer) -> np.ndarray:
     """Return the kernels of a convolution as pictures: a weight of 0 is 0.5, grey, and the largest is 0 or 1.
 
     Takes a kernel `(k_h, k_w, C, K)` and gives `(K, k_h, k_w, C)`. For the first layer of a network C is the number of
@@ -64,7 +64,7 @@ def _kernel(layer):
 
 
 @validate(layers=instance(list, tuple))
-def activations(model, x, layers=None):
+def activations(model, x, layers=None) -> dict[str, np.ndarray]:
     """Return what layers give for images, by name.
 
     Args:
@@ -98,7 +98,7 @@ def activations(model, x, layers=None):
 
 
 @validate(model=check_model)
-def saliency(model, x, class_id=None):
+def saliency(model, x, class_id=None) -> np.ndarray:
     """Return how strongly each pixel moves a class's logit: a saliency map.
 
     Takes images `(B, H, W, C)` and gives `(B, H, W)`, the largest over the colours (channels) k of:
@@ -133,7 +133,7 @@ def saliency(model, x, class_id=None):
     return np.abs(ops.convert_to_numpy(gradient)).max(axis=-1)
 
 
-def grad_cam(model, x, layer, class_id=None):
+def grad_cam(model, x, layer, class_id=None) -> np.ndarray:
     """Return where the feature maps of a layer speak for a class: a gradient-weighted class activation map.
 
     Takes images `(B, H, W, C)` and gives `(B, h, w)`, the size of the layer's maps A; scale it up to lay it over the

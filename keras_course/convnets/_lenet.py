@@ -21,7 +21,9 @@ from keras_course.layers._activations import get_activation
     },
 )
 @validate(num_classes=whole(1), padding=choice("same", "valid"), pool=choice("average", "max"), dropout=fraction)
-def lenet5(input_shape, num_classes, *, padding="same", activation="tanh", pool="average", dropout=0.0, name="lenet5"):
+def lenet5(
+    input_shape, num_classes, *, padding="same", activation="tanh", pool="average", dropout=0.0, name="lenet5"
+) -> keras.Model:
     """Build LeNet-5: two convolutions, each followed by a pooling, and three layers of an MLP on what they found.
 
     Takes `(B, H, W, C)`, gives logits `(B, K)`. Of 28 x 28 pixels the layers make:

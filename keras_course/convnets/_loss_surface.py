@@ -39,7 +39,7 @@ class LossSurface(NamedTuple):
 
 
 @validate(seed=numpy_seed)
-def random_direction(model, *, seed=0):
+def random_direction(model, *, seed=0) -> list[np.ndarray]:
     """Draw a random direction in the space of weights in which each filter is as long as the model's own.
 
     Gaussian noise d, and for each filter f of a kernel:
@@ -87,7 +87,7 @@ def random_direction(model, *, seed=0):
 
 
 @validate(span=positive, num=whole(1), seed=numpy_seed)
-def loss_surface(model, x, y, loss, *, span=1.0, num=21, seed=0):
+def loss_surface(model, x, y, loss, *, span=1.0, num=21, seed=0) -> LossSurface:
     """Measure the loss on a plane through the weights of a model, along two random directions d and e.
 
     The directions are those of `random_direction` by the seeds 2 `seed` and 2 `seed` + 1:
@@ -138,7 +138,7 @@ def loss_surface(model, x, y, loss, *, span=1.0, num=21, seed=0):
     return LossSurface(steps, steps.copy(), np.array(losses))
 
 
-def gradient_norms(model, x, y, loss):
+def gradient_norms(model, x, y, loss) -> dict[str, float]:
     """Return the length of the loss's gradient with respect to the kernel of each layer, from the input upwards.
 
     It is made of the input h of the layer and of what comes back to its output a:

@@ -45,7 +45,7 @@ def maximize_feature(
     total_variation=0.0,
     jitter=0,
     seed=0,
-):
+) -> FeatureMaximum:
     """Find images to which feature maps of a layer respond as strongly as they can, from noise x ~ U[0, 1].
 
     Gradient ascent; each step has the same size, as the gradient g is divided by its root mean square:

@@ -1,12 +1,15 @@
 """What the tools of this lecture ask of layers and images."""
 
+import keras
+import numpy as np
+
 from keras_course.checks import finite, validate
 from keras_course.checks.examples import to_real
 from keras_course.checks.graphs import check_model, flat_graph, name_of
 
 
 @validate(model=check_model)
-def find_layer(model, layer):
+def find_layer(model, layer) -> keras.layers.Layer:
     """Return a layer of a model, nested ones included, given itself or its name, or raise a ValueError."""
     layers = model._flatten_layers(include_self=False)
     named = layer if isinstance(layer, str) else None
@@ -17,7 +20,7 @@ def find_layer(model, layer):
     return found[0]
 
 
-def image_input(model):
+def image_input(model) -> keras.KerasTensor:
     """Return the symbolic input of a Functional or Sequential model that takes images alone, or raise a ValueError."""
     inputs = flat_graph(model).inputs
     if len(inputs) != 1 or len(inputs[0].shape) != 4:
@@ -26,7 +29,7 @@ def image_input(model):
     return inputs[0]
 
 
-def as_images(x):
+def as_images(x) -> np.ndarray:
     """Return images as a float32 array (B, H, W, C), or raise a ValueError."""
     x = to_real("x", x)
     if x.ndim != 4 or 0 in x.shape:

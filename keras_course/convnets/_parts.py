@@ -4,19 +4,21 @@ Notation: x (B, H, W, C) pictures or features, channels last.
 """
 
 import functools
+from collections.abc import Callable
 
 import keras
 
 from keras_course.checks import whole_number
 from keras_course.layers import BatchNormalization, Conv2D
+from keras_course.ops._types import Tensor
 
 
-def images(smallest=1, *, any_size=False):
+def images(smallest=1, *, any_size=False) -> Callable[..., None]:
     """Return the rule for an `input_shape` of images; see `check_images`."""
     return functools.partial(check_images, smallest=smallest, any_size=any_size)
 
 
-def check_images(input_shape, *, smallest=1, any_size=False):
+def check_images(input_shape, *, smallest=1, any_size=False) -> None:
     """Raise a ValueError for the shape of images that a network cannot take.
 
     Args:
@@ -47,7 +49,9 @@ def check_images(input_shape, *, smallest=1, any_size=False):
             )
 
 
-def conv_norm(x, channels, kernel_size, *, strides=1, groups=1, activation="relu", use_bias=False, epsilon=1e-5, name):
+def conv_norm(
+    x, channels, kernel_size, *, strides=1, groups=1, activation="relu", use_bias=False, epsilon=1e-5, name
+) -> Tensor:
     """A convolution, batch normalization, and a non-linearity (None for none).
 
     It pads alike on all sides, as the papers do. Keras pads less in front where a stride leaves a choice.
@@ -67,13 +71,13 @@ def conv_norm(x, channels, kernel_size, *, strides=1, groups=1, activation="relu
     return norm(x, activation=activation, epsilon=epsilon, name=name)
 
 
-def norm(x, *, activation, epsilon=1e-5, momentum=0.9, name):
+def norm(x, *, activation, epsilon=1e-5, momentum=0.9, name) -> Tensor:
     """Batch normalization and a non-linearity (None for none)."""
     x = BatchNormalization(momentum, epsilon, name=f"{name}_norm")(x)
     return keras.layers.Activation(activation, name=f"{name}_act")(x) if activation else x
 
 
-def classify(x, num_classes, *, dropout=0.0):
+def classify(x, num_classes, *, dropout=0.0) -> Tensor:
     """The mean over all places, and a linear map to one logit for each class."""
     x = keras.layers.GlobalAveragePooling2D(data_format="channels_last", name="pool")(x)
     if dropout:
@@ -81,7 +85,7 @@ def classify(x, num_classes, *, dropout=0.0):
     return keras.layers.Dense(num_classes, name="head")(x)
 
 
-def squeeze_and_excite(x, hidden_dim, *, activation="relu", name):
+def squeeze_and_excite(x, hidden_dim, *, activation="relu", name) -> Tensor:
     """Multiply each channel by a factor in (0, 1) that an MLP computes from the means of all channels."""
     mean = keras.layers.GlobalAveragePooling2D(data_format="channels_last", keepdims=True, name=f"{name}_pool")(x)
     factor = keras.layers.Dense(hidden_dim, activation=activation, name=f"{name}_in")(mean)  # (B, 1, 1, hidden)

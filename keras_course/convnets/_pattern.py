@@ -25,7 +25,7 @@ _TOKEN = re.compile(
 )
 
 
-def parse_pattern(pattern):
+def parse_pattern(pattern) -> list[tuple]:
     """Return the layers of a pattern in order, as tuples such as ("conv", 6, 5, 1), ("relu",), ("pool", 2), ("fc", 50).
 
     Args:
@@ -115,7 +115,7 @@ def convnet(
     pattern="[conv 6@5x5 -> relu -> pool]*2 -> fc 50 -> relu -> fc",
     padding="valid",
     name="convnet",
-):
+) -> keras.Model:
     """Build a convolutional network from a pattern, such as the classic one:
 
         [[conv -> relu]*N -> pool]*M -> [fc -> relu]*K -> fc

@@ -46,7 +46,7 @@ MOVES = (
 )
 
 
-def receptive_field(model, layer=None):
+def receptive_field(model, layer=None) -> ReceptiveField:
     """Return how much of the input one output of a layer depends on.
 
     Walks from the input, where r = 1 and j = 1, to the layer. Through a convolution or a pooling
@@ -97,7 +97,7 @@ def receptive_field(model, layer=None):
     return found[-1]
 
 
-def receptive_fields(model):
+def receptive_fields(model) -> tuple[ReceptiveField, ...]:
     """Return the receptive fields of all layers of a model, in the order in which they are called.
 
     Args:

@@ -56,7 +56,7 @@ def resnet(
     epsilon=1e-5,
     weights=None,
     name="resnet",
-):
+) -> keras.Model:
     """Build a residual network for large pictures.
 
     Takes `(B, H, W, C)`, gives logits `(B, K)`. A block computes

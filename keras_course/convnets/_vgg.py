@@ -45,7 +45,7 @@ def vgg(
     dropout=0.0,
     weights=None,
     name="vgg",
-):
+) -> keras.Model:
     """Build a VGG: five blocks of convolutions of 3 x 3, and an MLP on the features that are left.
 
     Takes `(B, H, W, C)`, gives logits `(B, K)`. The blocks have w, 2w, 4w, 8w and 8w channels; two windows of 3 x 3 in

@@ -31,7 +31,7 @@ class ExampleBatches(keras.utils.PyDataset):
         self._order = (None, None)  # the pass that it belongs to, and the order of the examples in it
 
     @property
-    def num_batches(self):
+    def num_batches(self) -> None:
         return None
 
     def __getitem__(self, index):

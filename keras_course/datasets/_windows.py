@@ -33,7 +33,7 @@ class TokenWindows(keras.utils.PyDataset):
         self._windows = np.lib.stride_tricks.sliding_window_view(tokens, context_length + 1)  # (N - T, T + 1)
 
     @property
-    def num_batches(self):
+    def num_batches(self) -> None:
         return None
 
     def __getitem__(self, index):

@@ -40,11 +40,11 @@ class BiasVariance:
     noise: float
 
     @property
-    def risk(self):
+    def risk(self) -> np.ndarray:
         """The mean over the sets of noise + (f_D(x) - g(x))^2, `(M,)`; with "mean" the sum of the three parts."""
         return self.noise + np.mean((self.predictions - self.target) ** 2, axis=0)
 
-    def average(self, low=-np.inf, high=np.inf):
+    def average(self, low=-np.inf, high=np.inf) -> tuple[float, float, float]:
         """Return the means of (noise, squared bias, variance) over the points with low <= x <= high."""
         inside = (self.x >= low) & (self.x <= high)
         if not inside.any():
@@ -59,7 +59,9 @@ class BiasVariance:
     estimate=choice("mean", "median"),
     seed=numpy_seed,
 )
-def bias_variance_decomposition(fit, problem, *, num_points=15, num_sets=200, at=101, estimate="mean", seed=0):
+def bias_variance_decomposition(
+    fit, problem, *, num_points=15, num_sets=200, at=101, estimate="mean", seed=0
+) -> BiasVariance:
     """Fit to many training sets, and split what is wrong into noise, bias and variance at each point.
 
     The mean is the definition, but few sets do not give it where predictions have heavy tails: a polynomial of degree

@@ -5,7 +5,7 @@ import numpy as np
 from keras_course.checks import HIGHEST, as_floats, whole_number
 
 
-def as_numbers(name, values):
+def as_numbers(name, values) -> np.ndarray:
     """Return N finite numbers, `(N,)` or `(N, 1)`, as a float64 array (N,), or raise a ValueError."""
     values = as_floats(name, values)
     if values.ndim == 2 and values.shape[1] == 1:
@@ -17,7 +17,7 @@ def as_numbers(name, values):
     return values
 
 
-def predict_at(predict, x):
+def predict_at(predict, x) -> np.ndarray:
     """Return the predictions at x, `(M,)` in float64, or raise a ValueError: (M, 1) would meet (M,) as (M, M)."""
     prediction = as_floats("predict's answer", predict(x))
     if prediction.shape != x.shape or not np.isfinite(prediction).all():
@@ -25,7 +25,7 @@ def predict_at(predict, x):
     return prediction
 
 
-def as_pairs(x, y):
+def as_pairs(x, y) -> tuple[np.ndarray, np.ndarray]:
     """Return x and y as float64 arrays (N,), or raise a ValueError."""
     x, y = as_numbers("x", x), as_numbers("y", y)
     if len(x) != len(y):
@@ -33,14 +33,14 @@ def as_pairs(x, y):
     return x, y
 
 
-def as_pair(name, pair):
+def as_pair(name, pair) -> tuple:
     """Return a pair (x, y) of data as it is, or raise a ValueError."""
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise ValueError(f"{name} must be a pair (x, y); it is a {type(pair).__name__}")
     return pair
 
 
-def as_sizes(name, values, at_most=HIGHEST):
+def as_sizes(name, values, at_most=HIGHEST) -> list[int]:
     """Return one or more whole numbers from 1 to `at_most` as a list, or raise a ValueError."""
     if np.ndim(values) != 1 or not len(values):
         raise ValueError(f"{name}={values!r} must be a list of whole numbers, at least one")

@@ -41,7 +41,7 @@ class DoubleDescent:
     test_error: np.ndarray
 
     @property
-    def peak(self):
+    def peak(self) -> int:
         """The width of the largest test risk among those of at least a third of the threshold's parameters: smaller
         models may be worse than any peak, as they are too stiff.
         """
@@ -52,7 +52,7 @@ class DoubleDescent:
 
 
 @validate(width=whole(1), seed=numpy_seed)
-def random_features(x, width, *, seed=0):
+def random_features(x, width, *, seed=0) -> np.ndarray:
     """Return a random hidden layer that is never trained: max(0, x V + c), with V and c drawn once.
 
     The entries of V are drawn from N(0, 1/D), those of c from N(0, 1/4). A wider layer contains a narrower one of the
@@ -85,7 +85,7 @@ def random_features(x, width, *, seed=0):
 
 
 @validate(num_classes=whole(2), penalty=not_negative, seed=numpy_seed)
-def random_features_sweep(train, test, widths, *, num_classes=None, penalty=0.0, seed=0):
+def random_features_sweep(train, test, widths, *, num_classes=None, penalty=0.0, seed=0) -> DoubleDescent:
     """Fit linear models of growing numbers of random features, in closed form: double descent without any training.
 
     Each output has H weights, fitted by `least_squares`: below H = n to the smallest squared error, above it to the
@@ -128,7 +128,7 @@ def random_features_sweep(train, test, widths, *, num_classes=None, penalty=0.0,
 
 
 @validate(num_classes=whole(2), num_steps=whole(1), seed=numpy_seed)
-def mlp_sweep(train, test, widths, *, num_classes=None, num_steps=3000, seed=0):
+def mlp_sweep(train, test, widths, *, num_classes=None, num_steps=3000, seed=0) -> DoubleDescent:
     """Train perceptrons of one hidden layer of growing width with the squared loss: double descent of a real network.
 
     A network has (D + 1) H + (H + 1) K parameters, all trained, and to the end: by L-BFGS, which follows the curvature.

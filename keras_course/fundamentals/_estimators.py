@@ -3,6 +3,8 @@
 Notation: X (N, ...) examples, y (N,) labels or (N, K) values, z (N, M) what the network gives: logits or values.
 """
 
+from typing import Self
+
 import keras
 import numpy as np
 
@@ -150,7 +152,7 @@ class KerasClassifier(_Estimator, keras.wrappers.SKLearnClassifier):
         array(['no', 'yes'], dtype='<U3')
     """
 
-    def fit(self, X, y):
+    def fit(self, X, y) -> Self:
         """Train a new network on examples X `(N, ...)` with labels y `(N,)`.
 
         Returns:
@@ -178,21 +180,21 @@ class KerasClassifier(_Estimator, keras.wrappers.SKLearnClassifier):
         self.classes_ = classes
         return self
 
-    def decision_function(self, X):
+    def decision_function(self, X) -> np.ndarray:
         """Return the logits `(N, K)` of examples X `(N, ...)`; for two classes ln p(1 | x) - ln p(0 | x), `(N,)`."""
         z = self._outputs(X)
         if len(self.classes_) > 2:
             return z
         return z[:, 0] if z.shape[1] == 1 else z[:, 1] - z[:, 0]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X) -> np.ndarray:
         """Return the probabilities of the classes for examples X `(N, ...)`, `(N, K)`."""
         from scipy.special import softmax
 
         z = self.decision_function(X)
         return softmax(z if z.ndim == 2 else np.stack([np.zeros_like(z), z], axis=1), axis=1)
 
-    def predict(self, X):
+    def predict(self, X) -> np.ndarray:
         """Return the likeliest label of each of the examples X `(N, ...)`, `(N,)`."""
         best = np.argmax(self.predict_proba(X), axis=1)
         return self.classes_[best]
@@ -224,7 +226,7 @@ class KerasRegressor(_Estimator, keras.wrappers.SKLearnRegressor):
         array([7.])
     """
 
-    def fit(self, X, y):
+    def fit(self, X, y) -> Self:
         """Train a new network on examples X `(N, ...)` with values y `(N,)` or `(N, K)`.
 
         Returns:
@@ -247,7 +249,7 @@ class KerasRegressor(_Estimator, keras.wrappers.SKLearnRegressor):
         self._one_value = y.ndim == 1
         return self
 
-    def predict(self, X):
+    def predict(self, X) -> np.ndarray:
         """Return the values of the examples X `(N, ...)`, shaped like the y of `fit`."""
         z = self._outputs(X)
         return z[:, 0] if self._one_value else z

@@ -3,6 +3,8 @@
 Notation: x (N, D) training points, y (N,) targets or classes (whole numbers from 0 on), k neighbours.
 """
 
+from typing import Self
+
 import numpy as np
 
 from keras_course.checks import as_floats, as_points, choice, validate, whole
@@ -40,18 +42,18 @@ class NearestNeighbors:
     def __init__(self, num_neighbors, *, task="regression"):
         self.num_neighbors, self.task = num_neighbors, task
 
-    def fit(self, x, y):
+    def fit(self, x, y) -> Self:
         """Remember N points `(N, D)` or `(N,)` and their targets or classes `(N,)`; return self."""
         self.x, self.y = self._as_data(x, y)
         return self
 
-    def neighbors(self, x):
+    def neighbors(self, x) -> np.ndarray:
         """Return the row numbers of the k nearest training points, the nearest first, `(M, k)`."""
         x = self._as_points(x)
         rows = max(1, _BLOCK // self.x.size)
         return np.concatenate([self._nearest(x[i : i + rows]) for i in range(0, len(x), rows)])
 
-    def predict(self, x):
+    def predict(self, x) -> np.ndarray:
         """Return the mean target or the commonest class for M points `(M, D)` or `(M,)`, `(M,)`."""
         nearest = self.neighbors(x)
         found = self.y[nearest]  # (M, k)

@@ -43,19 +43,19 @@ class RegressionProblem:
             raise ValueError(f"low={self.low!r} must be below high={self.high!r}")
 
     @property
-    def bayes_risk(self):
+    def bayes_risk(self) -> float:
         """The smallest expected risk of all functions, noise^2: what even g itself is wrong by."""
         return self.noise**2
 
     @validate(num_points=whole(1))
-    def sample(self, num_points, seed):
+    def sample(self, num_points, seed) -> tuple[np.ndarray, np.ndarray]:
         """Draw N independent pairs; return x `(N,)` and y `(N,)`, float64. `seed` is a number or a NumPy Generator."""
         rng = np.random.default_rng(seed)
         x = rng.uniform(self.low, self.high, num_points)
         return x, self.function(x) + self.noise * rng.standard_normal(num_points)
 
     @validate(num_points=whole(1))
-    def expected_risk(self, predict, num_points=2000):
+    def expected_risk(self, predict, num_points=2000) -> float:
         """Return R(f) of a function f = `predict` from `(M,)` to `(M,)`, up to the error of the quadrature.
 
         As y = g(x) + noise, R(f) = noise^2 + E[(f(x) - g(x))^2]; the expectation is the mean over the midpoints of
@@ -64,12 +64,12 @@ class RegressionProblem:
         x = self.grid(num_points)
         return float(self.bayes_risk + np.mean((predict_at(predict, x) - self.function(x)) ** 2))
 
-    def grid(self, num_points):
+    def grid(self, num_points) -> np.ndarray:
         """Return the midpoints of equal parts of the interval, `(num_points,)`."""
         return self.low + (np.arange(num_points) + 0.5) * (self.high - self.low) / num_points
 
 
-def noisy_cubic(noise=10.0):
+def noisy_cubic(noise=10.0) -> RegressionProblem:
     """Return the problem of this lecture: g(x) = 0.1 x^3 + 0.4 x^2 - 4.8 x + 0.2 on [-10, 10].
 
     Args:

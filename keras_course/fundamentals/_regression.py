@@ -4,6 +4,8 @@ Notation: x (N,) inputs, y (N,) targets, X (N, d + 1) the features 1, z, ..., z^
 w (d + 1,) the weights of a polynomial of degree d, f(x) = X w.
 """
 
+from typing import Self
+
 import numpy as np
 
 from keras_course.checks import as_floats, choice, not_negative, positive, validate, whole
@@ -11,7 +13,7 @@ from keras_course.fundamentals._data import as_numbers, as_pairs
 
 
 @validate(degree=whole(0), scale=positive)
-def polynomial_features(x, degree, *, scale=1.0):
+def polynomial_features(x, degree, *, scale=1.0) -> np.ndarray:
     """Return the powers 0, 1, ..., d of numbers, divided by `scale` first: a Vandermonde matrix.
 
     Args:
@@ -37,7 +39,7 @@ def polynomial_features(x, degree, *, scale=1.0):
 
 
 @validate(penalty=not_negative)
-def least_squares(features, targets, *, penalty=0.0):
+def least_squares(features, targets, *, penalty=0.0) -> np.ndarray:
     """Return the weights that minimise `|X w - y|^2 + penalty |w|^2`, by QR or by the singular values.
 
     With at least as many independent rows as columns, X = Q R with orthonormal columns Q and a triangular R, and
@@ -144,7 +146,7 @@ class PolynomialRegressor:
         self.degree, self.penalty, self.scale, self.solver = degree, penalty, scale, solver
         self.learning_rate, self.num_steps = learning_rate, num_steps
 
-    def fit(self, x, y):
+    def fit(self, x, y) -> Self:
         """Fit the weights to N points `(N,)` and targets `(N,)`; return self.
 
         After it there are `weights` (d + 1,), of the powers of x / scale, and `losses`: J at the end, or with
@@ -160,13 +162,13 @@ class PolynomialRegressor:
             self.weights, self.losses = self._descend(X, y)
         return self
 
-    def predict(self, x):
+    def predict(self, x) -> np.ndarray:
         """Return f(x) for M numbers `(M,)` or `(M, 1)`, `(M,)`."""
         self._check_fitted()
         return polynomial_features(x, self.degree, scale=self.fitted_scale) @ self.weights
 
     @property
-    def coefficients(self):
+    def coefficients(self) -> np.ndarray:
         """The weights of the powers of x itself, `(d + 1,)`, the constant first."""
         self._check_fitted()
         return self.weights / self.fitted_scale ** np.arange(self.degree + 1)

@@ -7,6 +7,8 @@ l(y, f(x)) is the loss of one prediction, R the mean loss.
 
 import copy
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +35,7 @@ LOSSES = {
 
 
 @validate(predict=function, loss=_check_loss)
-def empirical_risk(predict, x, y, *, loss="squared"):
+def empirical_risk(predict, x, y, *, loss="squared") -> float:
     """Return the empirical risk of a function, its mean loss on N examples: 1/N sum_i l(y_i, f(x_i)).
 
     On examples that f was not chosen by, it is an unbiased estimate of the expected risk, and errs by about
@@ -79,7 +81,7 @@ class Split:
 
 
 @validate(validation=positive, test=positive, stratify=flag, seed=_SKLEARN_SEED)
-def train_validation_test(x, y, *, validation=0.2, test=0.2, stratify=False, seed=0):
+def train_validation_test(x, y, *, validation=0.2, test=0.2, stratify=False, seed=0) -> Split:
     """Deal examples at random into a training, a validation and a test part (scikit-learn's `train_test_split`).
 
     Args:
@@ -122,7 +124,7 @@ def _sizes(count, validation, test):
 
 
 @validate(num_folds=whole(2), loss=_check_loss, seed=_SKLEARN_SEED)
-def cross_validated_risk(fit, x, y, *, num_folds=5, loss="squared", seed=0):
+def cross_validated_risk(fit, x, y, *, num_folds=5, loss="squared", seed=0) -> np.ndarray:
     """Return the risk on each of K folds of a fit to the other K - 1 (scikit-learn's `KFold`, shuffled).
 
     Every example is predicted once, by a function that was fitted without it.
@@ -173,13 +175,13 @@ class RiskCurve:
     test: np.ndarray
 
     @property
-    def best(self):
+    def best(self) -> Any:
         """The value of the smallest mean test risk."""
         return self.values[int(np.argmin(self.test.reshape(len(self.values), -1).mean(axis=1)))]
 
 
 @validate(fits=mapping, loss=_check_loss)
-def capacity_curve(fits, train, test, *, loss="squared"):
+def capacity_curve(fits, train, test, *, loss="squared") -> RiskCurve:
     """Fit models of growing capacity to the same points, and return both risks of each.
 
     Args:
@@ -210,7 +212,7 @@ def capacity_curve(fits, train, test, *, loss="squared"):
 
 
 @validate(num_repeats=whole(1), loss=_check_loss, seed=numpy_seed)
-def learning_curve(fit, train, test, sizes, *, num_repeats=10, loss="squared", seed=0):
+def learning_curve(fit, train, test, sizes, *, num_repeats=10, loss="squared", seed=0) -> RiskCurve:
     """Fit to random subsets of growing size, and return both risks of each.
 
     Args:
@@ -247,7 +249,7 @@ def learning_curve(fit, train, test, sizes, *, num_repeats=10, loss="squared", s
     return RiskCurve(np.array(sizes), *risks)
 
 
-def fitted(fit, x, y):
+def fitted(fit, x, y) -> Callable[[np.ndarray], np.ndarray]:
     """Return the `predict` that a fit gives for points x and targets y."""
     if hasattr(fit, "fit") and hasattr(fit, "predict"):
         return _copy(fit).fit(x, y).predict

@@ -21,7 +21,7 @@ from keras_course.layers._activations import get_activation
     },
 )
 @validate(input_shape=wholes(1), num_outputs=whole(1), width=whole(1), seed=numpy_seed)
-def wide_mlp(input_shape, num_outputs, *, width=1000, activation="sigmoid", seed=0, name="wide_mlp"):
+def wide_mlp(input_shape, num_outputs, *, width=1000, activation="sigmoid", seed=0, name="wide_mlp") -> keras.Model:
     """Build a perceptron of one hidden layer that is very wide.
 
     Takes `(B, *input_shape)`, flattened to D numbers an example; gives `(B, K)`:

@@ -14,7 +14,7 @@ NEVER = -1e4  # stands for ln 0: its exponential is zero in any float type, and 
 
 
 @validate(vocab_size=whole(1))
-def bigram_optimum(tokens, vocab_size):
+def bigram_optimum(tokens, vocab_size) -> tuple[np.ndarray, float]:
     """Return the table of next-token logits that fits a text best, and its loss there.
 
     Args:

@@ -20,7 +20,9 @@ Pair = tuple[int, int]
 _GONE = -1  # the symbol at a position that was merged into the one before it
 
 
-def learn_merges_plainly(pieces: Mapping[bytes, int], alphabet: Sequence[int], num_symbols: int):
+def learn_merges_plainly(
+    pieces: Mapping[bytes, int], alphabet: Sequence[int], num_symbols: int
+) -> list[tuple[int, int]]:
     """Return what `learn_merges` returns, by the formula."""
     content = [bytes([byte]) for byte in alphabet]
     words = [([content.index(bytes([byte])) for byte in piece], count) for piece, count in pieces.items()]

@@ -56,7 +56,7 @@ _BLOCK = {
 _IGNORED = (".attn.bias", ".attn.masked_bias", "lm_head.weight")  # causal masks, and the embedding once more
 
 
-def load_gpt2(path):
+def load_gpt2(path) -> keras.Model:
     """Build a GPT-2 from a Hugging Face folder, with its weights.
 
     The model takes `(B, T)` tokens and gives logits `(B, T, V)`, those of `transformers.GPT2LMHeadModel`. PyTorch and
@@ -113,7 +113,7 @@ def load_gpt2(path):
     return model
 
 
-def save_gpt2(model, path):
+def save_gpt2(model, path) -> None:
     """Write a model as a folder that `transformers.GPT2LMHeadModel.from_pretrained` and `load_gpt2` read.
 
     Args:

@@ -15,7 +15,7 @@ from keras_course.checks.tokens import vocab_size
 
 
 @validate(rank=whole(1), seed=numpy_seed, alpha=positive)
-def enable_lora(model, rank, alpha=None, *, seed=0):
+def enable_lora(model, rank, alpha=None, *, seed=0) -> keras.Model:
     """Freeze a GPT and put a low-rank adapter beside every kernel of its blocks.
 
     B starts at zero, so the model computes what it did before. Of each block with width C and MLP width F the adapters
@@ -65,7 +65,7 @@ def enable_lora(model, rank, alpha=None, *, seed=0):
     return model
 
 
-def merge_lora(model):
+def merge_lora(model) -> keras.Model:
     """Return a plain copy of a GPT with its adapters added to the kernels: W + (alpha / r) A B.
 
     Args:

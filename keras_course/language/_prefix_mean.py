@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_course.checks import choice, tensor, validate
 from keras_course.ops import attention
+from keras_course.ops._types import Tensor
 
 
 def _loop(x):
@@ -36,7 +37,7 @@ _METHODS = {"loop": _loop, "matmul": _matmul, "softmax": _softmax, "attention": 
 
 
 @validate(method=choice(*_METHODS), x=tensor)
-def prefix_mean(x, method="matmul"):
+def prefix_mean(x, method="matmul") -> Tensor:
     """Average each sequence over its past, the present included.
 
     Takes and gives `(B, T, C)`:

@@ -36,7 +36,7 @@ class ScalingLaw:
 
 
 @validate(floor=not_negative)
-def fit_scaling_law(sizes, losses, *, floor=0.0):
+def fit_scaling_law(sizes, losses, *, floor=0.0) -> ScalingLaw:
     """Fit L(N) = floor + a N^-alpha by least squares on the logarithms.
 
     Args:
@@ -98,7 +98,7 @@ def scaling_sweep(
     batch_size=16,
     learning_rate=3e-3,
     seed=0,
-):
+) -> tuple[np.ndarray, np.ndarray]:
     """Train one GPT of each width on the same batches and measure what it learned.
 
     Args:

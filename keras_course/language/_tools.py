@@ -47,7 +47,7 @@ class ToolCall:
     function: Callable
     arguments: dict
 
-    def run(self):
+    def run(self) -> object:
         """Return what the tool returns for these arguments."""
         return self.function(**self.arguments)
 

@@ -44,7 +44,7 @@ class Cost(NamedTuple):
     flops: int
 
 
-def count_flops(model, input_shape=None):
+def count_flops(model, input_shape=None) -> Cost:
     """Count the multiply-adds with which a network maps one input to its output.
 
     A kernel's weights are used once at each position, of the output or, in a transposed convolution, of the input:

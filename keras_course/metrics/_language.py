@@ -13,9 +13,10 @@ from keras import ops
 from keras_course.checks import flag, is_number, positive, string, validate, whole, whole_number
 from keras_course.checks.tokens import check_tokens, context_length, vocab_size
 from keras_course.ops import jit, known
+from keras_course.ops._types import Tensor
 
 
-def perplexity(nats):
+def perplexity(nats) -> float:
     """Return exp(L), the perplexity that belongs to a cross-entropy.
 
     Args:
@@ -35,7 +36,7 @@ def perplexity(nats):
 
 
 @validate(characters_per_token=positive)
-def bits_per_character(nats, characters_per_token=1.0):
+def bits_per_character(nats, characters_per_token=1.0) -> float:
     """Return L / (ln 2 * characters per token), which compares models with different tokenizers.
 
     Args:
@@ -93,7 +94,7 @@ class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
         self._ignored = ignore_class  # Keras's own metric adds nothing for it, but counts it all the same
         self._vocab_axis = axis
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true, y_pred, sample_weight=None) -> None:
         size, labels = y_pred.shape[self._vocab_axis], known(y_true)
         if labels is not None:
             wrong = labels[((labels < 0) | (labels >= size)) & (labels != self._ignored)]
@@ -108,12 +109,12 @@ class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
             weight = weight * ops.cast(sample_weight, self.dtype)
         return super().update_state(ops.clip(y_true, 0, size - 1), y_pred, weight)
 
-    def result(self):
+    def result(self) -> Tensor:
         return ops.exp(super().result())
 
 
 @validate(batch_size=whole(1))
-def text_loss(model, tokens, batch_size=64):
+def text_loss(model, tokens, batch_size=64) -> float:
     """Measure a language model on a whole text: every token but the first is predicted once.
 
     The text is cut into consecutive windows of T = `context_length` tokens, which do not overlap; the last may be

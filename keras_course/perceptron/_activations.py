@@ -13,6 +13,7 @@ from keras import ops
 
 from keras_course.checks.tensors import on_tensors
 from keras_course.layers import gelu
+from keras_course.ops._types import Tensor
 
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # for which N(0, 1) is a fixed point
 
@@ -43,7 +44,7 @@ class Activation:
 
 @keras.saving.register_keras_serializable("keras_course")
 @on_tensors(z=None)
-def step(z):
+def step(z) -> Tensor:
     """The Heaviside step 1[z >= 0]: what a threshold unit does. Its derivative is 0 wherever it has one.
 
     Args:
@@ -64,7 +65,7 @@ def step(z):
 
 @keras.saving.register_keras_serializable("keras_course")
 @on_tensors(z=None)
-def leaky_relu(z):
+def leaky_relu(z) -> Tensor:
     """The rectifier that leaks, max(z, z / 10): a unit that is off still has a gradient.
 
     Args:

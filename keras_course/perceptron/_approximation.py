@@ -6,6 +6,7 @@ rectifier max(z, 0); the network is c + sum_j a_j phi(x - t_j).
 
 import dataclasses
 
+import keras
 import numpy as np
 
 from keras_course.checks import as_floats, choice, finite, is_number, number, one_of, validate, whole_number
@@ -53,7 +54,7 @@ class SumOfUnits:
         x = np.asarray(x, "float64")
         return self.offset + _UNITS[self.kind](x[..., None] - self.knots) @ self.heights
 
-    def model(self):
+    def model(self) -> keras.Model:
         """Return the same function as a Keras model from `(B, 1)` to `(B, 1)`: an `mlp` with these weights."""
         network = mlp((1,), 1, hidden_dims=(len(self.knots),), activation=step if self.kind == "step" else "relu")
         network.set_weights(
@@ -62,7 +63,7 @@ class SumOfUnits:
         return network
 
 
-def universal_approximator_1d(function, low, high, num_units, kind="relu"):
+def universal_approximator_1d(function, low, high, num_units, kind="relu") -> keras.Model:
     """Build the network of M hidden units that follows a function on an interval, without any training.
 
     The interval is cut into equal pieces of length h. Steps: M + 1 pieces, on each the value at its middle; the jumps
@@ -111,7 +112,7 @@ def universal_approximator_1d(function, low, high, num_units, kind="relu"):
     return SumOfUnits(kind, knots[:-1], np.diff(slopes, prepend=0.0), values[0]).model()
 
 
-def greedy_approximations(function, low, high, num_units, kind="step", *, num_points=200):
+def greedy_approximations(function, low, high, num_units, kind="step", *, num_points=200) -> tuple[SumOfUnits, ...]:
     """Grow an approximation unit by unit: each new one is put where it helps most.
 
     At each turn every position on a grid is tried as the next knot, the output weights are fitted by least squares,

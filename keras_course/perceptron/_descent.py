@@ -5,6 +5,8 @@ gradient, gamma the learning rate. T steps give T + 1 points.
 """
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,6 +25,7 @@ from keras_course.checks import (
     whole,
     whole_number,
 )
+from keras_course.ops._types import Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,13 +41,13 @@ class Path:
     losses: np.ndarray = dataclasses.field(repr=False)
 
     @property
-    def last(self):
+    def last(self) -> Any:
         """theta after the last step."""
         return tree.map_structure(lambda array: array[-1], self.points)
 
 
 @validate(num_steps=whole(1))
-def gradient_descent(loss, start, *, learning_rate, num_steps=100):
+def gradient_descent(loss, start, *, learning_rate, num_steps=100) -> Path:
     """Follow the negative gradient: theta <- theta - gamma g.
 
     The step minimises the `quadratic_surrogate` of the loss. On a curvature c it converges if and only if
@@ -77,7 +80,7 @@ def gradient_descent(loss, start, *, learning_rate, num_steps=100):
 
 
 @validate(batch_size=whole(1), num_epochs=whole(1), seed=numpy_seed)
-def stochastic_gradient_descent(loss, start, data, *, learning_rate, batch_size=1, num_epochs=1, seed=0):
+def stochastic_gradient_descent(loss, start, data, *, learning_rate, batch_size=1, num_epochs=1, seed=0) -> Path:
     """Follow the gradient of the loss on a few examples at a time: theta <- theta - gamma g(batch).
 
     An epoch visits every example once, in an order drawn anew, `batch_size` at a time (the last batch takes what is
@@ -120,7 +123,7 @@ def stochastic_gradient_descent(loss, start, data, *, learning_rate, batch_size=
 
 
 @validate(num_examples=whole(1), batch_size=whole(1), rng=generator)
-def mini_batches(num_examples, batch_size, rng):
+def mini_batches(num_examples, batch_size, rng) -> list[np.ndarray]:
     """Return a random partition of 0, ..., N - 1 into batches of `batch_size`; the last takes what is left.
 
     Args:
@@ -173,7 +176,7 @@ def _as_float(array):
 
 
 @validate(loss=function, learning_rate=positive)
-def quadratic_surrogate(loss, point, *, learning_rate):
+def quadratic_surrogate(loss, point, *, learning_rate) -> Callable[[np.ndarray], np.ndarray]:
     """Return the parabola whose lowest point is where gradient descent steps to.
 
     Around theta_0, with the true curvature replaced by 1 / gamma:
@@ -211,7 +214,7 @@ def quadratic_surrogate(loss, point, *, learning_rate):
 
 
 @validate(t=tensor)
-def double_well(t):
+def double_well(t) -> Tensor:
     """The loss of one parameter on which the lecture shows descent: two valleys, the deeper one on the right.
 
         L(t) = 0.02 ((t - 1/3)^4 - 30 t^2)

@@ -91,12 +91,12 @@ class LinearDiscriminantAnalysis(_GaussianClasses):
         return np.broadcast_to(np.einsum("k,kde->de", self.priors, scatter), scatter.shape)
 
     @property
-    def weights(self):
+    def weights(self) -> np.ndarray:
         """Sigma^-1 mu_k of each class, `(D, K)`."""
         return np.linalg.solve(self.covariances[0], self.means.T)
 
     @property
-    def bias(self):
+    def bias(self) -> np.ndarray:
         """ln pi_k - mu_k' Sigma^-1 mu_k / 2 of each class, `(K,)`."""
         return np.log(self.priors) - 0.5 * np.einsum("kd,dk->k", self.means, self.weights)
 

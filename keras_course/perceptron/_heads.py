@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from keras_course.checks import choice, string, validate
+from keras_course.ops._types import Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Head:
 
 
 @validate(task=choice("regression", "gaussian", "binary", "multiclass"))
-def output_head(task):
+def output_head(task) -> Head:
     """Return the head for a task: the likelihood, and the activation, loss and metric that follow from it.
 
         task            law of y                     activation     loss = -ln p(y | f(x))
@@ -66,7 +67,7 @@ def output_head(task):
     return Head(likelihood, activation, loss(), metric())
 
 
-def classifier_head(model):
+def classifier_head(model) -> Head:
     """Return the head of a classifier: a single output is the logit of class 1, of two; more are those of a softmax."""
     return output_head("binary" if model.output_shape[-1] == 1 else "multiclass")
 
@@ -104,7 +105,7 @@ class GaussianNegativeLogLikelihood(keras.losses.Loss):
     def __init__(self, reduction="sum_over_batch_size", name="gaussian_negative_log_likelihood"):
         super().__init__(reduction=reduction, name=name)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true, y_pred) -> Tensor:
         if len(y_true.shape) != len(y_pred.shape) or y_true.shape[-1] not in (None, y_pred.shape[-1] / 2):
             shapes = tuple(y_true.shape), tuple(y_pred.shape)
             raise ValueError("y_true and y_pred have the shapes {} and {}, not (B, K) and (B, 2 K)".format(*shapes))
@@ -112,7 +113,7 @@ class GaussianNegativeLogLikelihood(keras.losses.Loss):
         error = (y_true - mean) * ops.exp(-log_scale)
         return ops.sum(log_scale + 0.5 * error**2 + 0.5 * math.log(2 * math.pi), axis=-1)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {"reduction": self.reduction, "name": self.name}
 
 

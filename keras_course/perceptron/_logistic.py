@@ -24,7 +24,7 @@ from keras_course.perceptron._data import as_labelled
     },
 )
 @validate(num_features=whole(1), num_classes=whole(2))
-def logistic_regression(num_features, num_classes, *, name="logistic_regression"):
+def logistic_regression(num_features, num_classes, *, name="logistic_regression") -> keras.Model:
     """Build logistic regression: a single linear layer, trained by maximum likelihood.
 
     Takes `(B, D)`; gives logits, `(B, K)`, or `(B, 1)` for two classes:
@@ -74,7 +74,7 @@ class LogisticRegressionFit:
     bias: np.ndarray
     losses: tuple
 
-    def predict_proba(self, x):
+    def predict_proba(self, x) -> np.ndarray:
         """Return the probabilities of the classes for points `(N, D)`, `(N, K)`."""
         x = as_points(x)
         if x.shape[1] != len(self.weights):
@@ -82,7 +82,7 @@ class LogisticRegressionFit:
         p = _probabilities(x @ self.weights + self.bias)
         return np.column_stack([1 - p, p]) if p.shape[1] == 1 else p
 
-    def predict(self, x):
+    def predict(self, x) -> np.ndarray:
         """Return the likeliest class of each point `(N, D)`, `(N,)`."""
         return np.argmax(self.predict_proba(x), axis=1)
 
@@ -101,7 +101,7 @@ def _check_maximum(C, penalty, errors):
 
 
 @validate(C=_check_strength, max_steps=whole(1), tolerance=positive)
-def fit_logistic_regression(x, y, *, C=1.0, max_steps=100, tolerance=1e-10):
+def fit_logistic_regression(x, y, *, C=1.0, max_steps=100, tolerance=1e-10) -> LogisticRegressionFit:
     """Fit logistic regression by Newton's method (iteratively reweighted least squares), in float64.
 
     It minimises what scikit-learn's `LogisticRegression(C=C)` does, divided by C N: the mean negative log-likelihood

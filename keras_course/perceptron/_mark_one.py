@@ -4,6 +4,8 @@ Notation: images (N, S, S) of S x S sensory units (the machine had 20 x 20 photo
 at random to some of them, one response unit, whose A + 1 weights (motor-driven potentiometers) learn.
 """
 
+from typing import Self
+
 import numpy as np
 
 from keras_course.checks import as_floats, numpy_seed, validate, whole
@@ -54,14 +56,14 @@ class MarkOne:
             cells = rng.choice(size**2, 2 * fan_in, replace=False)
             unit[cells[:fan_in]], unit[cells[fan_in:]] = 1, -1
 
-    def associate(self, images):
+    def associate(self, images) -> np.ndarray:
         """Return which association units fire, `(N, A)` of 0 and 1, for images `(N, S, S)`."""
         images = as_floats("images", images)
         if images.ndim != 3 or images.shape[1:] != (self.size, self.size) or not np.isin(images, (0, 1)).all():
             raise ValueError(f"images has shape {images.shape}; it must be (N, {self.size}, {self.size}) of 0 and 1")
         return (images.reshape(len(images), -1) @ self.wires >= 1).astype(int)
 
-    def fit(self, images, y, *, max_epochs=100):
+    def fit(self, images, y, *, max_epochs=100) -> Self:
         """Train the response unit by Rosenblatt's rule on images and labels 0 and 1, `(N,)`; return self.
 
         Its history is then in `response`, a `PerceptronFit`.
@@ -69,7 +71,7 @@ class MarkOne:
         self.response = rosenblatt(self.associate(images), y, max_epochs=max_epochs)
         return self
 
-    def predict(self, images):
+    def predict(self, images) -> np.ndarray:
         """Return the response, 0 or 1, to each image."""
         if not hasattr(self, "response"):
             raise ValueError("this MarkOne has not seen images yet: call fit(images, y) first")

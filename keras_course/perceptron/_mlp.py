@@ -34,7 +34,7 @@ def mlp(
     kernel_initializer="glorot_uniform",
     seed=0,
     name="mlp",
-):
+) -> keras.Model:
     """Build a multi-layer perceptron: layers in series, each a linear map followed by a non-linearity.
 
     Takes `(B, *input_shape)`, flattened to D numbers an example; gives `(B, K)`:

@@ -14,7 +14,7 @@ _BENDS = {
 
 
 @validate(seed=numpy_seed)
-def stretch_linearly(x, *, seed=0):
+def stretch_linearly(x, *, seed=0) -> tuple[np.ndarray, np.ndarray]:
     """Stretch points by a random linear map: it turns them, and scales two directions by its singular values.
 
     Args:
@@ -39,7 +39,7 @@ def stretch_linearly(x, *, seed=0):
 
 
 @validate(scale=positive)
-def stretch_by_sigmoid(x, scale=1.0):
+def stretch_by_sigmoid(x, scale=1.0) -> np.ndarray:
     """Squash points into the unit square: sigmoid(10 scale x), the harder the larger the scale.
 
     Args:
@@ -61,7 +61,7 @@ def stretch_by_sigmoid(x, scale=1.0):
 
 
 @validate(hidden_dims=wholes(1), activation=choice(*_BENDS), seed=numpy_seed)
-def stretch_by_network(x, *, hidden_dims=(10,), activation="sigmoid", seed=0):
+def stretch_by_network(x, *, hidden_dims=(10,), activation="sigmoid", seed=0) -> np.ndarray:
     """Send points through a random network and back into the plane.
 
     Kernels are drawn from N(0, 2 / n_in) and biases from N(0, 1); the last layer is linear.

@@ -11,7 +11,7 @@ from keras_course.checks import as_floats, as_points, validate, whole
 from keras_course.perceptron._data import as_labelled
 
 
-def threshold_unit(x, weights, bias):
+def threshold_unit(x, weights, bias) -> np.ndarray:
     """The unit of McCulloch and Pitts, with real weights: it fires where its weighted input reaches a threshold.
 
     Takes points `(N, D)`; gives `(N,)` of 0 and 1:
@@ -61,17 +61,17 @@ class PerceptronFit:
     path: np.ndarray = dataclasses.field(repr=False)
 
     @property
-    def converged(self):
+    def converged(self) -> bool:
         """Whether a whole pass went by without a mistake."""
         return self.mistakes[-1] == 0
 
-    def predict(self, x):
+    def predict(self, x) -> np.ndarray:
         """Return the class, 0 or 1, of each point `(N, D)`."""
         return threshold_unit(x, self.weights, self.bias)
 
 
 @validate(max_epochs=whole(1))
-def rosenblatt(x, y, *, max_epochs=100):
+def rosenblatt(x, y, *, max_epochs=100) -> PerceptronFit:
     """Train a threshold unit by Rosenblatt's rule: after each mistake, move towards the point or away from it.
 
     The points are visited in their order, again and again, until a pass makes no mistake:
@@ -117,7 +117,7 @@ def rosenblatt(x, y, *, max_epochs=100):
     return PerceptronFit(w[:-1], float(w[-1]), tuple(mistakes), np.stack(path))
 
 
-def novikoff_bound(x, y, weights, bias):
+def novikoff_bound(x, y, weights, bias) -> float:
     """The largest number of mistakes that Rosenblatt's rule can make, as any unit that separates the classes proves.
 
     With the constant 1 appended to each point, R its greatest length and gamma the margin of the unit:

@@ -14,7 +14,7 @@ from keras_course.checks.examples import check_examples, get_loss
 from keras_course.checks.graphs import check_model
 
 
-def sigmoid_chain(x, weights):
+def sigmoid_chain(x, weights) -> tuple[float, np.ndarray]:
     """Evaluate a chain of L units of one input each, and its gradient with respect to every weight.
 
     The chain rule, from the last unit back to the first:
@@ -52,7 +52,7 @@ def sigmoid_chain(x, weights):
 
 
 @validate(x=number, num_layers=whole(1))
-def vanishing_bound(x, num_layers):
+def vanishing_bound(x, num_layers) -> float:
     """The largest that the first gradient of a `sigmoid_chain` with weights in [-1, 1] can be: `|x| / 4^L`.
 
     Args:
@@ -77,7 +77,7 @@ def vanishing_bound(x, num_layers):
     return abs(float(x)) * 0.25**num_layers
 
 
-def backpropagated_gradients(model, loss, x, y):
+def backpropagated_gradients(model, loss, x, y) -> dict[str, np.ndarray]:
     """Return the gradients dL/dh_l that come back to each hidden layer: what a histogram of vanishing gradients shows.
 
     Args:
@@ -123,7 +123,7 @@ def backpropagated_gradients(model, loss, x, y):
     return {layer.name: keras.ops.convert_to_numpy(g) for layer, g in zip(hidden, gradients, strict=True)}
 
 
-def dead_units(model, x):
+def dead_units(model, x) -> dict[str, float]:
     """Return the share of units in each hidden layer that are off for every input: no example can wake them again.
 
     A rectifier whose pre-activation is negative for all data passes no gradient to its weights.

@@ -11,6 +11,7 @@ import dataclasses
 
 from keras import ops
 
+from keras_course.ops._types import Tensor
 from keras_course.training._optimizer import Optimizer, one_for_zero
 
 
@@ -40,10 +41,10 @@ class AdaGrad(Optimizer):
     initial_accumulator_value: float = 0.0
     epsilon: float = 1e-7
 
-    def slots(self, w):
+    def slots(self, w) -> tuple[Tensor, ...]:
         return (ops.full_like(w, self.initial_accumulator_value),)
 
-    def update(self, w, g, slots, gamma, t):
+    def update(self, w, g, slots, gamma, t) -> tuple[Tensor, tuple[Tensor, ...]]:
         (r,) = slots
         r = r + g**2
         return w - gamma * g / one_for_zero(ops.sqrt(r) + self.epsilon), (r,)
@@ -75,10 +76,10 @@ class RMSProp(Optimizer):
     rho: float = 0.9
     epsilon: float = 1e-7
 
-    def slots(self, w):
+    def slots(self, w) -> tuple[Tensor, ...]:
         return (ops.zeros_like(w),)
 
-    def update(self, w, g, slots, gamma, t):
+    def update(self, w, g, slots, gamma, t) -> tuple[Tensor, tuple[Tensor, ...]]:
         (r,) = slots
         r = self.rho * r + (1 - self.rho) * g**2
         return w - gamma * g / one_for_zero(ops.sqrt(r) + self.epsilon), (r,)
@@ -116,10 +117,10 @@ class Adam(Optimizer):
     beta_2: float = 0.999
     epsilon: float = 1e-8
 
-    def slots(self, w):
+    def slots(self, w) -> tuple[Tensor, ...]:
         return ops.zeros_like(w), ops.zeros_like(w)
 
-    def update(self, w, g, slots, gamma, t):
+    def update(self, w, g, slots, gamma, t) -> tuple[Tensor, tuple[Tensor, ...]]:
         m, v = slots
         m = self.beta_1 * m + (1 - self.beta_1) * g
         v = self.beta_2 * v + (1 - self.beta_2) * g**2
@@ -155,7 +156,7 @@ class AdamW(Adam):
 
     weight_decay: float = 0.01
 
-    def update(self, w, g, slots, gamma, t):
+    def update(self, w, g, slots, gamma, t) -> tuple[Tensor, tuple[Tensor, ...]]:
         return super().update(w * (1 - gamma * self.weight_decay), g, slots, gamma, t)
 
 
@@ -185,10 +186,10 @@ class Lion(Optimizer):
     beta_1: float = 0.9
     beta_2: float = 0.99
 
-    def slots(self, w):
+    def slots(self, w) -> tuple[Tensor, ...]:
         return (ops.zeros_like(w),)
 
-    def update(self, w, g, slots, gamma, t):
+    def update(self, w, g, slots, gamma, t) -> tuple[Tensor, tuple[Tensor, ...]]:
         (m,) = slots
         step = ops.sign(self.beta_1 * m + (1 - self.beta_1) * g)
         return w - gamma * step, (self.beta_2 * m + (1 - self.beta_2) * g,)

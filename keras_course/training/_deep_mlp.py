@@ -45,7 +45,7 @@ def deep_mlp(
     norm=None,
     seed=0,
     name="deep_mlp",
-):
+) -> keras.Model:
     """Build a multi-layer perceptron of equal layers, with any initializer and any normalization.
 
     Takes x `(B, D)`, gives logits `(B, K)`:

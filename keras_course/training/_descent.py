@@ -7,6 +7,7 @@ import dataclasses
 
 from keras import ops
 
+from keras_course.ops._types import Tensor
 from keras_course.training._optimizer import Optimizer
 
 
@@ -31,7 +32,7 @@ class GD(Optimizer):
         [0.0, 0.0]
     """
 
-    def update(self, w, g, slots, gamma, t):
+    def update(self, w, g, slots, gamma, t) -> tuple[Tensor, tuple[Tensor, ...]]:
         return w - gamma * g, slots
 
 
@@ -84,10 +85,10 @@ class Momentum(Optimizer):
 
     momentum: float = 0.9
 
-    def slots(self, w):
+    def slots(self, w) -> tuple[Tensor, ...]:
         return (ops.zeros_like(w),)
 
-    def update(self, w, g, slots, gamma, t):
+    def update(self, w, g, slots, gamma, t) -> tuple[Tensor, tuple[Tensor, ...]]:
         (u,) = slots
         u = self.momentum * u - gamma * g
         return w + u, (u,)
@@ -120,7 +121,7 @@ class Nesterov(Momentum):
         [0.0, -0.15, -0.325]
     """
 
-    def update(self, w, g, slots, gamma, t):
+    def update(self, w, g, slots, gamma, t) -> tuple[Tensor, tuple[Tensor, ...]]:
         (u,) = slots
         u = self.momentum * u - gamma * g
         return w + self.momentum * u - gamma * g, (u,)

@@ -29,7 +29,7 @@ def _check_sizes(batch_sizes):
 
 
 @validate(model=_check_compiled, batch_sizes=_check_sizes, num_batches=whole(1), seed=numpy_seed)
-def gradient_noise(model, x, y=None, *, batch_sizes=(1, 4, 16, 64), num_batches=100, seed=0):
+def gradient_noise(model, x, y=None, *, batch_sizes=(1, 4, 16, 64), num_batches=100, seed=0) -> np.ndarray:
     """Measure the variance of mini-batch gradients, for several batch sizes.
 
     Args:

@@ -37,7 +37,7 @@ VARIANCES = {
 
 
 @validate(fan_in=whole(1), fan_out=whole(1), rule=choice(*VARIANCES))
-def variance_of(rule, fan_in, fan_out):
+def variance_of(rule, fan_in, fan_out) -> float:
     """Return the variance V that a rule gives the weights of a layer.
 
     Args:
@@ -67,7 +67,7 @@ def variance_of(rule, fan_in, fan_out):
 
 
 @validate(law=choice("normal", "uniform"), seed=numpy_seed)
-def draw_weights(rule, shape, *, law="normal", seed=0):
+def draw_weights(rule, shape, *, law="normal", seed=0) -> np.ndarray:
     """Draw the weights of a layer by a rule.
 
     Args:
@@ -100,7 +100,7 @@ def draw_weights(rule, shape, *, law="normal", seed=0):
 
 
 @validate(gain=positive, seed=numpy_seed)
-def orthogonal(shape, *, gain=1.0, seed=0):
+def orthogonal(shape, *, gain=1.0, seed=0) -> np.ndarray:
     """Draw a matrix with orthogonal columns (or rows, if these are fewer), which keeps lengths exactly.
 
     All its singular values are `gain`, where those of a matrix of independent normal numbers reach from near 0 to 2:
@@ -151,7 +151,7 @@ class VariancePath(NamedTuple):
 
 
 @validate(width=whole(1), num_layers=whole(1), variance=not_negative, first=not_negative)
-def propagate_variance(variance, width, num_layers, *, activation="relu", first=1.0):
+def propagate_variance(variance, width, num_layers, *, activation="relu", first=1.0) -> VariancePath:
     """Predict how large activations and gradients are in a deep network of equal, wide layers.
 
         Var[a_l] = q V M_{l-1},  M_l = E[phi(sqrt(Var[a_l]) z)^2],  D_l = D_{l+1} q V E[phi'(sqrt(Var[a_l]) z)^2]

@@ -37,7 +37,7 @@ class LineSearch(NamedTuple):
 
 
 @validate(initial_step=positive)
-def backtracking(function, w, direction, *, initial_step=1.0, c1=1e-4, shrink=0.5):
+def backtracking(function, w, direction, *, initial_step=1.0, c1=1e-4, shrink=0.5) -> LineSearch:
     """Shorten a step until it decreases f sufficiently (Armijo's condition).
 
     Args:
@@ -78,7 +78,7 @@ def backtracking(function, w, direction, *, initial_step=1.0, c1=1e-4, shrink=0.
 
 
 @validate(initial_step=positive)
-def wolfe_line_search(function, w, direction, *, initial_step=1.0, c1=1e-4, c2=0.9):
+def wolfe_line_search(function, w, direction, *, initial_step=1.0, c1=1e-4, c2=0.9) -> LineSearch:
     """Find a step that decreases f sufficiently and where the slope is flatter: the strong Wolfe conditions.
 
     An interval is kept in which there is one: too long steps bound it from above, too short ones from below; it is
@@ -130,7 +130,7 @@ def wolfe_line_search(function, w, direction, *, initial_step=1.0, c1=1e-4, c2=0
 
 
 @validate(num_steps=whole(1), memory=whole(1), tolerance=not_negative)
-def lbfgs(function, start, num_steps, *, memory=10, tolerance=1e-6):
+def lbfgs(function, start, num_steps, *, memory=10, tolerance=1e-6) -> tuple[np.ndarray, np.ndarray]:
     """Minimize by L-BFGS: Newton's method with a curvature that is guessed from the last steps.
 
     With s = w_new - w_old and y = g_new - g_old of each of the last steps, the direction is p = -H g, where H is built

@@ -11,6 +11,7 @@ from keras import ops, tree
 from keras_course.checks import as_floats, not_negative, numpy_seed, tensor, validate, whole
 from keras_course.checks import function as check_function
 from keras_course.ops import jit, value_and_grad
+from keras_course.ops._types import Tensor
 from keras_course.training._optimizer import floats
 
 
@@ -41,7 +42,7 @@ def _as_start(start):
 
 
 @validate(function=check_function, optimizer=_check_optimizer, num_steps=whole(1), noise=not_negative, seed=numpy_seed)
-def minimize(function, start, optimizer, num_steps, *, noise=0.0, seed=0):
+def minimize(function, start, optimizer, num_steps, *, noise=0.0, seed=0) -> Descent:
     """Follow an optimizer down a function.
 
     Args:
@@ -87,7 +88,7 @@ def minimize(function, start, optimizer, num_steps, *, noise=0.0, seed=0):
     return Descent(trajectory, np.array(losses))
 
 
-def anisotropic(w, sd=(2.0, 0.5)):
+def anisotropic(w, sd=(2.0, 0.5)) -> Tensor:
     """A valley: the quadratic whose level sets are ellipses with axes in the proportion of `sd`.
 
         f(w) = sum_i w_i^2 / (2 sd_i^2)
@@ -118,7 +119,7 @@ def anisotropic(w, sd=(2.0, 0.5)):
     return sum(w[i] ** 2 / (2 * s**2) for i, s in enumerate(sd))
 
 
-def beale(w):
+def beale(w) -> Tensor:
     """Beale's function: flat plains, steep walls at the corners, one minimum of 0 at (3, 0.5).
 
         f(x, y) = (1.5 - x + x y)^2 + (2.25 - x + x y^2)^2 + (2.625 - x + x y^3)^2

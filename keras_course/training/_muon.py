@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_course.checks import validate, whole
 from keras_course.checks.tensors import on_tensors
+from keras_course.ops._types import Tensor
 from keras_course.training._adaptive import Adam
 from keras_course.training._optimizer import floats, scaled
 
@@ -51,10 +52,10 @@ class Muon(Adam):
     momentum: float = 0.95
     rms_rate: float = 0.2
 
-    def slots(self, w):
+    def slots(self, w) -> tuple[Tensor, ...]:
         return (ops.zeros_like(w),) if len(w.shape) == 2 else super().slots(w)
 
-    def update(self, w, g, slots, gamma, t):
+    def update(self, w, g, slots, gamma, t) -> tuple[Tensor, tuple[Tensor, ...]]:
         if len(w.shape) != 2:
             return super().update(w, g, slots, gamma, t)
         (u,) = slots
@@ -65,7 +66,7 @@ class Muon(Adam):
 
 @on_tensors(matrix=2)
 @validate(num_rounds=whole(1))
-def orthogonalize(matrix, num_rounds=5):
+def orthogonalize(matrix, num_rounds=5) -> Tensor:
     """Bring all singular values of a matrix near 1 (to 0.7 to 1.2), without computing them.
 
         X <- a X + b (X X') X + c (X X')^2 X,  from `X = matrix / |matrix|`

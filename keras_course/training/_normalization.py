@@ -13,18 +13,19 @@ scale and the shift that are learned, dy = dL/dy and so on. All kinds are one fo
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from keras import ops
 
 from keras_course.checks import choice, fraction, not_negative, tensor, validate, whole
+from keras_course.ops._types import Tensor
 from keras_course.training._optimizer import floats
 
 KINDS = ("batch", "layer", "group", "instance", "rms")
 
 
-def normalize(kind, x, gamma=1.0, beta=0.0, *, groups=1, epsilon=1e-5):
+def normalize(kind, x, gamma=1.0, beta=0.0, *, groups=1, epsilon=1e-5) -> Tensor:
     """Normalize by the statistics of x itself, as in training.
 
     Args:
@@ -66,7 +67,7 @@ def normalize(kind, x, gamma=1.0, beta=0.0, *, groups=1, epsilon=1e-5):
 
 
 @validate(dy=tensor)
-def normalize_backward(kind, x, gamma, dy, *, groups=1, epsilon=1e-5):
+def normalize_backward(kind, x, gamma, dy, *, groups=1, epsilon=1e-5) -> tuple[Tensor, Tensor, Tensor]:
     """Pull the gradient dy of a loss back through `normalize`, by hand.
 
     x enters z three times: by itself, through mu and through v. With dz = gamma dy, and means over S:
@@ -148,7 +149,7 @@ class RunningStatistics:
         for name in ("mean", "variance"):
             _check_moment(name, getattr(self, name), lowest=0 if name == "variance" else -np.inf)
 
-    def update(self, x):
+    def update(self, x) -> Self:
         """Return the statistics after another batch x `(B, ..., C)`."""
         x = _features(x)
         axes, share = tuple(range(len(x.shape) - 1)), self.momentum
@@ -160,7 +161,7 @@ class RunningStatistics:
         )
 
     @validate(epsilon=not_negative)
-    def normalize(self, x, gamma=1.0, beta=0.0, *, epsilon=1e-5):
+    def normalize(self, x, gamma=1.0, beta=0.0, *, epsilon=1e-5) -> Tensor:
         """Return gamma (x - mu) / sqrt(v + epsilon) + beta, as in inference."""
         x = _features(x)
         mean, variance, gamma, beta = _like(x, mean=self.mean, variance=self.variance, gamma=gamma, beta=beta)

@@ -13,10 +13,12 @@ precision are updated, and their slots kept, in float32: an epsilon of 1e-8 is 0
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 from keras import backend, ops, tree
 
 from keras_course.checks import fraction, not_negative, positive, tensor
+from keras_course.ops._types import Tensor
 
 FRACTIONS = {"momentum", "rho", "beta_1", "beta_2"}  # how much of the past a running mean keeps: in [0, 1)
 
@@ -43,11 +45,11 @@ class Optimizer:
             check = fraction if field.name in FRACTIONS else not_negative
             check(**{field.name: getattr(self, field.name)})
 
-    def init(self, w):
+    def init(self, w) -> tuple[int, list]:
         """Return the state `(steps made, slots of each array)` before the first step on the structure w."""
         return 0, [self.slots(widen(part)) for part in tree.flatten(floats(w))]
 
-    def step(self, w, g, state):
+    def step(self, w, g, state) -> tuple[Any, tuple]:
         """Return `(w, state)` after one step against the gradient g, a structure like w.
 
         Raises:
@@ -67,20 +69,20 @@ class Optimizer:
             done.append((ops.cast(new, part.dtype), slot))
         return tree.pack_sequence_as(w, [part for part, _ in done]), (t + 1, [slot for _, slot in done])
 
-    def rate(self, t):
+    def rate(self, t) -> float:
         """Return the learning rate gamma of the next step, after t steps."""
         return self.learning_rate(t) if callable(self.learning_rate) else self.learning_rate
 
-    def slots(self, w):
+    def slots(self, w) -> tuple[Tensor, ...]:
         """Return the tuple of what is remembered about the array w, as it is before the first step."""
         return ()
 
-    def update(self, w, g, slots, gamma, t):
+    def update(self, w, g, slots, gamma, t) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return the array w and its slots after step t."""
         raise TypeError(f"{type(self).__name__} is no optimizer by itself: choose one, such as Adam")
 
 
-def floats(structure, name="w"):
+def floats(structure, name="w") -> Any:
     """Return the tensors of a structure; integers become floating-point numbers, and what is none a ValueError."""
 
     def convert(x):
@@ -91,7 +93,7 @@ def floats(structure, name="w"):
     return tree.map_structure(convert, structure)
 
 
-def widen(x):
+def widen(x) -> Tensor:
     """Return a tensor in float32, or as it is if it is in float64."""
     return ops.cast(x, _wide(x))
 
@@ -101,7 +103,7 @@ def _wide(*tensors):
     return "float64" if any(backend.standardize_dtype(x.dtype) == "float64" for x in tensors) else "float32"
 
 
-def scaled(parts):
+def scaled(parts) -> tuple:
     """Return (parts / m, m, |parts| / m) for about the largest entry m of some tensors, in one type: `widen`.
 
     The norm |parts| itself may be too large for the type, and the squares of its entries too large or too small. The
@@ -117,12 +119,12 @@ def scaled(parts):
     return units, largest, ops.sqrt(one_for_zero(sum(ops.sum(ops.square(unit)) for unit in units)))
 
 
-def one_for_zero(x):
+def one_for_zero(x) -> Tensor:
     """Return x with 1 in place of 0, to divide by: 0 / 0 then is 0."""
     return ops.where(x == 0, ops.ones_like(x), x)
 
 
-def pairs(w, g, names=("w", "g")):
+def pairs(w, g, names=("w", "g")) -> tuple[list, list]:
     """Return the lists of the arrays of two structures, after a look at whether they belong together."""
     weights, gradients = tree.flatten(w), tree.flatten(g)
     first, second = names

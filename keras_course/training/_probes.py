@@ -33,37 +33,37 @@ class LayerProbe:
     values: np.ndarray = dataclasses.field(repr=False)
 
     @property
-    def mean(self):
+    def mean(self) -> float:
         """Mean of all entries."""
         return float(np.mean(self.values, dtype=float))
 
     @property
-    def sd(self):
+    def sd(self) -> float:
         """Standard deviation of all entries."""
         return float(np.std(self.values, dtype=float))
 
     @property
-    def magnitude(self):
+    def magnitude(self) -> float:
         """Mean of the absolute values."""
         return float(np.mean(np.abs(self.values), dtype=float))
 
     @property
-    def second_moment(self):
+    def second_moment(self) -> float:
         """Mean of the squares."""
         return float(np.mean(np.square(self.values, dtype=float)))
 
     @property
-    def zeros(self):
+    def zeros(self) -> float:
         """Share of the entries that are exactly zero."""
         return float(np.mean(self.values == 0))
 
     @property
-    def dead_units(self):
+    def dead_units(self) -> float:
         """Share of the units (positions along the last axis) that are zero for every example."""
         return float(np.mean(np.all(self.values.reshape(-1, self.values.shape[-1]) == 0, axis=0)))
 
     @property
-    def label(self):
+    def label(self) -> str:
         """Either "dead" (hardly any variation left), "exploded" (too large, or no numbers) or "healthy"."""
         if not np.isfinite(self.values).all() or self.sd > EXPLODED:
             return "exploded"
@@ -71,7 +71,7 @@ class LayerProbe:
 
 
 @validate(training=flag)
-def probe_activations(model, x, *, training=False):
+def probe_activations(model, x, *, training=False) -> list[LayerProbe]:
     """Run a model once and return the outputs of its layers.
 
     Args:
@@ -107,7 +107,7 @@ def probe_activations(model, x, *, training=False):
 
 
 @validate(training=flag)
-def probe_gradients(model, x, y=None, *, loss=None, training=False):
+def probe_gradients(model, x, y=None, *, loss=None, training=False) -> list[LayerProbe]:
     """Run a model forward and backward once and return the gradients with respect to the outputs of its layers.
 
     Nothing is asked of the model: a zero is added to the output of each layer, and L is differentiated with respect

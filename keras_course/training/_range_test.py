@@ -26,7 +26,7 @@ class RangeTest(NamedTuple):
     losses: np.ndarray
 
     @property
-    def smoothed(self):
+    def smoothed(self) -> np.ndarray:
         """The moving average of the losses, each batch with 0.9 of the weight of the next one."""
         kept, smooth = 0.0, []
         for n, loss in enumerate(self.losses, 1):
@@ -35,7 +35,7 @@ class RangeTest(NamedTuple):
         return np.array(smooth)
 
     @property
-    def suggestion(self):
+    def suggestion(self) -> float:
         """A tenth of the rate at which the smoothed loss is lowest: the rule of thumb for the highest rate."""
         return float(self.rates[np.argmin(self.smoothed)] / 10)
 
@@ -51,7 +51,7 @@ class RangeTest(NamedTuple):
 )
 def learning_rate_range_test(
     model, x, y=None, *, lowest=1e-6, highest=1.0, num_steps=100, batch_size=32, explosion=4.0, seed=0
-):
+) -> RangeTest:
     """Train for a few steps, each with a higher learning rate than the last, and record the losses.
 
     Where the loss begins to fall the rate is just high enough; where it rises again, too high. The model is left as it

@@ -6,6 +6,7 @@ norm.
 
 import dataclasses
 import math
+from typing import Any
 
 from keras import ops, tree
 
@@ -52,7 +53,7 @@ class L2(_Decay):
         1.8
     """
 
-    def step(self, w, g, state):
+    def step(self, w, g, state) -> tuple[Any, tuple]:
         """Return `(w, state)` after one step, as `Optimizer.step`."""
         weights, gradients = pairs(floats(w), floats(g, "g"))
         wide = [widen(a) for a in weights]
@@ -84,7 +85,7 @@ class Decoupled(_Decay):
         1.8
     """
 
-    def step(self, w, g, state):
+    def step(self, w, g, state) -> tuple[Any, tuple]:
         """Return `(w, state)` after one step, as `Optimizer.step`."""
 
         def shrink(part):
@@ -96,7 +97,7 @@ class Decoupled(_Decay):
 
 
 @validate(limit=positive)
-def clip_by_value(g, limit):
+def clip_by_value(g, limit) -> Any:
     """Cut every entry of a gradient to [-limit, limit]; this turns its direction. `clipvalue` in Keras.
 
     Args:
@@ -119,7 +120,7 @@ def clip_by_value(g, limit):
 
 
 @validate(limit=positive)
-def clip_by_norm(g, limit):
+def clip_by_norm(g, limit) -> Any:
     """Shorten each array of a gradient to `|g_i| <= limit`; each keeps its direction. `clipnorm` in Keras.
 
     The norm may be larger than the type of the array can hold. An array with an entry that is NaN or infinite has no
@@ -146,7 +147,7 @@ def clip_by_norm(g, limit):
 
 
 @validate(limit=positive)
-def clip_by_global_norm(g, limit):
+def clip_by_global_norm(g, limit) -> Any:
     """Shorten a gradient as a whole to `|g| <= limit`; it keeps its direction. `global_clipnorm` in Keras.
 
     The arrays may differ in type. Where an entry of one is NaN or infinite, all entries of all become NaN.
@@ -188,7 +189,7 @@ def _shorten(parts, limit):
 
 
 @validate(momentum=fraction)
-def average_weights(average, w, momentum=0.99):
+def average_weights(average, w, momentum=0.99) -> Any:
     """Return the exponential moving average (EMA) of weights after another step of training.
 
         average <- momentum average + (1 - momentum) w
@@ -232,7 +233,7 @@ def _mix(momentum, a, b):
 
 
 @validate(patience=whole(1), min_delta=not_negative)
-def early_stop(losses, patience, *, min_delta=0.0):
+def early_stop(losses, patience, *, min_delta=0.0) -> tuple[int, int]:
     """Tell where early stopping ends a training: once the validation loss has not improved for `patience` epochs.
 
     Args:

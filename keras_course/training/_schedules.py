@@ -18,6 +18,7 @@ import numpy as np
 from keras import ops
 
 from keras_course.checks import HIGHEST, is_number, positive, validate, whole
+from keras_course.ops._types import Tensor
 
 RESTARTS = 2**16  # the most of them in as many steps as 32 bits count
 
@@ -39,11 +40,11 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         whole = step if "int" in keras.backend.standardize_dtype(step.dtype) else ops.floor(step)
         return self.rate(ops.cast(step, "float32"), ops.cast(whole, "int32"))
 
-    def rate(self, t, whole):
+    def rate(self, t, whole) -> Tensor:
         """Return gamma(t) for a tensor t of real numbers, with `whole` = floor(t) as integers."""
         raise TypeError(f"{type(self).__name__} is no schedule by itself: choose one, such as CosineSchedule")
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return dataclasses.asdict(self)
 
 
@@ -74,7 +75,7 @@ class StepSchedule(Schedule):
         super().__post_init__()
         _share("factor", self.factor)
 
-    def rate(self, t, whole):
+    def rate(self, t, whole) -> Tensor:
         return self.learning_rate * self.factor ** ops.cast(whole // self.every, "float32")
 
 
@@ -94,7 +95,7 @@ class ExponentialSchedule(StepSchedule):
         [1.0, 0.5, 0.25]
     """
 
-    def rate(self, t, whole):
+    def rate(self, t, whole) -> Tensor:
         return self.learning_rate * self.factor ** (t / self.every)
 
 
@@ -125,7 +126,7 @@ class InverseTimeSchedule(Schedule):
     def __post_init__(self):
         super().__post_init__()
 
-    def rate(self, t, whole):
+    def rate(self, t, whole) -> Tensor:
         return self.learning_rate / (1 + t / self.every)
 
 
@@ -167,7 +168,7 @@ class CosineSchedule(Schedule):
             raise ValueError(f"warmup={self.warmup} must be less than num_steps={self.num_steps}")
         _below("final", self.final, self.learning_rate)
 
-    def rate(self, t, whole):
+    def rate(self, t, whole) -> Tensor:
         rise = self.learning_rate * (t + 1) / (self.warmup + 1)
         done = ops.clip((t - self.warmup) / (self.num_steps - self.warmup), 0.0, 1.0)
         return ops.where(t < self.warmup, rise, _half_cosine(self.learning_rate, self.final, done))
@@ -218,7 +219,7 @@ class RestartSchedule(Schedule):
         if self.stretch > 1:
             object.__setattr__(self, "_table", self._tabulate())
 
-    def rate(self, t, whole):
+    def rate(self, t, whole) -> Tensor:
         part = t - ops.cast(whole, "float32")
         if self.stretch == 1:
             i, length = whole // self.first, self.first

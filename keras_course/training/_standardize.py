@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def standardize(train, *others):
+def standardize(train, *others) -> list[np.ndarray]:
     """Shift and scale each feature so that the training data has mean 0 and standard deviation 1.
 
         x <- (x - mu) / sigma,  with mu and sigma of the training data, for all of the data
