@@ -14,29 +14,25 @@ import math
 import re
 import sys
 import typing
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from keras_course.checks import string, whole_number
+from keras_course.checks import instance, string, validate, whole
 
 FORM = 'one JSON object {"tool": NAME, "arguments": {PARAMETER: VALUE}}, alone or in one final ```json block'
 SIMPLE = (str, int, float, bool)
 
-_FENCE = re.compile(r"^[ \t]*```(json)?[ \t]*$", re.MULTILINE)
 # What an answer never holds: a leading brace, the key "tool", a fence marked json or opening on a brace.
 _LIKE_A_CALL = re.compile(r"""\A\s*\{|["']tool["']\s*:|```[ \t]*json\b|```\w*\s*\{""", re.IGNORECASE)
+_FENCE = re.compile(r"^[ \t]*```json[ \t]*$", re.MULTILINE)
 
 
 class ToolCallError(ValueError):
-    """A reply looks like a tool call but is not one that is allowed.
+    """A reply looks like a tool call but is not one that is allowed."""
 
-    Attributes:
-        position: the character of the reply, counted from 0, at which the problem was seen.
-    """
-
-    def __init__(self, problem: str, position: int):
-        super().__init__(f"tool call refused at character {position}: {problem}. Allowed is {FORM}.")
-        self.position = position
+    def __init__(self, problem: str):
+        super().__init__(f"tool call refused: {problem}. Allowed is {FORM}.")
 
 
 @dataclass(frozen=True)
@@ -124,6 +120,7 @@ def describe(tools: Mapping[str, Callable]) -> str:
     )
 
 
+@validate(reply=string, tools=instance(Mapping), max_characters=whole(1))
 def parse_tool_call(reply: str, tools: Mapping[str, Callable], max_characters: int = 2000) -> ToolCall | None:
     """Return the tool call in `reply`, or None where nothing in it looks like one.
 
@@ -138,88 +135,60 @@ def parse_tool_call(reply: str, tools: Mapping[str, Callable], max_characters: i
             infinity, a key too many or too few, an unknown tool, an argument missing, unknown or of another
             type, a second call, text after the call, or more than `max_characters`.
     """
-    string(reply=reply)
-    whole_number(1, max_characters=max_characters)
-    if not isinstance(tools, Mapping):
-        raise ValueError(f"tools={tools!r:.200} must be a mapping of names to functions")
-    like = _LIKE_A_CALL.search(reply)
-    if like is None:
+    source = _find_call(reply)
+    if source is None:
         return None
-    source, start = _locate(reply, like.start())
     if len(source) > max_characters:
-        raise ToolCallError(f"it has {len(source)} characters, the limit is {max_characters}", start)
-    call = _strict_json(source, start)
+        raise ToolCallError(f"it has {len(source)} characters, the limit is {max_characters}")
+    call = _strict_json(source)
     if not isinstance(call, dict) or set(call) != {"tool", "arguments"}:
         got = sorted(call) if isinstance(call, dict) else type(call).__name__
-        raise ToolCallError(f'it must have the keys "tool" and "arguments" and no other, not {got}', start)
-    name, arguments = call["tool"], call["arguments"]
+        raise ToolCallError(f'it must have the keys "tool" and "arguments" and no other, not {got}')
+    name = call["tool"]
     if not isinstance(name, str) or name not in tools:
-        raise ToolCallError(f"there is no tool {name!r}, only {', '.join(tools)}", start + _find(source, '"tool"'))
+        raise ToolCallError(f"there is no tool {name!r}, only {', '.join(tools)}")
     try:
-        return ToolCall(name, tools[name], _check_arguments(arguments, _parameters(tools[name])))
+        return ToolCall(name, tools[name], _check_arguments(call["arguments"], _parameters(tools[name])))
     except ValueError as error:
-        raise ToolCallError(f"{name}: {error}", start + _find(source, '"arguments"')) from error
+        raise ToolCallError(f"{name}: {error}") from error
 
 
-def _locate(reply: str, like: int) -> tuple[str, int]:
-    """Return the JSON text of the call and its position in the reply."""
-    blocks = _blocks(reply)
-    if not blocks:
-        if reply.lstrip().startswith("{"):
-            return reply, 0
-        raise ToolCallError("this looks like a call outside a complete ```json block", like)
-    if len(blocks) > 1:
-        raise ToolCallError("a reply can make one call, this is the second", blocks[1][0].start())
-    first, last = blocks[0]
-    if like < first.start():
-        raise ToolCallError("this looks like another call before the ```json block", like)
-    if reply[last.end() :].strip():
-        raise ToolCallError("nothing may follow the call", last.end())
-    start = first.end() + 1  # behind the line end
-    return reply[start : last.start()], start
+def _find_call(reply: str) -> str | None:
+    """Return the JSON text of a call: the whole reply or its last block; None where nothing looks like a call."""
+    if not _LIKE_A_CALL.search(reply):
+        return None
+    reply = reply.strip()
+    fences = list(_FENCE.finditer(reply))  # a string of JSON holds no line end, and no fence
+    if not fences and reply.startswith("{"):
+        return reply
+    if not fences or reply.rsplit("\n", 1)[-1].strip() != "```":
+        raise ToolCallError("this looks like a call outside a complete ```json block at the end of the reply")
+    if len(fences) > 1 or _LIKE_A_CALL.search(reply[: fences[0].start()]):
+        raise ToolCallError("a reply can make one call, and this looks like two")
+    return reply[fences[0].end() : -len("```")]
 
 
-def _blocks(reply: str) -> list[tuple[re.Match, re.Match]]:
-    """Return the first and the last line of each complete ```json block. (One pattern for all of a block would look
-    for the end of the reply again from every block that is not closed.)
-    """
-    blocks, first = [], None
-    for fence in _FENCE.finditer(reply):
-        if first is None and fence[1]:
-            first = fence
-        elif first is not None and not fence[1]:
-            blocks.append((first, fence))
-            first = None
-    return blocks
-
-
-def _strict_json(source: str, start: int):
-    """Return the value of `source`; `start`, its position in the reply, is for the error messages."""
+def _strict_json(source: str):
+    """Return the value of a JSON text without a key twice, NaN, infinity or half of a surrogate pair."""
 
     def unique(pairs):
-        found = {}
-        for key, value in pairs:
-            if key in found:
-                raise ToolCallError(f"the key {key!r} stands there twice", start + _find(source, f'"{key}"', last=True))
-            found[key] = value
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            ((key, _),) = Counter(key for key, _ in pairs).most_common(1)
+            raise ValueError(f"the key {key!r} stands there twice")
         return found
 
-    def refuse(number):
-        raise ToolCallError(f"{number} is not a finite number", start + _find(source, number))
-
     def finite(number):
-        return float(number) if math.isfinite(float(number)) else refuse(number)
+        if not math.isfinite(float(number)):
+            raise ValueError(f"{number} is not a finite number")
+        return float(number)
 
     try:
-        value = json.loads(source, object_pairs_hook=unique, parse_constant=refuse, parse_float=finite)
+        value = json.loads(source, object_pairs_hook=unique, parse_constant=finite, parse_float=finite)
         json.dumps(value, ensure_ascii=False).encode("utf-8")  # fails on half of a surrogate pair, which is no text
         return value
-    except json.JSONDecodeError as error:
-        raise ToolCallError(f"it is not JSON ({error.msg})", start + error.pos) from error
-    except ToolCallError:
-        raise
-    except (ValueError, RecursionError) as error:  # such as thousands of digits or of brackets
-        raise ToolCallError(f"it cannot be read ({error})", start) from error
+    except (ValueError, RecursionError) as error:  # such as broken JSON, thousands of digits or of brackets
+        raise ToolCallError(f"it is not JSON ({error})") from error
 
 
 def _parameters(function: Callable) -> Mapping[str, inspect.Parameter]:
@@ -257,8 +226,3 @@ def _as_simple(value, kinds: tuple[type, ...], name: str):
         return float(value)
     wanted = " or ".join(kind.__name__ for kind in kinds)
     raise ValueError(f"argument {name!r} must be {wanted}, not {type(value).__name__} {value!r:.60}")
-
-
-def _find(source: str, text: str, last: bool = False) -> int:
-    """Return where `text` stands in `source`, or 0 where it is written with escapes."""
-    return max(source.rfind(text) if last else source.find(text), 0)

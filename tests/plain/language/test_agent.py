@@ -64,7 +64,7 @@ def test_errors_come_back_to_the_model():
     replies = ['{"tool": "echo"', call("fail", text="x"), call("calculator", expression="1/0"), "I give up."]
     run = agent_loop(ScriptedModel(replies), TOOLS, task="Try.")
     seen = [step.content for step in run.steps if step.role == "observation"]
-    assert seen[0].startswith("Error: tool call refused at character 15: it is not JSON")
+    assert seen[0].startswith("Error: tool call refused: it is not JSON")
     assert seen[1:] == [
         "Error: fail raised KeyError: 'x'",
         "Error: calculator raised ZeroDivisionError: division by zero",
