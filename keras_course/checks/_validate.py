@@ -8,7 +8,7 @@ from keras_course.checks._numbers import HIGHEST, number, one_of, whole_number, 
 
 
 def validate(**rules: Callable[..., object]) -> Callable[[Callable], Callable]:
-    """Return a decorator that checks arguments before a function, or the constructor of a class, runs.
+    """Return a decorator that checks arguments before a function or a method runs.
 
     An argument whose default is None may be None. Otherwise its rule is called as `rule(argument=value)`, and raises a
     ValueError that names the argument, the value and what is allowed.
@@ -31,9 +31,6 @@ def validate(**rules: Callable[..., object]) -> Callable[[Callable], Callable]:
     """
 
     def decorate(function):
-        if isinstance(function, type):
-            function.__init__ = decorate(function.__init__)
-            return function
         signature = inspect.signature(function)
         optional = {name for name in rules if signature.parameters[name].default is None}
         positional = [p.name for p in signature.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]

@@ -12,7 +12,6 @@ from keras_course.checks import function, not_negative, number, validate, whole
 from keras_course.fundamentals._data import predict_at
 
 
-@validate(function=function, low=number, high=number, noise=not_negative)
 @dataclasses.dataclass(frozen=True)
 class RegressionProblem:
     """A regression whose best answer is known: y = g(x) + noise e, x ~ U[low, high], e ~ N(0, 1).
@@ -39,6 +38,9 @@ class RegressionProblem:
     noise: float
 
     def __post_init__(self):
+        function(function=self.function)
+        number(low=self.low, high=self.high)
+        not_negative(noise=self.noise)
         if not self.low < self.high:
             raise ValueError(f"low={self.low!r} must be below high={self.high!r}")
 

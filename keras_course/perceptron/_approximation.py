@@ -9,7 +9,7 @@ import dataclasses
 import keras
 import numpy as np
 
-from keras_course.checks import as_floats, choice, finite, is_number, number, one_of, validate, whole_number
+from keras_course.checks import as_floats, finite, is_number, number, one_of, whole_number
 from keras_course.checks import function as check_function
 from keras_course.perceptron._activations import step
 from keras_course.perceptron._mlp import mlp
@@ -17,7 +17,6 @@ from keras_course.perceptron._mlp import mlp
 _UNITS = {"step": lambda z: (z >= 0).astype(z.dtype), "relu": lambda z: np.maximum(z, 0)}
 
 
-@validate(kind=choice(*_UNITS), offset=number)
 @dataclasses.dataclass(frozen=True)
 class SumOfUnits:
     """The function c + sum_j a_j phi(x - t_j) of one variable.
@@ -42,6 +41,8 @@ class SumOfUnits:
     offset: float
 
     def __post_init__(self):
+        one_of(_UNITS, kind=self.kind)
+        number(offset=self.offset)
         for name in ("knots", "heights"):
             object.__setattr__(self, name, _as_row(name, getattr(self, name)))
         if len(self.knots) != len(self.heights):

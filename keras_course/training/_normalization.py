@@ -118,7 +118,6 @@ def normalize_backward(kind, x, gamma, dy, *, groups=1, epsilon=1e-5) -> tuple[T
     )
 
 
-@validate(momentum=fraction, mean=tensor, variance=tensor)
 @dataclasses.dataclass(frozen=True)
 class RunningStatistics:
     """What batch normalization uses after training: means over the batches it has seen, in place of a batch's own.
@@ -146,6 +145,8 @@ class RunningStatistics:
     momentum: float = 0.9
 
     def __post_init__(self):
+        fraction(momentum=self.momentum)
+        tensor(mean=self.mean, variance=self.variance)
         for name in ("mean", "variance"):
             _check_moment(name, getattr(self, name), lowest=0 if name == "variance" else -np.inf)
 

@@ -14,7 +14,6 @@ from keras_course.checks import as_floats, fraction, not_negative, positive, val
 from keras_course.training._optimizer import Optimizer, floats, pairs, scaled, widen
 
 
-@validate(strength=not_negative)
 @dataclasses.dataclass(frozen=True)
 class _Decay:
     """An optimizer around another, with the same `init` and `step`, which must be one of this lecture."""
@@ -25,6 +24,7 @@ class _Decay:
     def __post_init__(self):
         if not isinstance(self.optimizer, Optimizer):
             raise ValueError(f"optimizer={self.optimizer!r} must be an optimizer of this lecture, such as Adam(1e-3)")
+        not_negative(strength=self.strength)
 
     def init(self, w):
         """Return the state before the first step: that of the optimizer."""

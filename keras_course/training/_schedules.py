@@ -17,18 +17,20 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course.checks import HIGHEST, is_number, positive, validate, whole
+from keras_course.checks import HIGHEST, is_number, positive, whole_number
 from keras_course.ops._types import Tensor
 
 RESTARTS = 2**16  # the most of them in as many steps as 32 bits count
 
 
-@validate(learning_rate=positive)
 @dataclasses.dataclass(frozen=True)
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """What the schedules share; each adds `rate(t)`."""
 
     learning_rate: float
+
+    def __post_init__(self):
+        positive(learning_rate=self.learning_rate)
 
     def __call__(self, step):
         """Return gamma at the given step or steps; a ValueError where one is out of range, unless it is a tensor."""
@@ -48,7 +50,6 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         return dataclasses.asdict(self)
 
 
-@validate(every=whole(1))
 @keras.saving.register_keras_serializable("keras_course")
 @dataclasses.dataclass(frozen=True)
 class StepSchedule(Schedule):
@@ -73,6 +74,7 @@ class StepSchedule(Schedule):
 
     def __post_init__(self):
         super().__post_init__()
+        whole_number(1, every=self.every)
         _share("factor", self.factor)
 
     def rate(self, t, whole) -> Tensor:
@@ -99,7 +101,6 @@ class ExponentialSchedule(StepSchedule):
         return self.learning_rate * self.factor ** (t / self.every)
 
 
-@validate(every=whole(1))
 @keras.saving.register_keras_serializable("keras_course")
 @dataclasses.dataclass(frozen=True)
 class InverseTimeSchedule(Schedule):
@@ -125,12 +126,12 @@ class InverseTimeSchedule(Schedule):
 
     def __post_init__(self):
         super().__post_init__()
+        whole_number(1, every=self.every)
 
     def rate(self, t, whole) -> Tensor:
         return self.learning_rate / (1 + t / self.every)
 
 
-@validate(num_steps=whole(1), warmup=whole(0))
 @keras.saving.register_keras_serializable("keras_course")
 @dataclasses.dataclass(frozen=True)
 class CosineSchedule(Schedule):
@@ -164,6 +165,8 @@ class CosineSchedule(Schedule):
 
     def __post_init__(self):
         super().__post_init__()
+        whole_number(1, num_steps=self.num_steps)
+        whole_number(0, warmup=self.warmup)
         if self.warmup >= self.num_steps:
             raise ValueError(f"warmup={self.warmup} must be less than num_steps={self.num_steps}")
         _below("final", self.final, self.learning_rate)
@@ -174,7 +177,6 @@ class CosineSchedule(Schedule):
         return ops.where(t < self.warmup, rise, _half_cosine(self.learning_rate, self.final, done))
 
 
-@validate(first=whole(1))
 @keras.saving.register_keras_serializable("keras_course")
 @dataclasses.dataclass(frozen=True)
 class RestartSchedule(Schedule):
@@ -212,6 +214,7 @@ class RestartSchedule(Schedule):
 
     def __post_init__(self):
         super().__post_init__()
+        whole_number(1, first=self.first)
         if not (is_number(self.stretch) and 1 <= self.stretch < math.inf):
             raise ValueError(f"stretch={self.stretch!r} must be finite and at least 1")
         _share("shrink", self.shrink)
