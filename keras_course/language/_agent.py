@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_course.checks import not_negative, numpy_seed, strings, validate, whole, whole_number
+from keras_course.checks import not_negative, numpy_seed, strings, validate, whole
 from keras_course.language._tools import FORM, ToolCallError, describe, parse_tool_call, tool_table
 
 ROLES = ("system", "user", "assistant", "observation")
@@ -56,6 +56,17 @@ def render(steps: Iterable[Step]) -> str:
     return "\n".join(f"{step.role.capitalize()}: " + "\n  ".join(step.content.splitlines()) for step in steps)
 
 
+def _check_task(task) -> None:
+    if not isinstance(task, str) or not task.strip():
+        raise ValueError(f"task={task!r} must be a text that is not empty.")
+
+
+def _check_memory(memory) -> None:
+    if not isinstance(memory, Sequence) or not all(isinstance(step, Step) for step in memory):
+        raise ValueError(f"memory={memory!r:.80} must be steps of an earlier transcript")
+
+
+@validate(max_steps=whole(1), task=_check_task, memory=_check_memory, max_errors=whole(0), max_characters=whole(1))
 def agent_loop(
     model,
     tools: Iterable[Callable] | Mapping[str, Callable],
@@ -108,21 +119,14 @@ def agent_loop(
         Step(role='observation', content='42')
         Step(role='assistant', content='It is 42.')
     """
-    _check(
-        model, tokenizer, task, max_steps=(max_steps, 1), max_errors=(max_errors, 0), max_characters=(max_characters, 1)
-    )
+    _check_model(model, tokenizer)
     model = model if tokenizer is None else language_model_reply(model, tokenizer)
     table = tool_table(tools)
-    if not isinstance(memory, Sequence) or not all(isinstance(step, Step) for step in memory):
-        raise ValueError(f"memory={memory!r:.80} must be steps of an earlier transcript")
     remembered = [step for step in memory if step.role != "system"]  # the tools are described anew
     steps = [Step("system", _instructions(table)), *remembered, Step("user", task)]
     errors = 0
     for asked in range(1, max_steps + 1):
-        reply = model(render(steps) + "\nAssistant:")
-        if not isinstance(reply, str):
-            raise ValueError(f"model must return a string, not {type(reply).__name__}.")
-        reply = reply.strip()
+        reply = _ask(model, steps)
         steps.append(Step("assistant", reply))
         observation, failed = _observe(reply, table, max_characters)
         if observation is None:
@@ -200,16 +204,19 @@ def language_model_reply(
     return reply
 
 
-def _check(model, tokenizer, task, **numbers) -> None:
+def _check_model(model, tokenizer) -> None:
     if not callable(model) or hasattr(model, "trainable_weights") != (tokenizer is not None):
         raise ValueError(
             f"model={model!r:.80} with tokenizer={tokenizer!r:.80} must be a function from a transcript to a reply, "
             "or a GPT together with its tokenizer."
         )
-    if not isinstance(task, str) or not task.strip():
-        raise ValueError(f"task={task!r} must be a text that is not empty.")
-    for name, (value, least) in numbers.items():
-        whole_number(least, **{name: value})
+
+
+def _ask(model, steps: Sequence[Step]) -> str:
+    reply = model(render(steps) + "\nAssistant:")
+    if not isinstance(reply, str):
+        raise ValueError(f"model must return a string, not {type(reply).__name__}.")
+    return reply.strip()
 
 
 def _instructions(table: Mapping[str, Callable]) -> str:
