@@ -1,4 +1,4 @@
-"""From a ResNet to a ConvNeXt in four steps, on small pictures.
+"""From a ResNet to a ConvNeXt in four steps, on small images.
 
 Notation: x (B, H, W, C) features; three stages of two blocks with w, 2w and 4w channels. Each step keeps what the step
 before it has changed.
@@ -32,14 +32,14 @@ def resnet_to_convnext(
 ) -> keras.Model:
     """Build one of four networks that lead from a ResNet to a ConvNeXt.
 
-    Takes `(B, H, W, C)`, gives logits `(B, K)`. Every block computes x + f(x), and the steps change f:
+    Takes `(B, H, W, C)`, returns logits `(B, K)`. Every block computes x + f(x), and the steps change f:
 
         resnet               3x3 - norm - relu - 3x3 - norm, then relu of the sum; batch normalization
         inverted_bottleneck  1x1 to 4C - norm - relu - depthwise 3x3 - norm - relu - 1x1 to C - norm
         large_kernel         depthwise 7x7 - norm - relu - 1x1 to 4C - norm - relu - 1x1 to C - norm
         convnext             depthwise 7x7 - layer norm - 1x1 to 4C - gelu - 1x1 to C
 
-    The last step also cuts pictures into patches of 4 x 4, one at each pixel, and halves height and width by a
+    The last step also cuts images into patches of 4 x 4, one at each pixel, and halves height and width by a
     normalization and a convolution of 2 x 2.
 
     Args:
@@ -53,7 +53,7 @@ def resnet_to_convnext(
         An uncompiled `keras.Model`.
 
     Raises:
-        ValueError: pictures that are too small or have their channels first, no class, or an unknown step.
+        ValueError: images that are too small or have their channels first, no class, or an unknown step.
 
     Differences from the paper: it takes more and smaller steps, on ImageNet, from 78.8 to 82.0 % top-1 accuracy.
 

@@ -1,6 +1,6 @@
 """AlexNet, with which deep learning won the ImageNet competition of 2012.
 
-Notation: x (B, H, W, C) pictures, C_1..C_5 the channels of the five convolutions.
+Notation: x (B, H, W, C) images, C_1..C_5 the channels of the five convolutions.
 """
 
 import keras
@@ -18,7 +18,7 @@ _PAPER = {**_IMAGENET, "channels": (96, 256, 384, 384, 256)}
 
 @keras.saving.register_keras_serializable("keras_course")
 class LocalResponseNormalization(keras.layers.Layer):
-    """Divide each feature by the size of those of neighbouring channels at the same place.
+    """Divide each feature by the size of those of neighboring channels at the same place.
 
     Takes and gives `(B, H, W, C)`; the sum runs over the `size` channels j around i that exist:
 
@@ -93,8 +93,8 @@ def alexnet(
 ) -> keras.Model:
     """Build AlexNet: five convolutions, three of them followed by a pooling, and an MLP on the features that are left.
 
-    Takes `(B, H, W, C)`, gives logits `(B, K)`. The convolutions see windows of 11 x 11 (every fourth pixel), 5 x 5 and
-    three times 3 x 3; of 227 x 227 pixels they leave 6 x 6 places.
+    Takes `(B, H, W, C)`, returns logits `(B, K)`. The convolutions see windows of 11 x 11 (every fourth pixel), 5 x 5
+    and three times 3 x 3; of 227 x 227 pixels they leave 6 x 6 positions.
 
     Args:
         input_shape: (H, W, C), of at least 67 x 67 pixels.
@@ -111,10 +111,10 @@ def alexnet(
         An uncompiled `keras.Model`.
 
     Raises:
-        ValueError: pictures that are too small or have their channels first, no class, not five channels or groups,
+        ValueError: images that are too small or have their channels first, no class, not five channels or groups,
             or channels that do not fall into their groups.
 
-    Differences from the paper: the pictures have 227 x 227 pixels, as the 224 of the paper do not give its 55 x 55
+    Differences from the paper: the images have 227 x 227 pixels, as the 224 of the paper do not give its 55 x 55
     places. "alexnet_one_tower" is what PyTorch's torchvision calls AlexNet: the network of "One weird trick", which has
     384 channels behind the fourth convolution, where this has 256. The paper's top-5 error on ImageNet, of five
     networks together, is 16.4 %.
@@ -156,11 +156,11 @@ def alexnet(
     return keras.Model(inputs, keras.layers.Dense(num_classes, name="head")(x), name=name)
 
 
-def _check_five(colours, channels, groups):
+def _check_five(colors, channels, groups):
     for name, values in (("channels", channels), ("groups", groups)):
         if not isinstance(values, tuple | list) or len(values) != 5:
             raise ValueError(f"{name}={values!r} must have five entries, one for each convolution")
         whole_number(1, **{f"{name}[{i}]": value for i, value in enumerate(values)})
-    for i, (before, after, count) in enumerate(zip((colours, *channels), channels, groups, strict=False)):
+    for i, (before, after, count) in enumerate(zip((colors, *channels), channels, groups, strict=False)):
         if before % count or after % count:
             raise ValueError(f"groups[{i}]={count} must divide the channels before and after it, {before} and {after}")

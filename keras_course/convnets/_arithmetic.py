@@ -1,7 +1,7 @@
 """What a convolution computes: loops over positions, the size of its output, and the matrix that it is.
 
 Notation: x the input and w the kernel, k its size along an axis; s stride, p padding (zeros on each side), d dilation
-(distance between neighbouring taps). Positions are i, j, taps are a, b. As in every library, "convolution" means the
+(distance between neighboring taps). Positions are i, j, taps are a, b. As in every library, "convolution" means the
 cross-correlation: the kernel is not flipped.
 """
 

@@ -1,4 +1,4 @@
-"""Residual networks for small pictures, and their twins without the residuals.
+"""Residual networks for small images, and their twins without the residuals.
 
 Notation: x (B, H, W, C) features; 6n + 2 layers: three stages of n blocks with two convolutions each.
 """
@@ -73,9 +73,9 @@ def _check_depth(depth):
 )
 @validate(input_shape=images(4, any_size=True), num_classes=whole(1), depth=_check_depth, width=whole(1))
 def cifar_resnet(input_shape, num_classes, *, depth=8, width=16, residual=True, name="cifar_resnet") -> keras.Model:
-    """Build a residual network for small pictures.
+    """Build a residual network for small images.
 
-    Takes `(B, H, W, C)`, gives logits `(B, K)`. A convolution of 3 x 3 with w channels is followed by three stages of
+    Takes `(B, H, W, C)`, returns logits `(B, K)`. A convolution of 3 x 3 with w channels is followed by three stages of
     w, 2w and 4w channels on the full, half and quarter height and width, and the mean over all places. A block computes
 
         h = relu(x + f(x))
@@ -95,9 +95,9 @@ def cifar_resnet(input_shape, num_classes, *, depth=8, width=16, residual=True, 
         An uncompiled `keras.Model`.
 
     Raises:
-        ValueError: pictures that are too small or have their channels first, no class, or a depth that does not exist.
+        ValueError: images that are too small or have their channels first, no class, or a depth that does not exist.
 
-    Differences from the paper: none. Its errors on CIFAR-10 (50,000 pictures to learn from) are 8.75, 7.51, 7.17, 6.97
+    Differences from the paper: none. Its errors on CIFAR-10 (trained on 50,000 images) are 8.75, 7.51, 7.17, 6.97
     and 6.43 % with 20, 32, 44, 56 and 110 layers.
 
     References:

@@ -50,11 +50,12 @@ def convnext(
 ) -> keras.Model:
     """Build a ConvNeXt.
 
-    Takes `(B, H, W, C)`, gives logits `(B, K)`. A block mixes places channel by channel, then channels place by place:
+    Takes `(B, H, W, C)`, returns logits `(B, K)`. A block mixes positions within each channel, then channels at each
+    position:
 
         x + gain * (W_2 gelu(W_1 layer_norm(depthwise_7x7(x))))
 
-    with four times as many channels in the middle. A convolution of 4 x 4 that moves by four pixels cuts the picture
+    with four times as many channels in the middle. A convolution of 4 x 4 that moves by four pixels cuts the image
     into patches before the first stage; one of 2 x 2 that moves by two comes before each other stage.
 
     Args:
@@ -62,19 +63,19 @@ def convnext(
         num_classes: number K of classes.
         depths: number of blocks of each of the four stages.
         width: channels of the first stage; the others have two, four and eight times as many.
-        drop_path: rate in [0, 1) at which whole blocks are skipped in training, for each picture; it rises from 0 in
+        drop_path: rate in [0, 1) at which whole blocks are skipped in training, for each image; it rises from 0 in
             the first block to this in the last one.
         layer_scale: the gain of all channels before training.
         weights: None for random ones, or "imagenet" for those of `keras.applications` (its Tiny, Small, Base, Large and
             XLarge), which are downloaded once; with another number of classes the last layer stays random. They were
-            trained on pictures standardized by the mean and deviation of each colour on ImageNet.
+            trained on images standardized by the mean and deviation of each color on ImageNet.
         name: name of the model.
 
     Returns:
         An uncompiled `keras.Model`.
 
     Raises:
-        ValueError: pictures that are too small or have their channels first, no class, not four depths, a number out of
+        ValueError: images that are too small or have their channels first, no class, not four depths, a number out of
             range, or weights that do not fit the other arguments.
         FileNotFoundError: the weights can be neither found nor downloaded.
 
@@ -126,7 +127,7 @@ def layer_norm(x, name) -> Tensor:
 
 
 def _conv(channels, size, name):
-    """A convolution that cuts the picture into squares and sees each of them once."""
+    """A convolution that cuts the image into squares and sees each of them once."""
     return Conv2D(channels, size, strides=size, name=name)
 
 

@@ -80,7 +80,7 @@ def efficientnet(
 ) -> keras.Model:
     """Build an EfficientNet.
 
-    Takes `(B, H, W, C)`, gives logits `(B, K)`. A block widens its input, looks at each channel by itself, weighs the
+    Takes `(B, H, W, C)`, returns logits `(B, K)`. A block widens its input, looks at each channel by itself, weighs the
     channels, and narrows:
 
         x + W_2 (s(h) * h),  h = depthwise(W_1 x),  s the factors of squeeze and excitation
@@ -95,20 +95,20 @@ def efficientnet(
         width_factor: what the channels of B0 are multiplied by, and rounded to a multiple of 8.
         depth_factor: what the number of blocks of each stage of B0 is multiplied by, and rounded up.
         dropout: rate in [0, 1) at which inputs of the last layer are dropped in training.
-        drop_path: rate in [0, 1) at which whole blocks are skipped in training, for each picture; it rises from 0 in
+        drop_path: rate in [0, 1) at which whole blocks are skipped in training, for each image; it rises from 0 in
             the first block to about this in the last one.
         momentum: share of the old moving average that batch normalization keeps in a step.
         epsilon: of batch normalization.
         weights: None for random ones, or "imagenet" for those of `keras.applications`, which are downloaded once; with
-            another number of classes the last layer stays random. They were trained on pictures standardized by the
-            mean and deviation of each colour on ImageNet: (x / 255 - mean) / deviation.
+            another number of classes the last layer stays random. They were trained on images standardized by the
+            mean and deviation of each color on ImageNet: (x / 255 - mean) / deviation.
         name: name of the model.
 
     Returns:
         An uncompiled `keras.Model`.
 
     Raises:
-        ValueError: pictures that are too small or have their channels first, no class, a factor that is not above 0,
+        ValueError: images that are too small or have their channels first, no class, a factor that is not above 0,
             or weights that do not fit the other arguments.
         FileNotFoundError: the weights can be neither found nor downloaded.
 

@@ -92,7 +92,7 @@ def permute_pixels(x, seed=0, *, inverse=False) -> np.ndarray:
 
         y[n, i] = x[n, P(i)],  i = 1..H W
 
-    A multi-layer perceptron has no notion of neighbours, and learns permuted images as well as others. A convolutional
+    A multi-layer perceptron has no notion of neighbors, and learns permuted images as well as others. A convolutional
     network loses what its kernels rely on.
 
     Args:

@@ -47,7 +47,7 @@ _NAMES = {  # what a layer is called here, and there: numbers count from 1 there
         "head": lambda: "head_dense",
     },
 }
-_MAY_DIFFER = ("head", "hidden_0", "hidden_1")  # for another number of classes, or pictures of another size
+_MAY_DIFFER = ("head", "hidden_0", "hidden_1")  # for another number of classes, or images of another size
 
 
 def _check_application(application):

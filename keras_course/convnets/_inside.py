@@ -17,10 +17,10 @@ from keras_course.ops import functional, grad
 
 
 def kernels_as_images(layer) -> np.ndarray:
-    """Return the kernels of a convolution as pictures: a weight of 0 is 0.5, grey, and the largest is 0 or 1.
+    """Return the kernels of a convolution as images: a weight of 0 is 0.5, grey, and the largest is 0 or 1.
 
     Takes a kernel `(k_h, k_w, C, K)` and gives `(K, k_h, k_w, C)`. For the first layer of a network C is the number of
-    colours, and each kernel can be shown as it is. Each has a scale of its own:
+    colors, and each kernel can be shown as it is. Each has a scale of its own:
 
         1/2 + w / (2 max |w|)
 
@@ -101,7 +101,7 @@ def activations(model, x, layers=None) -> dict[str, np.ndarray]:
 def saliency(model, x, class_id=None) -> np.ndarray:
     """Return how strongly each pixel moves a class's logit: a saliency map.
 
-    Takes images `(B, H, W, C)` and gives `(B, H, W)`, the largest over the colours (channels) k of:
+    Takes images `(B, H, W, C)` and gives `(B, H, W)`, the largest over the colors (channels) k of:
 
         |d s_c / d x[i, j, k]|
 

@@ -1,6 +1,6 @@
 """LeNet-5, the network that read the digits on cheques.
 
-Notation: C1, S2, ..., F6 are the paper's names of its layers; x (B, H, W, C) pictures.
+Notation: C1, S2, ..., F6 are the paper's names of its layers; x (B, H, W, C) images.
 """
 
 import keras
@@ -26,14 +26,14 @@ def lenet5(
 ) -> keras.Model:
     """Build LeNet-5: two convolutions, each followed by a pooling, and three layers of an MLP on what they found.
 
-    Takes `(B, H, W, C)`, gives logits `(B, K)`. Of 28 x 28 pixels the layers make:
+    Takes `(B, H, W, C)`, returns logits `(B, K)`. Of 28 x 28 pixels the layers make:
 
         C1 28 x 28 x 6,  S2 14 x 14 x 6,  C3 10 x 10 x 16,  S4 5 x 5 x 16,  C5 120,  F6 84,  K
 
     Args:
         input_shape: (H, W, C), of at least 12 x 12 pixels; 16 x 16 with `padding="valid"`.
         num_classes: number K of classes.
-        padding: of C1 alone: "same" for digits that fill their picture, as those of MNIST do; "valid" for pictures
+        padding: of C1 alone: "same" for digits that fill their image, as those of MNIST do; "valid" for images
             that have a margin already, 32 x 32 in the paper.
         activation: the non-linearity.
         pool: "average" or "max".
@@ -44,7 +44,7 @@ def lenet5(
         An uncompiled `keras.Model`.
 
     Raises:
-        ValueError: pictures that are too small or have their channels first, no class, or an unknown choice.
+        ValueError: images that are too small or have their channels first, no class, or an unknown choice.
 
     Differences from the paper: C3 sees all channels of S2, where the paper leaves out some to save work; S2 and S4 have
     no gain and offset; the non-linearity is tanh(a), not 1.7159 tanh(2a/3); the output is linear, not a distance to

@@ -1,4 +1,4 @@
-"""The loss around the weights that a network has: a picture of it, and how its gradient reaches the layers.
+"""The loss around the weights that a network has: an image of it, and how its gradient reaches the layers.
 
 Notation: w the trainable weights, L(w) the mean loss on a batch (x, y), d a direction in the space of the weights; a
 filter is what makes one output channel of a layer, w_f its weights.
@@ -103,7 +103,7 @@ def loss_surface(model, x, y, loss, *, span=1.0, num=21, seed=0) -> LossSurface:
         y: its targets.
         loss: a Keras loss or its name, or a function of y and the output.
         span: largest step along both directions, above 0; 1 is as far as the weights are long.
-        num: number of steps along each, at least 1; an odd number has the model itself at its centre.
+        num: number of steps along each, at least 1; an odd number has the model itself at its center.
         seed: of the directions.
 
     Returns:
@@ -121,7 +121,7 @@ def loss_surface(model, x, y, loss, *, span=1.0, num=21, seed=0) -> LossSurface:
         >>> from keras_course.convnets import loss_surface
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, use_bias=False)])
         >>> surface = loss_surface(model, np.eye(2), model.predict(np.eye(2), verbose=0), "mean_squared_error", num=3)
-        >>> surface.losses.shape, surface.losses.argmin().item()      # the centre, as the targets are what it says
+        >>> surface.losses.shape, surface.losses.argmin().item()      # the center, as the targets are what it says
         ((3, 3), 4)
     """
     x, y, measure = _batch(model, x, y, loss)

@@ -64,7 +64,7 @@ def maximize_feature(
         num_steps: number of steps, at least 1.
         learning_rate: size of a step: the root mean square of the change of a pixel.
         l2: cost of large values, at least 0.
-        total_variation: cost of differences between neighbours, at least 0.
+        total_variation: cost of differences between neighbors, at least 0.
         jitter: largest move along both axes, in pixels, at least 0.
         seed: of the first image and the moves.
 

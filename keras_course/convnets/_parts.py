@@ -1,6 +1,6 @@
 """What the builders of this lecture share: checks of their input, and a convolution with what follows it.
 
-Notation: x (B, H, W, C) pictures or features, channels last.
+Notation: x (B, H, W, C) images or features, channels last.
 """
 
 import functools

@@ -120,7 +120,7 @@ def convnet(
 
         [[conv -> relu]*N -> pool]*M -> [fc -> relu]*K -> fc
 
-    Takes `(B, H, W, C)`, gives logits `(B, num_classes)`.
+    Takes `(B, H, W, C)`, returns logits `(B, num_classes)`.
 
     Args:
         input_shape: (H, W, C).
@@ -135,7 +135,7 @@ def convnet(
 
     Raises:
         ValueError: a pattern that does not parse (the message has the position), that does not end with `fc`, or has a
-            `conv` or `pool` behind an `fc`; pictures that are too small for it or have their channels first; no class.
+            `conv` or `pool` behind an `fc`; images that are too small for it or have their channels first; no class.
 
     References:
         Gradient-Based Learning Applied to Document Recognition, LeCun, Bottou, Bengio and Haffner, 1998,

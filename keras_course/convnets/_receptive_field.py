@@ -1,7 +1,7 @@
 """Which part of the input an output sees: the receptive field, from the graph of a model.
 
 Notation: r the size of the field, in positions of the input; j the jump, the distance in the input between the fields
-of neighbouring outputs; k, s, d are kernel size, stride and dilation of a layer. r and j have one entry an axis,
+of neighboring outputs; k, s, d are kernel size, stride and dilation of a layer. r and j have one entry an axis,
 (height, width) for images.
 """
 
@@ -55,7 +55,7 @@ def receptive_field(model, layer=None) -> ReceptiveField:
 
     so r grows linearly with depth as long as s = 1, and exponentially where strides multiply up. Where branches meet
     (`Add`, `Concatenate`) the largest r and j go on: so their fields must lie within each other, as those around one
-    centre do; branches that are cropped or padded on different sides see more together. Zero padding is no limit: r may
+    center do; branches that are cropped or padded on different sides see more together. Zero padding is no limit: r may
     exceed the input. Layers that act at each position by itself leave r as it is, and so, by assumption, does any layer
     or operation not known here that keeps height and width. What takes in all positions sees the whole input, and so
     does all that follows: global pooling (in squeeze and excitation, too), `Flatten`, attention, and group

@@ -57,9 +57,9 @@ def resnet(
     weights=None,
     name="resnet",
 ) -> keras.Model:
-    """Build a residual network for large pictures.
+    """Build a residual network for large images.
 
-    Takes `(B, H, W, C)`, gives logits `(B, K)`. A block computes
+    Takes `(B, H, W, C)`, returns logits `(B, K)`. A block computes
 
         h = relu(x + f(x))
 
@@ -84,14 +84,14 @@ def resnet(
         epsilon: of batch normalization; `keras.applications` has 1.001e-5.
         weights: None for random ones, or "imagenet" for those of `keras.applications` (depth 50, 101 and 152), which
             are downloaded once; with another number of classes the last layer stays random. They were trained on
-            pictures that `keras.applications.resnet.preprocess_input` had prepared.
+            images that `keras.applications.resnet.preprocess_input` had prepared.
         name: name of the model.
 
     Returns:
         An uncompiled `keras.Model`.
 
     Raises:
-        ValueError: pictures that are too small or have their channels first, no class, a depth that does not exist,
+        ValueError: images that are too small or have their channels first, no class, a depth that does not exist,
             groups or a base width without a bottleneck, groups that do not divide its channels, an epsilon that is not
             above 0, or weights that do not fit the other arguments.
         FileNotFoundError: the weights can be neither found nor downloaded.

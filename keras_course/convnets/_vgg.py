@@ -1,6 +1,6 @@
 """VGG: nothing but windows of 3 x 3, deeper and deeper.
 
-Notation: x (B, H, W, C) pictures; five blocks of convolutions, each followed by a pooling that halves height and width.
+Notation: x (B, H, W, C) images; five blocks of convolutions, each followed by a pooling that halves height and width.
 """
 
 import keras
@@ -48,8 +48,8 @@ def vgg(
 ) -> keras.Model:
     """Build a VGG: five blocks of convolutions of 3 x 3, and an MLP on the features that are left.
 
-    Takes `(B, H, W, C)`, gives logits `(B, K)`. The blocks have w, 2w, 4w, 8w and 8w channels; two windows of 3 x 3 in
-    series see 5 x 5 pixels, as one of 5 x 5 does, with 18 in place of 25 weights and a non-linearity more.
+    Takes `(B, H, W, C)`, returns logits `(B, K)`. The blocks have w, 2w, 4w, 8w and 8w channels; two windows of 3 x 3
+    in series see 5 x 5 pixels, as one of 5 x 5 does, with 18 in place of 25 weights and a non-linearity more.
 
     Args:
         input_shape: (H, W, C), of at least 32 x 32 pixels.
@@ -60,8 +60,8 @@ def vgg(
         batch_norm: whether each convolution is followed by batch normalization.
         dropout: rate in [0, 1) at which outputs of the hidden layers are dropped in training; 0.5 in the paper.
         weights: None for random ones, or "imagenet" for those of `keras.applications` (depth 16 and 19), which are
-            downloaded once; with another number of classes the last layer stays random, and with pictures of another
-            size than 224 x 224 the first hidden layer does. They were trained on pictures that
+            downloaded once; with another number of classes the last layer stays random, and with images of another
+            size than 224 x 224 the first hidden layer does. They were trained on images that
             `keras.applications.vgg16.preprocess_input` had prepared.
         name: name of the model.
 
@@ -69,7 +69,7 @@ def vgg(
         An uncompiled `keras.Model`.
 
     Raises:
-        ValueError: pictures that are too small or have their channels first, no class, a depth that does not exist, or
+        ValueError: images that are too small or have their channels first, no class, a depth that does not exist, or
             weights that do not fit the other arguments.
         FileNotFoundError: the weights can be neither found nor downloaded.
 

@@ -145,7 +145,7 @@ def test_a_batch_of_all_is_gradient_descent():
         ({"learning_rate": float("nan")}, "learning_rate=nan must be"),
         ({"start": np.array([0.0, np.nan, 1.0])}, "start has entries that are not finite"),
         ({"batch_size": 0}, "batch_size=0 must be a whole number, at least 1"),
-        ({"batch_size": 25}, "batch_size=25 must be at most the number of examples, 24"),
+        ({"batch_size": 25}, "batch_size=25 must be a whole number, at most 24"),
         ({"num_epochs": 0}, "num_epochs=0 must be"),
         ({"data": (X, Y[:-1])}, r"data has arrays of \[24, 23\] examples"),
         ({"data": X}, r"data is of type ndarray; it must be a tuple of arrays"),
