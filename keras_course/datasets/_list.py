@@ -11,7 +11,7 @@ from keras_course.datasets._images import IMAGES
 from keras_course.datasets._tables import TABLES
 from keras_course.datasets._text import TEXTS, read_own
 
-KINDS = ("text", "images", "table", "generator")
+KINDS = {"text": "a text", "images": "a set of images", "table": "a table", "generator": "a generator"}
 
 
 def list_datasets() -> tuple[Dataset, ...]:
@@ -65,4 +65,5 @@ def find(data: str | os.PathLike, kinds: tuple[str, ...] = ("text",)) -> str:
             f"data={given!r} is a file, and only a language model is trained on one by name. Choose one of "
             f"{', '.join(names)}; README tells how to train on other tables and images."
         )
-    raise ValueError(f"data={given!r} is no data set of kind {' or '.join(kinds)}; {instead_of(given, names)}")
+    wanted = " or ".join(KINDS[kind] for kind in kinds)
+    raise ValueError(f"data={given!r} is not {wanted}; {instead_of(given, names)}")

@@ -9,7 +9,7 @@ import dataclasses
 import keras
 import numpy as np
 
-from keras_course.checks import as_floats, finite, is_number, number, one_of, whole_number
+from keras_course.checks import as_floats, as_row, is_number, number, one_of, whole_number
 from keras_course.checks import function as check_function
 from keras_course.perceptron._activations import step
 from keras_course.perceptron._mlp import mlp
@@ -44,7 +44,7 @@ class SumOfUnits:
         one_of(_UNITS, kind=self.kind)
         number(offset=self.offset)
         for name in ("knots", "heights"):
-            object.__setattr__(self, name, _as_row(name, getattr(self, name)))
+            object.__setattr__(self, name, as_row(name, getattr(self, name)))
         if len(self.knots) != len(self.heights):
             raise ValueError(
                 f"heights has {len(self.heights)} entries, and knots {len(self.knots)}: they must be as many"
@@ -165,14 +165,6 @@ def _check(low, high, num_units, kind):
     if not (is_number(low) and is_number(high) and -np.inf < low < high < np.inf):
         raise ValueError(f"low={low!r} must be below high={high!r}, both finite")
     one_of(_UNITS, kind=kind)
-
-
-def _as_row(name, values):
-    values = as_floats(name, values)
-    if values.ndim != 1 or not len(values):
-        raise ValueError(f"{name} has shape {values.shape}; it must be (M,), an entry for each unit")
-    finite(**{name: values})
-    return values
 
 
 def _values(function, x):
