@@ -304,7 +304,7 @@ def test_any_size(build):
         (lambda: alexnet((67, 67, 3), 2, channels=(8, 16)), "channels=\\(8, 16\\) must have five"),
         (lambda: lenet5((28, 28, 1), 2, pool="mean"), "pool='mean' is none of 'average', 'max'"),
         (lambda: lenet5((28, 28, 1), 2, activation="no"), "activation='no'"),
-        (lambda: convnext((32, 32, 3), 2, depths=(1, 1)), "depths=\\(1, 1\\) must have four"),
+        (lambda: convnext((32, 32, 3), 2, depths=(1, 1)), "depths=\\(1, 1\\) must have 4 entries"),
         (lambda: convnext((32, 32, 3), 2, drop_path=1.0), "drop_path=1.0"),
         (lambda: efficientnet((32, 32, 3), 2, width_factor=0), "width_factor=0"),
         (lambda: resnet_to_convnext((32, 32, 3), 2, step="vit"), "step='vit' is none of 'resnet'"),
