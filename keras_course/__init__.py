@@ -17,7 +17,7 @@ from keras_course._lectures import LECTURES, import_topics
 __version__ = "0.1.0"
 
 _MODULES = {lecture.topic for lecture in LECTURES if lecture.ready} | {
-    "datasets", "layers", "metrics", "ops", "plots", "portable", "recipes"
+    "datasets", "decoding", "layers", "metrics", "ops", "plots", "portable", "recipes"
 }  # fmt: skip
 
 __all__ = ["__version__", "backend", "list_builders", "load_model"]

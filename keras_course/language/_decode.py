@@ -2,22 +2,37 @@
 
 Notation: x (B, S) the next S tokens at positions `index`, `index + 1`, ...; N the context length. A layer that looks
 at other positions has `decode(x, cache, index)`, which returns its output and the cache; all others work on each token
-alone and are simply called. The cache of a model is a flat list of tensors: the loop that carries a stack of them
-instead runs at half the speed.
+alone and are simply called. The cache of a model is a flat list of tensors: a loop that carries them stacked runs at
+half the speed.
 """
+
+import functools
 
 import keras
 import numpy as np
 
-from keras_course.checks.tokens import check_tokens, vocab_size
+from keras_course.checks.tokens import check_tokens, context_length, vocab_size
+from keras_course.decoding import Decoder, without_cache
+
+
+def decoder(model, cache=True) -> Decoder:
+    """Return a GPT as a `Decoder`, with or without a cache; it is kept with the model for the next call."""
+    kept = model.__dict__.setdefault("_decoders", {})
+    key = (cache, tuple(id(variable) for variable in model.variables))
+    if key not in kept:
+        functions = functools.partial(decode, model), functools.partial(empty_cache, model)
+        if not cache:
+            functions = without_cache(lambda tokens, context: model(tokens), context_length(model))
+        kept[key] = Decoder(*functions, vocab_size(model), context_length(model), model.variables, model.name)
+    return kept[key]
 
 
 def empty_cache(model, batch_size):
-    """Return the cache of a model that has seen nothing yet: a flat list of zeros."""
+    """Return the cache of a model that has read nothing yet: a flat list of zeros."""
     return [t for layer in model.layers if hasattr(layer, "empty_cache") for t in layer.empty_cache(batch_size)]
 
 
-def decode(model, tokens, cache, index):
+def decode(model, tokens, cache, index, context=()):
     """Return the logits `(B, S, V)` for the tokens `(B, S)` that follow what the cache holds, and the new cache.
 
     Args:
@@ -25,6 +40,7 @@ def decode(model, tokens, cache, index):
         tokens: `(B, S)` integers.
         cache: list of tensors, from `empty_cache` or an earlier call.
         index: integer scalar, the position of the first of `tokens`; the cache holds `index` positions.
+        context: nothing; a GPT has none.
 
     Example:
         >>> import keras, numpy as np

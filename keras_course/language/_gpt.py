@@ -8,7 +8,7 @@ import keras
 
 from keras_course._registry import builder
 from keras_course.checks import flag, fraction, one_of, whole_number
-from keras_course.layers import CausalSelfAttention, Dense, PositionEmbedding, TransformerBlock, sibling
+from keras_course.layers import Dense, MultiHeadAttention, PositionEmbedding, TransformerBlock, sibling
 from keras_course.layers._activations import get_activation
 from keras_course.layers._transformer import normalization
 
@@ -54,6 +54,8 @@ def gpt(
     hidden_dim=64,
     num_layers=2,
     num_heads=4,
+    num_kv_heads=None,
+    window=None,
     mlp_dim=None,
     activation="gelu",
     positions="learned",
@@ -83,9 +85,11 @@ def gpt(
             that follow x, and nothing else is there (`num_layers=0`, `positions=None`).
         num_layers: number L of blocks.
         num_heads: number of attention heads; it must divide `hidden_dim`.
+        num_kv_heads: number of heads of keys and values (grouped queries); it must divide `num_heads`, its default.
+        window: how many tokens a block looks back on, itself included (sliding window); all by default.
         mlp_dim: width of the MLP in a block; 4 C by default.
         activation: activation of the MLP: a Keras name, or "gelu_tanh" (GPT-2's) or "relu_squared".
-        positions: "learned" (a table), "rotary" (in attention), or None.
+        positions: "learned" (a table), "rotary", "alibi" or "relative" (in attention), or None.
         norm: "layer" or "rms" (without bias).
         use_bias: whether blocks and normalization have biases.
         qkv_bias: whether queries, keys and values have biases; as `use_bias` by default.
@@ -101,7 +105,7 @@ def gpt(
         from N(0, 0.02 / sqrt(2 L)).
 
     Raises:
-        ValueError: a size below 1, a `hidden_dim` that `num_heads` does not divide, a `dropout` outside [0, 1), an
+        ValueError: a size below 1, a number of heads that does not divide, a `dropout` outside [0, 1), an
             unknown `positions`, `norm` or `block`, a `seed` out of range, a bias or layers where there is no room for
             them.
 
@@ -123,7 +127,8 @@ def gpt(
     """
     if qkv_bias is not None:
         flag(qkv_bias=qkv_bias)
-    _check(vocab_size, context_length, hidden_dim, num_layers, num_heads, mlp_dim, dropout, seed)
+    sizes = {"hidden_dim": hidden_dim, "mlp_dim": mlp_dim, "num_kv_heads": num_kv_heads, "window": window}
+    _check(vocab_size, context_length, num_layers, num_heads, dropout, seed, **sizes)
     get_activation(activation)
     _check_choices(hidden_dim, num_layers, num_heads, positions, norm, block, head_bias, tie_embeddings)
     small = keras.initializers.RandomNormal(stddev=0.02, seed=seed)
@@ -143,16 +148,19 @@ def gpt(
         h = keras.layers.Dropout(dropout, seed=seed, name="dropout")(h)
     for i in range(num_layers):
         attention = {
+            "num_kv_heads": num_kv_heads,
+            "causal": True,
+            "window": window,
+            "positions": None if positions == "learned" else positions,
             "context_length": context_length,
             "qkv_bias": use_bias if qkv_bias is None else qkv_bias,
-            "rotary": positions == "rotary",
             "dropout": dropout,
             "seed": seed + 3 * i + 1,
             "kernel_initializer": sibling(small, i + 3),
             "name": f"block_{i}",
         }
         if block == "head":
-            h = CausalSelfAttention(num_heads, project=False, **attention)(h)
+            h = MultiHeadAttention(num_heads, project=False, **attention)(h)
             continue
         h = TransformerBlock(
             num_heads,
@@ -172,20 +180,21 @@ def gpt(
     return keras.Model(tokens, h, name=name)
 
 
-def _check(vocab_size, context_length, hidden_dim, num_layers, num_heads, mlp_dim, dropout, seed):
-    optional = {"hidden_dim": hidden_dim, "mlp_dim": mlp_dim}
-    given = {name: value for name, value in optional.items() if value is not None}
+def _check(vocab_size, context_length, num_layers, num_heads, dropout, seed, *, hidden_dim, **optional):
+    given = {name: value for name, value in {"hidden_dim": hidden_dim, **optional}.items() if value is not None}
     whole_number(1, vocab_size=vocab_size, context_length=context_length, num_heads=num_heads, **given)
     whole_number(0, num_layers=num_layers, seed=seed)
     if seed > _HIGHEST_SEED:
         raise ValueError(f"seed={seed} must be at most {_HIGHEST_SEED}: a backend keeps it in 32 bits")
     if num_layers and hidden_dim and hidden_dim % num_heads:
         raise ValueError(f"hidden_dim={hidden_dim} is not divisible by num_heads={num_heads}")
+    if num_heads % given.get("num_kv_heads", num_heads):
+        raise ValueError(f"num_kv_heads={given['num_kv_heads']} must divide num_heads={num_heads}")
     fraction(dropout=dropout)
 
 
 def _check_choices(hidden_dim, num_layers, num_heads, positions, norm, block, head_bias, tie_embeddings):
-    one_of(("learned", "rotary", None), positions=positions)
+    one_of(("learned", "rotary", "alibi", "relative", None), positions=positions)
     one_of(("layer", "rms"), norm=norm)
     one_of(("transformer", "head"), block=block)
     if hidden_dim is None and (num_layers or positions or head_bias or tie_embeddings):

@@ -254,7 +254,8 @@ def _describe(model):
     if not blocks or not all(isinstance(block, TransformerBlock) for block in blocks):
         raise ValueError("model has num_layers=0 or bare attention heads; GPT-2 consists of transformer blocks")
     settings = blocks[0].get_config()
-    needed = {"norm": "layer", "use_bias": True, "qkv_bias": True, "rotary": False, "epsilon": 1e-5}
+    needed = {"norm": "layer", "use_bias": True, "qkv_bias": True, "positions": None, "window": None, "epsilon": 1e-5}
+    needed["num_kv_heads"] = settings["num_heads"]
     for key, value in needed.items():
         if settings[key] != value:
             raise ValueError(f"model has {key}={settings[key]!r}; GPT-2 has {value!r}")

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from keras_course.checks import choice, tensor, validate
-from keras_course.ops import attention
+from keras_course.layers import attention
 from keras_course.ops._types import Tensor
 
 
@@ -30,7 +30,7 @@ def _softmax(x):
 
 def _attention(x):
     one_head = x[:, :, None, :]  # (B, T, 1, C)
-    return attention(ops.zeros_like(one_head), one_head, one_head)[:, :, 0]
+    return attention(ops.zeros_like(one_head), one_head, one_head, causal=True)[:, :, 0]
 
 
 _METHODS = {"loop": _loop, "matmul": _matmul, "softmax": _softmax, "attention": _attention}

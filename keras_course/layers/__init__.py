@@ -5,9 +5,8 @@ from keras_course import backend
 backend.require()
 
 from keras_course.layers._activations import gelu, gelu_tanh, relu_squared
-from keras_course.layers._attention import CausalSelfAttention
+from keras_course.layers._attention import MultiHeadAttention, attention, attention_weights
 from keras_course.layers._dense import Dense
-from keras_course.layers._embeddings import PositionEmbedding, rotate
 from keras_course.layers._images import (
     AveragePooling2D,
     BatchNormalization,
@@ -18,20 +17,24 @@ from keras_course.layers._images import (
     MaxPooling2D,
 )
 from keras_course.layers._initializers import sibling
-from keras_course.layers._transformer import TransformerBlock
+from keras_course.layers._positions import alibi_slopes, rotate
+from keras_course.layers._transformer import PositionEmbedding, TransformerBlock
 
 __all__ = [
     "AveragePooling2D",
     "BatchNormalization",
-    "CausalSelfAttention",
     "Conv2D",
     "Dense",
     "DepthwiseConv2D",
     "GroupNormalization",
     "LayerScale",
     "MaxPooling2D",
+    "MultiHeadAttention",
     "PositionEmbedding",
     "TransformerBlock",
+    "alibi_slopes",
+    "attention",
+    "attention_weights",
     "gelu",
     "gelu_tanh",
     "relu_squared",

@@ -1,12 +1,67 @@
-"""The transformer block. Notation: x (B, T, C) tokens; F = `mlp_dim` the width of the hidden layer of the MLP."""
+"""The parts of a transformer beside attention: learned positions, normalization, and the block.
+
+Notation: x (B, T, C) tokens; P (N, C) a table with one row for each position; F = `mlp_dim` the width of the hidden
+layer of the MLP.
+"""
 
 import keras
+from keras import ops
 
 from keras_course.checks import flag, one_of, positive, whole_number
 from keras_course.layers._activations import get_activation
-from keras_course.layers._attention import CausalSelfAttention, check_attention
+from keras_course.layers._attention import MultiHeadAttention, check_length
 from keras_course.layers._dense import Dense
 from keras_course.layers._initializers import get_initializer, sibling
+
+
+@keras.saving.register_keras_serializable("keras_course")
+class PositionEmbedding(keras.layers.Layer):
+    """Learned positions: y_t = x_t + P_t.
+
+    Takes and gives `(B, T, C)` with T up to `context_length`.
+
+    Args:
+        context_length: number N of positions.
+        initializer: initializer of the table P, `(N, C)`.
+
+    Raises:
+        ValueError: `context_length` < 1 (at construction), or a sequence is longer than `context_length` (at the call).
+
+    References:
+        Convolutional Sequence to Sequence Learning, Gehring et al., 2017, https://arxiv.org/abs/1705.03122
+
+    Example:
+        >>> import keras
+        >>> from keras_course.layers import PositionEmbedding
+        >>> PositionEmbedding(8)(keras.ops.ones((2, 3, 4))).shape == (2, 3, 4)
+        True
+    """
+
+    def __init__(self, context_length, *, initializer="uniform", **kwargs):
+        super().__init__(**kwargs)
+        whole_number(1, context_length=context_length)
+        self.context_length = int(context_length)
+        self.embeddings_initializer = get_initializer(initializer=initializer)
+
+    def build(self, input_shape):
+        shape = (self.context_length, input_shape[-1])
+        self.embeddings = self.add_weight(name="embeddings", shape=shape, initializer=self.embeddings_initializer)
+
+    def call(self, x):
+        check_length(x, self.context_length)
+        return x + ops.convert_to_tensor(self.embeddings)[: ops.shape(x)[1]]
+
+    def decode(self, x, cache, index):
+        """Add the positions `index`, `index + 1`, ... to the tokens x `(B, S, C)`; there is nothing to cache."""
+        rows = ops.take(self.embeddings, index + ops.arange(x.shape[1], dtype="int32"), axis=0)
+        return x + ops.cast(rows, x.dtype), cache
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        initializer = keras.initializers.serialize(self.embeddings_initializer)
+        return {**super().get_config(), "context_length": self.context_length, "initializer": initializer}
 
 
 def normalization(kind, *, use_bias, epsilon, dtype=None, name=None):
@@ -19,20 +74,18 @@ def normalization(kind, *, use_bias, epsilon, dtype=None, name=None):
 
 @keras.saving.register_keras_serializable("keras_course")
 class TransformerBlock(keras.layers.Layer):
-    """The pre-norm transformer block: attention moves information between tokens, the MLP works on each.
+    """The pre-norm transformer block: attention moves information between tokens, the MLP works on each token.
 
-    Takes and gives `(B, T, C)`:
+    Takes and returns `(B, T, C)`; an `attention_mask` is that of `MultiHeadAttention`:
 
         x <- x + attention(norm(x)),  x <- x + W2 act(W1 norm(x) + b1) + b2
 
     Args:
         num_heads: number of attention heads.
         mlp_dim: width F of the MLP's hidden layer.
-        context_length: longest sequence that is accepted, in tokens; None for no limit.
+        num_kv_heads, causal, window, positions, context_length, qkv_bias: of attention; see `MultiHeadAttention`.
         activation: activation of the MLP, a Keras name or a registered function.
         use_bias: whether the dense layers and the normalization have biases.
-        qkv_bias: whether queries, keys and values have one.
-        rotary: whether attention uses rotary positions.
         norm: "layer" or "rms".
         epsilon: added to the variance.
         dropout: rate on attention weights and on both branches.
@@ -41,8 +94,8 @@ class TransformerBlock(keras.layers.Layer):
         residual_initializer: initializer of the two kernels that write to it.
 
     Raises:
-        ValueError: a size is no whole number of at least 1, `norm` is unknown, `epsilon` is not positive, `dropout`
-            lies outside [0, 1), `seed` is no whole number, or (when built) C is not divisible by `num_heads`.
+        ValueError: a number is out of its range, `norm` or `positions` is unknown, or (when built) C is not divisible
+            by `num_heads`.
 
     References:
         Language Models are Unsupervised Multitask Learners, Radford et al., 2019,
@@ -60,11 +113,14 @@ class TransformerBlock(keras.layers.Layer):
         num_heads,
         mlp_dim,
         *,
+        num_kv_heads=None,
+        causal=True,
+        window=None,
+        positions=None,
         context_length=None,
         activation="gelu",
         use_bias=True,
         qkv_bias=True,
-        rotary=False,
         norm="layer",
         epsilon=1e-5,
         dropout=0.0,
@@ -73,71 +129,63 @@ class TransformerBlock(keras.layers.Layer):
         residual_initializer="glorot_uniform",
         **kwargs,
     ):
-        check_attention(num_heads, context_length, dropout, seed)
         whole_number(1, mlp_dim=mlp_dim)
-        flag(use_bias=use_bias, qkv_bias=qkv_bias, rotary=rotary)
+        flag(use_bias=use_bias)
         one_of(("layer", "rms"), norm=norm)
         positive(epsilon=epsilon)
         super().__init__(**kwargs)
         self.activation = get_activation(activation)
         self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
         self.residual_initializer = get_initializer(residual_initializer=residual_initializer)
-        self._config = {
-            "num_heads": int(num_heads),
-            "mlp_dim": int(mlp_dim),
-            "context_length": context_length and int(context_length),
-            "use_bias": use_bias,
-            "qkv_bias": qkv_bias,
-            "rotary": rotary,
-            "norm": norm,
-            "epsilon": float(epsilon),
-            "dropout": float(dropout),
-            "seed": int(seed),
-        }
-
-    def build(self, input_shape):
-        c, width, policy = self._config, input_shape[-1], self.dtype_policy
-        norm = {"use_bias": c["use_bias"], "epsilon": c["epsilon"], "dtype": policy}
-        self.attention_norm = normalization(c["norm"], name="attention_norm", **norm)
-        self.attention = CausalSelfAttention(
-            c["num_heads"],
-            context_length=c["context_length"],
-            use_bias=c["use_bias"],
-            qkv_bias=c["qkv_bias"],
-            rotary=c["rotary"],
-            dropout=c["dropout"],
-            seed=c["seed"],
+        self.mlp_dim, self.use_bias, self.norm, self.epsilon = int(mlp_dim), use_bias, norm, float(epsilon)
+        options = {"use_bias": use_bias, "epsilon": self.epsilon, "dtype": self.dtype_policy}
+        self.attention_norm = normalization(norm, name="attention_norm", **options)
+        self.attention = MultiHeadAttention(
+            num_heads,
+            num_kv_heads=num_kv_heads,
+            causal=causal,
+            window=window,
+            positions=positions,
+            context_length=context_length,
+            use_bias=use_bias,
+            qkv_bias=qkv_bias,
+            dropout=dropout,
+            seed=seed,
             kernel_initializer=sibling(self.kernel_initializer, 0),
             projection_initializer=sibling(self.residual_initializer, 1),
-            dtype=policy,
+            dtype=self.dtype_policy,
             name="attention",
         )
-        self.mlp_norm = normalization(c["norm"], name="mlp_norm", **norm)
-        dense = {"use_bias": c["use_bias"], "dtype": policy}
+        self.mlp_norm = normalization(norm, name="mlp_norm", **options)
+
+    def build(self, input_shape):
+        dense, seed = {"use_bias": self.use_bias, "dtype": self.dtype_policy}, self.attention.seed
         self.mlp_in = Dense(
-            c["mlp_dim"], kernel_initializer=sibling(self.kernel_initializer, 2), name="mlp_in", **dense
+            self.mlp_dim, kernel_initializer=sibling(self.kernel_initializer, 2), name="mlp_in", **dense
         )
-        self.mlp_out = Dense(width, kernel_initializer=sibling(self.residual_initializer, 3), name="mlp_out", **dense)
+        self.mlp_out = Dense(
+            input_shape[-1], kernel_initializer=sibling(self.residual_initializer, 3), name="mlp_out", **dense
+        )
         for layer in (self.attention_norm, self.attention, self.mlp_norm, self.mlp_in):
             layer.build(input_shape)
-        self.mlp_out.build((*input_shape[:-1], c["mlp_dim"]))
-        self.attention_dropout = keras.layers.Dropout(c["dropout"], seed=c["seed"] + 1, dtype=policy)
-        self.mlp_dropout = keras.layers.Dropout(c["dropout"], seed=c["seed"] + 2, dtype=policy)
+        self.mlp_out.build((*input_shape[:-1], self.mlp_dim))
+        self.attention_dropout = keras.layers.Dropout(self.attention.rate, seed=seed + 1, dtype=self.dtype_policy)
+        self.mlp_dropout = keras.layers.Dropout(self.attention.rate, seed=seed + 2, dtype=self.dtype_policy)
 
-    def call(self, x, training=None):
-        y = self.attention(self.attention_norm(x), training=training)
+    def call(self, x, attention_mask=None, training=None):
+        y = self.attention(self.attention_norm(x), attention_mask=attention_mask, training=training)
         x = x + self.attention_dropout(y, training=training)
         return x + self.mlp_dropout(self._mlp(x), training=training)
 
     def decode(self, x, cache, index):
-        """Continue a sequence with the tokens x `(B, S, C)` at positions `index`, ...; see `CausalSelfAttention`."""
+        """Continue a sequence with the tokens x `(B, S, C)` at positions `index`, ...; see `MultiHeadAttention`."""
         y, cache = self.attention.decode(self.attention_norm(x), cache, index)
         x = x + y
         return x + self._mlp(x), cache
 
     @property
     def context_length(self):
-        return self._config["context_length"]
+        return self.attention.context_length
 
     def empty_cache(self, batch_size):
         return self.attention.empty_cache(batch_size)
@@ -153,9 +201,15 @@ class TransformerBlock(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
+        ours = ("num_heads", "num_kv_heads", "causal", "window", "positions", "context_length", "qkv_bias", "seed")
         return {
             **super().get_config(),
-            **self._config,
+            **{name: getattr(self.attention, name) for name in ours},
+            "dropout": self.attention.rate,
+            "mlp_dim": self.mlp_dim,
+            "use_bias": self.use_bias,
+            "norm": self.norm,
+            "epsilon": self.epsilon,
             "activation": keras.activations.serialize(self.activation),
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "residual_initializer": keras.initializers.serialize(self.residual_initializer),

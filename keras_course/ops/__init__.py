@@ -15,13 +15,11 @@ from keras_course.ops._images import (
     max_pool2d,
     move_average,
 )
-from keras_course.ops._pieces import attention, attention_weights, gelu, known, write_at
+from keras_course.ops._pieces import gelu, known, write_at
 from keras_course.ops._training import jit_training
 from keras_course.ops._variables import functional
 
 __all__ = [
-    "attention",
-    "attention_weights",
     "average_pool2d",
     "batch_normalize",
     "conv2d",

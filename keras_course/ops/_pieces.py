@@ -56,32 +56,6 @@ def write_at(target, index, values, axis):
     return keras.ops.slice_update(target, start, values)
 
 
-@on_tensors(q=4, k=4, v=4, mask=2)
-def attention(q, k, v, mask=None):
-    """Scaled dot-product attention, softmax(q k' / sqrt(D) + mask) v: returns `(B, T, H, D)`.
-
-    Takes queries q `(B, T, H, D)`, keys and values k, v `(B, N, H, D)`, and a boolean mask `(T, N)`, true where a query
-    may look; without one it is causal (T = N).
-    """
-    if _BACKEND == "jax" and jax.default_backend() == "cpu":  # plain products are twice as fast as JAX's own there
-        return keras.ops.einsum("bhtn,bnhd->bthd", attention_weights(q, k, mask), v)
-    if mask is None:
-        return keras.ops.dot_product_attention(q, k, v, is_causal=True)
-    return keras.ops.dot_product_attention(q, k, v, mask=mask[None, None])
-
-
-@on_tensors(q=4, k=4, mask=2)
-def attention_weights(q, k, mask=None):
-    """Return the weights softmax(q k' / sqrt(D) + mask) of `attention`, `(B, H, T, N)`."""
-    if mask is None:
-        steps = keras.ops.arange(keras.ops.shape(q)[1])
-        mask = steps[None, :] <= steps[:, None]
-    scores = keras.ops.einsum("bthd,bnhd->bhtn", q * q.shape[-1] ** -0.5, k)
-    scores = keras.ops.where(mask, scores, -1e9 if scores.dtype != "float16" else -6e4)
-    odds = keras.ops.exp(scores - keras.ops.max(scores, axis=-1, keepdims=True))
-    return odds / keras.ops.sum(odds, axis=-1, keepdims=True)
-
-
 @on_tensors(x=None)
 def gelu(x):
     """The exact GELU x Phi(x), with Phi the distribution function of the standard normal law."""

@@ -100,6 +100,10 @@ def half(x):
     return x * x / 2
 
 
+def next_number(tokens, cache, index, context):
+    return keras.ops.one_hot((tokens + 1) % 10, 10), cache
+
+
 rng = np.random.default_rng(0)
 ROWS, LABELS, VALUES = rng.normal(size=(8, 2)), np.arange(8) % 2, rng.normal(size=8)
 IMAGES = rng.random((2, 8, 8, 1)).astype("float32")
@@ -127,8 +131,7 @@ EXAMPLES = {
         "num_units": 2, "rate": 0.1, "loss": "mean_squared_error", "data_dir": None,
     },
     # of a module
-    "ops": {"x": IMAGES, "kernel": KERNEL, "strides": (1, 1), "pool_size": (2, 2), "q": HEADS, "k": HEADS, "v": HEADS,
-            "variables": []},
+    "ops": {"x": IMAGES, "kernel": KERNEL, "strides": (1, 1), "pool_size": (2, 2), "variables": []},
     "autodiff": {"x": np.ones(2), "vx": FIELD + 1.0, "vy": FIELD, "obstacle": FIELD, "field": FIELD},
     "training": {"w": np.array([3.0, 0.5]), "function": square, "start": np.array([1.0, 2.0]), "model": Make(row_model),
                  "g": np.array([3.0, -0.5]), "kind": "layer", "gamma": np.ones(2), "losses": [3.0, 2.0, 2.5, 2.6],
@@ -141,7 +144,10 @@ EXAMPLES = {
     "fundamentals": {"fit": average, "widths": [3, 5], "input_shape": (4,), "x": ROWS[:, 0], "y": VALUES},
     "datasets": {"x": ROWS, "y": LABELS},
     "metrics": {},
-    "layers": {"x": np.ones((2, 3), "float32")},
+    "layers": {"x": np.ones((2, 3), "float32"), "q": HEADS, "k": HEADS, "v": HEADS},
+    "decoding": {"decode": next_number, "empty_cache": lambda rows: [], "forward": next_number,
+                 "decoder": Make(lambda: keras_course.decoding.Decoder(next_number, lambda rows: [], 10, 8)),
+                 "prompt": np.array([1, 2]), "length": 3},
     "plots": {"tokens": ["a", "b", "c"], "x": [1.0, 2.0]},
     "recipes": {"peak_rate": 0.1, "final_rate": 0.01, "warmup": 2, "adam_rate": 0.1},
     "portable": {},
@@ -213,6 +219,8 @@ EXAMPLES = {
     "language.calculator": {"expression": "1 + 2"},
     "language.enable_lora": {"model": Make(language_model.__wrapped__), "rank": 2, "alpha": 2.0},
     "language.fit_scaling_law": {"sizes": [1e3, 1e4, 1e5], "losses": [8.0, 4.0, 2.0]},
+    "decoding.generate_tokens": {"top_k": 3, "top_p": 0.9, "stop": 2},
+    "decoding.length_penalty": {"alpha": 0.6},
     "language.generate": {"prompt": np.array([1, 2]), "top_k": 3, "top_p": 0.9},
     "language.gpt": {"hidden_dim": 8, "num_layers": 1, "num_heads": 2},
     "language.language_model_reply": {"tokenizer": keras_course.language.CharTokenizer("abcdefghij")},
@@ -318,7 +326,7 @@ USES = {
     **{name: (lambda layer, x=x: layer(x)) for name, x in {
     "layers.Conv2D": IMAGES, "layers.DepthwiseConv2D": IMAGES, "layers.AveragePooling2D": IMAGES,
     "layers.MaxPooling2D": IMAGES, "layers.BatchNormalization": IMAGES, "layers.LayerScale": IMAGES,
-    "layers.CausalSelfAttention": TOKEN_FEATURES,
+    "layers.MultiHeadAttention": TOKEN_FEATURES,
     "layers.PositionEmbedding": TOKEN_FEATURES, "layers.TransformerBlock": TOKEN_FEATURES,
     "layers.Dense": np.ones((2, 3), "float32"),
     "convnets.LocalResponseNormalization": IMAGES, "convnets.SubsampleAndPad": IMAGES,
@@ -345,6 +353,7 @@ KINDS = {
     "language.prefix_mean.x": "tensor", "language.parse_tool_call.reply": "text", "datasets.crop_and_flip.x": "tensor",
     "datasets.example_batches.x": "tensor", "layers.gelu.x": "tensor",
     "layers.gelu_tanh.x": "tensor", "layers.relu_squared.x": "tensor",
+    **{f"layers.{name}.{x}": "tensor" for name in ("attention", "attention_weights") for x in "qkv"},
     "layers.rotate.x": "tensor", "perceptron.leaky_relu.z": "tensor", "perceptron.step.z": "tensor",
     "perceptron.double_well.t": "tensor", "convnets.permute_pixels.x": "tensor", "plots.lines.style": "text",
     "plots.loss_curves.unit": "text", "plots.length_histogram.xlabel": "text",
@@ -369,8 +378,9 @@ ALLOWED = {
     "metrics.Perplexity.dtype": WRONG,  # Keras's own
     "recipes.AdamW.clip": {"None"},  # gradients stay as they are
     "language.enable_lora.alpha": {"None"},  # as large as the rank
-    "language.generate.top_k": {"None"},
-    "language.generate.top_p": {"None"},
+    **{f"{name}.{argument}": {"None"} for argument in ("top_k", "top_p", "stop") for name in (
+        "decoding.generate_tokens", "language.generate")},
+    "decoding.generate_tokens.context": WRONG,  # any structure, which the decoder may use
     "language.load_gpt2.path": {"''"},  # the current folder
     "language.save_gpt2.path": {"''"},
     "autodiff.Dual.level": WRONG,  # counts transformations; nobody sets it

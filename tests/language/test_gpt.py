@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from keras_course.language import attention_maps, generate, gpt
-from keras_course.layers import CausalSelfAttention, PositionEmbedding, TransformerBlock, rotate
+from keras_course.language._generate import generate_plainly
+from keras_course.layers import PositionEmbedding, TransformerBlock, rotate
 from keras_course.portable import portable_init
 
 KINDS = {
     "plain": {},
     "rotary": {"positions": "rotary", "norm": "rms", "activation": "relu_squared", "tie_embeddings": True},
+    "window": {"positions": "relative", "num_kv_heads": 2, "window": 3},
     "bigram": {"hidden_dim": None, "num_layers": 0, "positions": None},
     "head": {"block": "head", "num_heads": 1, "num_layers": 1},
 }
@@ -205,24 +207,6 @@ def test_attention_maps(model):
         attention_maps(lively(**KINDS["bigram"]), np.zeros((1, 3), "int32"))
 
 
-def test_attention_equals_keras_multi_head_attention(model):
-    """The same weights in Keras's own layer give the same outputs."""
-    ours = model.get_layer("block_0").attention
-    theirs = keras.layers.MultiHeadAttention(4, 4)
-    x = np.random.default_rng(0).normal(size=(2, 7, 16)).astype("float32")
-    theirs.build(x.shape, x.shape)
-    kernel, bias, projection, projection_bias = ours.get_weights()
-    weights = []
-    for i in range(3):
-        weights += [kernel[:, 16 * i : 16 * (i + 1)].reshape(16, 4, 4), bias[16 * i : 16 * (i + 1)].reshape(4, 4)]
-    theirs.set_weights([*weights, projection.reshape(4, 4, 16), projection_bias])
-    np.testing.assert_allclose(
-        keras.ops.convert_to_numpy(ours(x)),
-        keras.ops.convert_to_numpy(theirs(x, x, use_causal_mask=True)),
-        atol=2e-5,
-    )
-
-
 def test_rotary_scores_depend_on_the_distance_only():
     q, key = np.random.default_rng(0).normal(size=(2, 1, 1, 1, 8)).astype("float32")
 
@@ -249,6 +233,13 @@ def test_greedy_equals_full_recompute_in_any_batch(kind):
         assert [text.tolist() for text in texts] == expected
     if name == "plain":
         assert generate(model, prompts[0], 21, temperature=0).tolist() == expected[0]
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_the_plain_loop_writes_the_same_text(temperature):
+    """The context is full after 4 tokens, and its older half is forgotten twice."""
+    model, choice = lively(context_length=4, num_layers=1), {"temperature": temperature, "seed": 7}
+    assert generate_plainly(model, [1, 2], 7, **choice).tolist() == generate(model, [1, 2], 7, **choice).tolist()
 
 
 def test_seed_and_limits_of_sampling(model):
@@ -352,7 +343,8 @@ def test_generation_after_loading(model, tmp_path):
     [
         ({"hidden_dim": 130}, "hidden_dim=130 is not divisible by num_heads=4"),
         ({"dropout": 1.0}, r"dropout=1.0 must be in \[0, 1\)"),
-        ({"positions": "absolute"}, "positions='absolute' is none of 'learned', 'rotary', None"),
+        ({"positions": "absolute"}, "positions='absolute' is none of 'learned', 'rotary', 'alibi', 'relative', None"),
+        ({"num_kv_heads": 3}, "num_kv_heads=3 must divide num_heads=4"),
         ({"norm": "batch"}, "norm='batch' is none of"),
         ({"block": "conv"}, "block='conv' is none of"),
         ({"hidden_dim": None}, "hidden_dim=None is a bigram table"),
@@ -385,8 +377,11 @@ def test_bad_architecture(arguments, message):
         ({"top_p": 0.0}, r"top_p=0.0 must lie in \(0, 1\]"),
         ({"top_p": 1.1}, r"top_p=1.1 must lie in \(0, 1\]"),
         ({"beams": 0}, "beams=0 must be a whole number, at least 1"),
-        ({"beams": 2, "top_k": 3}, "beams=2 searches for the likeliest text"),
+        ({"beams": 2, "top_k": 3}, "beams=2 searches for the most likely text"),
+        ({"beams": 2, "length_penalty": -0.5}, "length_penalty=-0.5"),
+        ({"length_penalty": 0.5}, "length_penalty=0.5 ranks the texts of beam search"),
         ({"stop": 20}, "stop holds token 20"),
+        ({"stop": [1, 20]}, "stop holds token 20"),
     ],
 )
 def test_bad_generation(model, arguments, message):
@@ -397,9 +392,6 @@ def test_bad_generation(model, arguments, message):
 @pytest.mark.parametrize(
     ("make", "bad"),
     [
-        (CausalSelfAttention, {"num_heads": 0}),
-        (CausalSelfAttention, {"num_heads": 2, "context_length": float("nan")}),
-        (CausalSelfAttention, {"num_heads": 2, "rotary": "no"}),
         (TransformerBlock, {"num_heads": 2, "mlp_dim": 8, "epsilon": -1.0}),
         (TransformerBlock, {"num_heads": 2, "mlp_dim": 8, "dropout": 1.0}),
         (TransformerBlock, {"num_heads": 2, "mlp_dim": 8, "seed": None}),

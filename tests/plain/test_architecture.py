@@ -28,7 +28,7 @@ FLOORS = {
         "_recipe",
         "_recipe_table",
     },
-    2: {"layers", "losses", "metrics", "plots", "portable", "_run", "_saved"},
+    2: {"layers", "decoding", "losses", "metrics", "plots", "portable", "_run", "_saved"},
     3: {"perceptron", "autodiff", "training", "convnets", "attention"},
     4: {"fundamentals", "vision", "language", "graphs", "uncertainty", "autoencoders", "diffusion"},
     5: {"datasets", "records"},

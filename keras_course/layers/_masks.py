@@ -1,0 +1,71 @@
+"""Masks and biases of attention: their shapes, and how two become one.
+
+Notation: q (B, T, H, D) queries; k, v (B, N, G, D) keys and values. A mask is true where a query may see a key; None
+stands for a mask that is true everywhere, and for a bias of 0.
+"""
+
+import keras
+from keras import ops
+
+
+def both(mask, other):
+    """Return where both masks are true."""
+    if mask is None or other is None:
+        return other if mask is None else mask
+    return ops.logical_and(mask, other)
+
+
+def plus(bias, other):
+    """Return the sum of two biases."""
+    if bias is None or other is None:
+        return other if bias is None else bias
+    return bias + other
+
+
+def causal_mask(steps):
+    """Return the mask `(1, 1, T, T)` under which position t sees the positions up to t."""
+    positions = ops.arange(steps)
+    return (positions[None, :] <= positions[:, None])[None, None]
+
+
+def window_mask(queries, keys, window):
+    """Return the mask `(1, 1, T, N)` of positions at a distance below `window`, or None where that is None."""
+    return None if window is None else (ops.abs(queries[:, None] - keys[None, :]) < window)[None, None]
+
+
+def four_axes(attention_mask):
+    """Return a mask `(B, N)`, `(B, T, N)` or `(B, H, T, N)` as one that broadcasts to `(B, H, T, N)`."""
+    if attention_mask is None:
+        return None
+    mask = ops.convert_to_tensor(attention_mask)
+    if len(mask.shape) not in (2, 3, 4):
+        raise ValueError(f"attention_mask has shape {tuple(mask.shape)}; it must be (B, N), (B, T, N) or (B, H, T, N)")
+    return {2: lambda: mask[:, None, None, :], 3: lambda: mask[:, None], 4: lambda: mask}[len(mask.shape)]()
+
+
+def check_heads(q, k, v, mask, bias, causal):
+    """Raise a ValueError where the shapes of the arguments of attention do not fit each other."""
+    heads, groups = q.shape[2], k.shape[2]
+    if not groups or heads % groups or v.shape[2] != groups or q.shape[-1] != k.shape[-1]:
+        raise ValueError(
+            f"q, k and v have shapes {tuple(q.shape)}, {tuple(k.shape)} and {tuple(v.shape)}: k and v need the same "
+            "number of heads, which divides that of q, and q and k the same width"
+        )
+    if not _fits(k.shape[:2], v.shape[:2]) or not _fits(q.shape[:1], k.shape[:1]):
+        raise ValueError(f"k and v have shapes {tuple(k.shape)} and {tuple(v.shape)}; q has {tuple(q.shape)}")
+    if causal and not _fits(q.shape[1:2], k.shape[1:2]):
+        raise ValueError(f"causal=True needs as many keys as queries; k has {k.shape[1]} and q has {q.shape[1]}")
+    full = (q.shape[0], heads, q.shape[1], k.shape[1])
+    for name, given in {"mask": mask, "bias": bias}.items():
+        if given is None:
+            continue
+        wanted = [m if n != 1 else 1 for n, m in zip(given.shape, full, strict=True)]
+        if not _fits(wanted, given.shape):
+            raise ValueError(f"{name} has shape {tuple(given.shape)}; it must broadcast to (B, H, T, N) = {full}")
+    if mask is not None and keras.backend.standardize_dtype(mask.dtype) != "bool":
+        raise ValueError(f"mask must be boolean, true where a query may see a key; its type is {mask.dtype}")
+
+
+def _fits(shape, other):
+    """Return whether two shapes are equal, as far as they are known."""
+    return all(n == m or None in (n, m) for n, m in zip(shape, other, strict=True))

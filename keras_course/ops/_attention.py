@@ -1,0 +1,42 @@
+"""The attention kernels of the backends.
+
+Notation: q (B, T, H, D) queries; k, v (B, N, G, D) keys and values, where G divides H.
+"""
+
+import keras
+
+_BACKEND = keras.config.backend()
+if _BACKEND == "jax":
+    import jax
+elif _BACKEND == "torch":
+    import torch
+
+
+def fused_attention(q, k, v, *, mask=None, bias=None, causal=False):
+    """Return softmax(q k' / sqrt(D) + bias) v, computed by a kernel of the backend, or None.
+
+    PyTorch has kernels everywhere, JAX on GPUs. Elsewhere plain products are at least as fast, and the result is None.
+
+    Args:
+        q, k, v: queries, keys and values; H / G heads of q share one head of k and v.
+        mask: booleans that broadcast to `(B, H, T, N)`, or None. Where a query may see no key, the output is 0.
+        bias: numbers that broadcast to `(B, H, T, N)`, or None.
+        causal: whether query t sees the keys up to t only (T = N); not together with `mask` or `bias`.
+    """
+    if _BACKEND == "torch":
+        if bias is not None:
+            bias = bias.to(q.dtype)
+            mask = bias if mask is None else torch.where(mask, bias, float("-inf"))
+        y = torch.nn.functional.scaled_dot_product_attention(
+            *(x.transpose(1, 2) for x in (q, k, v)),
+            attn_mask=mask,
+            is_causal=causal,
+            enable_gqa=q.shape[2] != k.shape[2],
+        )
+        return y.transpose(1, 2)
+    if _BACKEND == "jax" and jax.default_backend() != "cpu":
+        y = keras.ops.dot_product_attention(q, k, v, mask=mask, bias=bias, is_causal=causal)
+        if mask is None:
+            return y
+        return y * keras.ops.cast(keras.ops.swapaxes(keras.ops.any(mask, axis=-1, keepdims=True), 1, 2), y.dtype)
+    return None
