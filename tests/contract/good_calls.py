@@ -354,7 +354,7 @@ KINDS = {
     "datasets.example_batches.x": "tensor", "layers.gelu.x": "tensor",
     "layers.gelu_tanh.x": "tensor", "layers.relu_squared.x": "tensor",
     **{f"layers.{name}.{x}": "tensor" for name in ("attention", "attention_weights") for x in "qkv"},
-    "layers.rotate.x": "tensor", "perceptron.leaky_relu.z": "tensor", "perceptron.step.z": "tensor",
+    "decoding.length_penalty.length": "tensor", "layers.rotate.x": "tensor", "perceptron.leaky_relu.z": "tensor", "perceptron.step.z": "tensor",
     "perceptron.double_well.t": "tensor", "convnets.permute_pixels.x": "tensor", "plots.lines.style": "text",
     "plots.loss_curves.unit": "text", "plots.length_histogram.xlabel": "text",
     "plots.ratio_bars.xlabel": "text",
