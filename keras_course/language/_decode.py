@@ -17,13 +17,14 @@ from keras_course.decoding import Decoder, without_cache
 
 def decoder(model, cache=True) -> Decoder:
     """Return a GPT as a `Decoder`, with or without a cache; it is kept with the model for the next call."""
+    size, width = vocab_size(model), context_length(model)
     kept = model.__dict__.setdefault("_decoders", {})
     key = (cache, tuple(id(variable) for variable in model.variables))
     if key not in kept:
         functions = functools.partial(decode, model), functools.partial(empty_cache, model)
         if not cache:
-            functions = without_cache(lambda tokens, context: model(tokens), context_length(model))
-        kept[key] = Decoder(*functions, vocab_size(model), context_length(model), model.variables, model.name)
+            functions = without_cache(lambda tokens, context: model(tokens), width)
+        kept[key] = Decoder(*functions, size, width, model.variables, model.name)
     return kept[key]
 
 
