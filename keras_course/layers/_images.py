@@ -7,7 +7,35 @@ import keras
 from keras import ops
 
 from keras_course import ops as course_ops
-from keras_course.checks import flag, fraction, is_whole, number, one_of, plain, positive, whole_number, whole_numbers
+from keras_course.checks import (
+    flag,
+    fraction,
+    is_whole,
+    number,
+    one_of,
+    plain,
+    positive,
+    validate,
+    whole_number,
+    whole_numbers,
+)
+
+
+def _last_axis(axis):
+    if not is_whole(axis) or axis != -1:
+        raise ValueError(f"axis={axis!r} must be -1: channels are last")
+
+
+def _off(**arguments):
+    flag(**arguments)
+    for name, value in arguments.items():
+        if value:
+            raise ValueError(f"{name}={value!r} must be False")
+
+
+def _groups(groups):
+    if groups != -1:
+        whole_number(1, groups=groups)
 
 
 class _ChannelsLast:
@@ -161,14 +189,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
         True
     """
 
+    @validate(momentum=fraction, epsilon=positive, axis=_last_axis, renorm=_off, synchronized=_off)
     def __init__(self, momentum=0.9, epsilon=1e-5, axis=-1, renorm=False, synchronized=False, **kwargs):
-        if not is_whole(axis) or axis != -1:
-            raise ValueError(f"axis={axis!r} must be -1: channels are last")
-        flag(renorm=renorm, synchronized=synchronized)
-        if renorm or synchronized:
-            raise ValueError(f"renorm={renorm!r} and synchronized={synchronized!r} must be False")
-        fraction(momentum=momentum)
-        positive(epsilon=epsilon)
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
     def call(self, x, training=None):
@@ -221,12 +243,8 @@ class GroupNormalization(keras.layers.GroupNormalization):
         True
     """
 
+    @validate(groups=_groups, epsilon=positive, axis=_last_axis)
     def __init__(self, groups=32, *, epsilon=1e-5, axis=-1, **kwargs):
-        if axis != -1:
-            raise ValueError(f"axis={axis!r} must be -1: channels are last")
-        if groups != -1:
-            whole_number(1, groups=groups)
-        positive(epsilon=epsilon)
         super().__init__(int(groups), epsilon=epsilon, **kwargs)
 
     def call(self, x):

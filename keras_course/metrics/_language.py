@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course.checks import flag, is_number, positive, string, validate, whole, whole_number
+from keras_course.checks import flag, is_number, positive, string, validate, whole
 from keras_course.checks.tokens import check_tokens, context_length, vocab_size
 from keras_course.ops import jit, known
 from keras_course.ops._types import Tensor
@@ -84,9 +84,8 @@ class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
         8.0
     """
 
-    @validate(from_logits=flag)
+    @validate(from_logits=flag, ignore_class=whole(-(2**31)), axis=whole(-(2**31)))
     def __init__(self, name="perplexity", dtype=None, from_logits=True, ignore_class=None, axis=-1):
-        whole_number(-(2**31), axis=axis, **({} if ignore_class is None else {"ignore_class": ignore_class}))
         if name is not None:
             string(name=name)
         super().__init__(name=name, dtype=dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
