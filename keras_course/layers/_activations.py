@@ -1,14 +1,17 @@
 """Activations that Keras does not name, so that a saved model can. Notation: x is a pre-activation of any shape."""
 
+from collections.abc import Callable
+
 import keras
 from keras import ops
 
 from keras_course import ops as course_ops
 from keras_course.checks.tensors import on_tensors
+from keras_course.ops._types import Tensor
 
 
 @keras.saving.register_keras_serializable("keras_course")
-def gelu(x):
+def gelu(x) -> Tensor:
     """The Gaussian error linear unit, exactly: x Phi(x), with Phi the distribution function of N(0, 1).
 
     Args:
@@ -31,7 +34,7 @@ def gelu(x):
 
 @keras.saving.register_keras_serializable("keras_course")
 @on_tensors(x=None)
-def gelu_tanh(x):
+def gelu_tanh(x) -> Tensor:
     """The tanh form of GELU, as in GPT-2: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
 
     Args:
@@ -54,7 +57,7 @@ def gelu_tanh(x):
 
 @keras.saving.register_keras_serializable("keras_course")
 @on_tensors(x=None)
-def relu_squared(x):
+def relu_squared(x) -> Tensor:
     """The squared rectifier max(x, 0)^2.
 
     Args:
@@ -76,7 +79,7 @@ def relu_squared(x):
     return ops.square(ops.relu(x))
 
 
-def get_activation(activation):
+def get_activation(activation) -> Callable:
     """Return the function that a name stands for: one of this file's, or one of Keras's."""
     own = {"gelu": gelu, "gelu_tanh": gelu_tanh, "relu_squared": relu_squared}
     if isinstance(activation, str) and activation in own:

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_course.checks import whole_number
+from keras_course.ops._types import Tensor
 
 
 @keras.saving.register_keras_serializable("keras_course")
@@ -27,7 +28,7 @@ class Dense(keras.layers.Dense):
         whole_number(1, units=units)
         super().__init__(int(units), *args, **kwargs)
 
-    def call(self, x, training=None):
+    def call(self, x, training=None) -> Tensor:
         if len(x.shape) <= 2:
             return super().call(x, training=training)
         shape = ops.shape(x)

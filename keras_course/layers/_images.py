@@ -19,6 +19,7 @@ from keras_course.checks import (
     whole_number,
     whole_numbers,
 )
+from keras_course.ops._types import Tensor
 
 
 def _last_axis(axis):
@@ -88,7 +89,7 @@ class Conv2D(_Convolution, keras.layers.Conv2D):
 
     convolve = staticmethod(course_ops.conv2d)
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         super().build(input_shape)
         course_ops.lay_out_kernel(self._kernel)
 
@@ -118,7 +119,7 @@ class DepthwiseConv2D(_Convolution, keras.layers.DepthwiseConv2D):
         if len(set(self.strides)) > 1:
             raise ValueError(f"strides={self.strides} must be the same along both axes: TensorFlow does no others")
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         super().build(input_shape)
         course_ops.lay_out_kernel(self.kernel, order=(2, 3, 0, 1))  # each of its own: no sum over channels
 
@@ -136,7 +137,7 @@ class MaxPooling2D(_ChannelsLast, keras.layers.MaxPooling2D):
         True
     """
 
-    def call(self, x):
+    def call(self, x) -> Tensor:
         return course_ops.max_pool2d(x, self.pool_size, strides=self.strides, padding=self.padding)
 
 
@@ -153,7 +154,7 @@ class AveragePooling2D(_ChannelsLast, keras.layers.AveragePooling2D):
         True
     """
 
-    def call(self, x):
+    def call(self, x) -> Tensor:
         return course_ops.average_pool2d(x, self.pool_size, strides=self.strides, padding=self.padding)
 
 
@@ -193,7 +194,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def __init__(self, momentum=0.9, epsilon=1e-5, axis=-1, renorm=False, synchronized=False, **kwargs):
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
-    def call(self, x, training=None):
+    def call(self, x, training=None) -> Tensor:
         if not (training and self.trainable):
             return super().call(x, training=False)
         dtype = "float64" if self.compute_dtype == "float64" else "float32"  # many terms: never in half precision
@@ -247,7 +248,7 @@ class GroupNormalization(keras.layers.GroupNormalization):
     def __init__(self, groups=32, *, epsilon=1e-5, axis=-1, **kwargs):
         super().__init__(int(groups), epsilon=epsilon, **kwargs)
 
-    def call(self, x):
+    def call(self, x) -> Tensor:
         shape, dtype = ops.shape(x), "float64" if self.compute_dtype == "float64" else "float32"
         groups = ops.reshape(ops.cast(x, dtype), (shape[0], -1, self.groups, x.shape[-1] // self.groups))
         centered = groups - ops.mean(groups, axis=(1, 3), keepdims=True)
@@ -285,12 +286,12 @@ class LayerScale(keras.layers.Layer):
         super().__init__(**kwargs)
         self.start = start
 
-    def build(self, shape):
+    def build(self, shape) -> None:
         initializer = keras.initializers.Constant(self.start)
         self.gain = self.add_weight(shape=shape[-1:], initializer=initializer, name="gain")
 
-    def call(self, x):
+    def call(self, x) -> Tensor:
         return ops.multiply(x, self.gain)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "start": self.start}

@@ -4,13 +4,15 @@ An initializer with a seed is a function of it: asked twice for the same shape, 
 layers that share one start as twins.
 """
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 
 from keras_course.checks import whole_number
 
 
-def sibling(initializer, k):
+def sibling(initializer, k) -> Callable:
     """Return the `k`-th initializer of the same law, with a seed of its own.
 
     Args:
@@ -38,7 +40,7 @@ def sibling(initializer, k):
     return type(initializer).from_config(config)
 
 
-def get_initializer(**argument):
+def get_initializer(**argument) -> Callable:
     """Return the initializer that an argument stands for: a name or settings of Keras, an initializer or a function."""
     ((name, value),) = argument.items()
     try:
