@@ -78,7 +78,7 @@ def check_arguments(build, names) -> None:
 
 
 def data_arguments(build, input_shape, num_outputs) -> dict:
-    """Return what a builder is told of labelled examples: a dict of its first two arguments.
+    """Return what a builder is told of labeled examples: a dict of its first two arguments.
 
     Args:
         build: a builder, or a function like one, that begins with `input_shape` or `num_features`, then `num_outputs`
@@ -92,7 +92,7 @@ def data_arguments(build, input_shape, num_outputs) -> dict:
     first, second = (*parameters_of(build), "", "")[:2]
     if first not in ("input_shape", "num_features") or second not in ("num_outputs", "num_classes"):
         raise ValueError(
-            f"build={_name_of(build)} begins with the arguments {first!r} and {second!r}; for labelled examples it "
+            f"build={_name_of(build)} begins with the arguments {first!r} and {second!r}; for labeled examples it "
             "must begin with input_shape or num_features, then num_outputs or num_classes"
         )
     if first == "input_shape":

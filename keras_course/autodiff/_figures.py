@@ -20,7 +20,7 @@ def plot_tape(steps: Sequence) -> "Figure":
             value with respect to this one) and `parents`, a list of (step, derivative), as the tutorial builds by hand.
 
     Returns:
-        A Matplotlib `Figure`. Values are black, derivatives of single steps grey and adjoints red.
+        A Matplotlib `Figure`. Values are black, derivatives of single steps gray and adjoints red.
 
     Raises:
         ValueError: `steps` is empty, or a step is not computed from the step before.
@@ -64,7 +64,7 @@ def plot_wind_tunnel(run: ShapeRun) -> "Figure":
         run: what `keras_course.autodiff.optimize_shape` returns.
 
     Returns:
-        A Matplotlib `Figure` of four panels. Smoke is orange and blue, the obstacle black; grey is half solid.
+        A Matplotlib `Figure` of four panels. Smoke is orange and blue, the obstacle black; gray is half solid.
 
     Raises:
         ValueError: obstacle and smoke do not have one shape `(3, H, W)`.

@@ -120,7 +120,7 @@ def project(vx, vy, obstacle, *, num_sweeps=50) -> tuple[Tensor, Tensor]:
     """Take from a wind the part that would pile up air, and the wind inside the obstacle.
 
     Takes vx, vy and the obstacle m, all `(H, W)`; returns `(vx, vy)`. The pressure solves laplacian p = div v by
-    Jacobi's iteration: each sweep sets every p to what its four *old* neighbours ask for,
+    Jacobi's iteration: each sweep sets every p to what its four *old* neighbors ask for,
 
         p <- E[(p_left + p_right + p_up + p_down - div v) / 4],   then   v <- (1 - m)(v - grad p).
 
@@ -152,7 +152,7 @@ def project(vx, vy, obstacle, *, num_sweeps=50) -> tuple[Tensor, Tensor]:
         in_air = air * field
         return in_air + into_obstacle * (blur_rows @ in_air @ blur_columns)
 
-    down, across = _stencil("quarter of the neighbours", vx.shape)
+    down, across = _stencil("quarter of the neighbors", vx.shape)
     source = extend(-0.25 * divergence(vx, vy))
     p = k.zeros_like(vx)
     for _ in range(num_sweeps):
@@ -269,7 +269,7 @@ def lift_and_drag(before, after) -> tuple[Tensor, Tensor]:
 
 _TAPS = {
     "difference": {1: 0.5, -1: -0.5},
-    "quarter of the neighbours": {1: 0.25, -1: 0.25},
+    "quarter of the neighbors": {1: 0.25, -1: 0.25},
     "blur": {reach: np.exp(-0.5 * reach**2) / np.exp(-0.5 * np.arange(-4, 5) ** 2).sum() for reach in range(-4, 5)},
 }
 

@@ -17,7 +17,7 @@ from keras_course.ops import functional, grad
 
 
 def kernels_as_images(layer) -> np.ndarray:
-    """Return the kernels of a convolution as images: a weight of 0 is 0.5, grey, and the largest is 0 or 1.
+    """Return the kernels of a convolution as images: a weight of 0 is 0.5, gray, and the largest is 0 or 1.
 
     Takes a kernel `(k_h, k_w, C, K)` and gives `(K, k_h, k_w, C)`. For the first layer of a network C is the number of
     colors, and each kernel can be shown as it is. Each has a scale of its own:

@@ -54,7 +54,7 @@ def maximize_feature(
         x <- x + learning_rate g / rms(g),  g = dJ/dx
 
     Without the last two terms, and without jitter, the images are mostly high-frequency noise: that is what pleases a
-    network, not what we would recognize. Total variation favours smooth images, l2 small values; jitter moves the
+    network, not what we would recognize. Total variation favors smooth images, l2 small values; jitter moves the
     image by a few random pixels in each step, so that only what works in many places remains.
 
     Args:

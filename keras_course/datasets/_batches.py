@@ -1,4 +1,4 @@
-"""Batches of labelled examples, each a pure function of its number.
+"""Batches of labeled examples, each a pure function of its number.
 
 Notation: N examples, batch size B. One pass over the data makes floor(N / B) batches of B different examples; the rest
 waits for the next pass, which has another order.

@@ -174,7 +174,7 @@ def mlp_sweep(train, test, widths, *, num_classes=None, num_steps=3000, seed=0) 
 
 
 def _train_to_the_end(model, x, y, num_steps):
-    """Minimise the mean squared error of a model by scipy's L-BFGS; the backend gives value and gradient."""
+    """Minimize the mean squared error of a model by scipy's L-BFGS; the backend gives value and gradient."""
     variables = model.trainable_variables
     risk = ops.value_and_grad(lambda x, y: k.mean((model(x) - y) ** 2), variables=variables)
     risk = ops.jit(risk, variables=variables)

@@ -124,7 +124,7 @@ class KerasClassifier(_Estimator, keras.wrappers.SKLearnClassifier):
     a softmax, or a single one for two classes, of a sigmoid. The same seed gives the same first weights and the same
     order of the examples on every backend; only dropout draws other numbers on each.
 
-    X is taken as it is: `make_pipeline(StandardScaler(), KerasClassifier(mlp))` standardises it.
+    X is taken as it is: `make_pipeline(StandardScaler(), KerasClassifier(mlp))` standardizes it.
 
     Args:
         build: a builder of this package, or a function like one, whose first two arguments describe the data:
@@ -210,7 +210,7 @@ class KerasRegressor(_Estimator, keras.wrappers.SKLearnRegressor):
 
     Takes X `(N, ...)` and y `(N,)`, or K values of each example, `(N, K)`. What is said of `KerasClassifier` holds. A
     network learns targets of about unit size fastest: `TransformedTargetRegressor(KerasRegressor(mlp),
-    transformer=StandardScaler())` standardises them.
+    transformer=StandardScaler())` standardizes them.
 
     Args:
         build, model, epochs, batch_size, learning_rate, seed: as in `KerasClassifier`.

@@ -1,6 +1,6 @@
-"""Nearest neighbours: to predict at a point, look at the training points around it.
+"""Nearest neighbors: to predict at a point, look at the training points around it.
 
-Notation: x (N, D) training points, y (N,) targets or classes (whole numbers from 0 on), k neighbours.
+Notation: x (N, D) training points, y (N,) targets or classes (whole numbers from 0 on), k neighbors.
 """
 
 from typing import Self
@@ -26,7 +26,7 @@ class NearestNeighbors:
         task: "regression" or "classification".
 
     Raises:
-        ValueError: an argument out of range, fewer points than neighbours, or data that do not fit each other.
+        ValueError: an argument out of range, fewer points than neighbors, or data that do not fit each other.
 
     References:
         Nearest Neighbor Pattern Classification, Cover and Hart, 1967, https://doi.org/10.1109/TIT.1967.1053964

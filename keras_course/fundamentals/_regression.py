@@ -40,7 +40,7 @@ def polynomial_features(x, degree, *, scale=1.0) -> np.ndarray:
 
 @validate(penalty=not_negative)
 def least_squares(features, targets, *, penalty=0.0) -> np.ndarray:
-    """Return the weights that minimise `|X w - y|^2 + penalty |w|^2`, by QR or by the singular values.
+    """Return the weights that minimize `|X w - y|^2 + penalty |w|^2`, by QR or by the singular values.
 
     With at least as many independent rows as columns, X = Q R with orthonormal columns Q and a triangular R, and
 

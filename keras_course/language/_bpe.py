@@ -2,7 +2,7 @@
 
 Notation: V is the vocabulary size, an id is an integer in 0..V-1. In `vocab.json` and `merges.txt` every byte
 is written as one printable character (`BYTE_TO_CHAR`: "A" stays "A", a space becomes "Ġ"), and a token is the
-string of its bytes' characters. A *merge* (a, b) makes the token ab out of the neighbours a and b; its *rank*
+string of its bytes' characters. A *merge* (a, b) makes the token ab out of the neighbors a and b; its *rank*
 is its line.
 """
 
@@ -94,11 +94,11 @@ class BPETokenizer:
     @classmethod
     @validate(text=string)
     def train(cls, text: str, vocab_size: int, special_tokens: Sequence[str] = ()) -> "BPETokenizer":
-        """Learn a vocabulary: the most frequent pair of neighbours becomes one token, again and again.
+        """Learn a vocabulary: the most frequent pair of neighbors becomes one token, again and again.
 
         Ids are in GPT-2's order: the 256 bytes, the merges from the most frequent on, the special tokens.
         Training is deterministic: of equally frequent pairs the one with the smaller ids is merged first.
-        Special tokens that occur in `text` are not learnt from.
+        Special tokens that occur in `text` are not learned from.
 
         Args:
             text: the corpus.
@@ -115,8 +115,8 @@ class BPETokenizer:
         whole_number(256 + len(special_tokens), vocab_size=vocab_size)
         parts = _special_pattern(special_tokens).split(text)[::2]  # every second one is a special token
         counts = Counter(piece for part in parts for piece in split(part))
-        learnt = learn_merges(counts, list(BYTE_TO_CHAR), vocab_size - len(special_tokens))
-        merges = [(_as_token(a), _as_token(b)) for a, b in learnt]
+        learned = learn_merges(counts, list(BYTE_TO_CHAR), vocab_size - len(special_tokens))
+        merges = [(_as_token(a), _as_token(b)) for a, b in learned]
         tokens = dict.fromkeys([*CHAR_TO_BYTE, *(a + b for a, b in merges), *special_tokens])
         return cls({token: i for i, token in enumerate(tokens)}, merges)
 

@@ -28,7 +28,7 @@ def conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", dilation=(1
         bias: tensor, or None.
         strides: pair, the steps along height and width; an integer for both.
         padding: "valid", or "same" for as many outputs as inputs over strides, rounded up.
-        dilation: pair or integer, the distances of neighbouring taps.
+        dilation: pair or integer, the distances of neighboring taps.
 
     Raises:
         ValueError: another `padding`, or what is no tensor or pair.
@@ -121,7 +121,7 @@ def lay_out_kernel(kernel, order=(3, 0, 1, 2)):
     """Keep a new kernel `(k_h, k_w, C, K)` in the order in which PyTorch's convolution reads it, K first, C last.
 
     Nobody sees a difference: shape and values are what they were. Without it every step writes all kernels, and their
-    gradients, out anew. `order` has the axes as they lie in memory, those of neighbouring numbers last.
+    gradients, out anew. `order` has the axes as they lie in memory, those of neighboring numbers last.
     """
     if not isinstance(order, tuple | list) or sorted(map(str, order)) != ["0", "1", "2", "3"]:
         raise ValueError(f"order={order!r} must hold 0, 1, 2 and 3")

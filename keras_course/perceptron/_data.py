@@ -5,7 +5,7 @@ import numpy as np
 from keras_course.checks import as_floats, as_points
 
 
-def as_labelled(x, y, num_classes=None) -> tuple[np.ndarray, np.ndarray, int]:
+def as_labeled(x, y, num_classes=None) -> tuple[np.ndarray, np.ndarray, int]:
     """Return x as by `as_points`, y as an integer array (N,), and the number K of classes, each of which occurs.
 
     Raises:

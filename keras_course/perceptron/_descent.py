@@ -50,7 +50,7 @@ class Path:
 def gradient_descent(loss, start, *, learning_rate, num_steps=100) -> Path:
     """Follow the negative gradient: theta <- theta - gamma g.
 
-    The step minimises the `quadratic_surrogate` of the loss. On a curvature c it converges if and only if
+    The step minimizes the `quadratic_surrogate` of the loss. On a curvature c it converges if and only if
     gamma < 2 / c; beyond, it overshoots by more each time, and nothing stops it here, as one should see that once.
 
     Args:

@@ -7,7 +7,7 @@ estimated by maximum likelihood (so covariances divide by the number of points, 
 import numpy as np
 
 from keras_course.checks import as_points
-from keras_course.perceptron._data import as_labelled
+from keras_course.perceptron._data import as_labeled
 
 
 class _GaussianClasses:
@@ -20,7 +20,7 @@ class _GaussianClasses:
             ValueError: data that are not finite or no table, labels other than 0, ..., K - 1 with a point each, or a
                 covariance that cannot be inverted (too few points, or coordinates that depend on each other).
         """
-        x, y, num_classes = as_labelled(x, y)
+        x, y, num_classes = as_labeled(x, y)
         clouds = [x[y == k] for k in range(num_classes)]
         self.priors = np.array([len(cloud) / len(x) for cloud in clouds])
         self.means = np.stack([cloud.mean(axis=0) for cloud in clouds])  # (K, D)

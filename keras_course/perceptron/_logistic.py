@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_course._registry import builder
 from keras_course.checks import as_points, is_number, positive, validate, whole
-from keras_course.perceptron._data import as_labelled
+from keras_course.perceptron._data import as_labeled
 
 
 @builder(
@@ -104,7 +104,7 @@ def _check_maximum(C, penalty, errors):
 def fit_logistic_regression(x, y, *, C=1.0, max_steps=100, tolerance=1e-10) -> LogisticRegressionFit:
     """Fit logistic regression by Newton's method (iteratively reweighted least squares), in float64.
 
-    It minimises what scikit-learn's `LogisticRegression(C=C)` does, divided by C N: the mean negative log-likelihood
+    It minimizes what scikit-learn's `LogisticRegression(C=C)` does, divided by C N: the mean negative log-likelihood
     and a penalty on the weights, not on the biases,
 
         J(w, b) = -1/N sum_i ln p(y_i given x_i) + w . w / (2 C N)
@@ -140,7 +140,7 @@ def fit_logistic_regression(x, y, *, C=1.0, max_steps=100, tolerance=1e-10) -> L
         >>> fit.predict([[-0.5], [0.5]]).tolist(), fit.weights.shape
         ([0, 1], (1, 1))
     """
-    x, y, num_classes = as_labelled(x, y)
+    x, y, num_classes = as_labeled(x, y)
     inputs = np.column_stack([x, np.ones(len(x))])  # (N, D + 1)
     target = y[:, None] if num_classes == 2 else np.eye(num_classes)[y]  # (N, M)
     unit = np.sqrt(np.mean(inputs**2, axis=0))[:, None]  # (D + 1, 1), of a column

@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 
 from keras_course.checks import as_floats, as_points, validate, whole
-from keras_course.perceptron._data import as_labelled
+from keras_course.perceptron._data import as_labeled
 
 
 def threshold_unit(x, weights, bias) -> np.ndarray:
@@ -102,7 +102,7 @@ def rosenblatt(x, y, *, max_epochs=100) -> PerceptronFit:
         >>> fit.converged, fit.predict([[1, 1], [0, 1]]).tolist()
         (True, [1, 0])
     """
-    x, y, _ = as_labelled(x, y, num_classes=2)
+    x, y, _ = as_labeled(x, y, num_classes=2)
     inputs = np.column_stack([x, np.ones(len(x))])  # (N, D + 1): the bias is the weight of a constant input
     w = np.zeros(inputs.shape[1])
     mistakes, path = [], [w]
@@ -144,7 +144,7 @@ def novikoff_bound(x, y, weights, bias) -> float:
         >>> round(novikoff_bound([[-1.0], [1.0]], [0, 1], [1.0], 0.0), 6)
         2.0
     """
-    x, y, _ = as_labelled(x, y, num_classes=2)
+    x, y, _ = as_labeled(x, y, num_classes=2)
     inputs, w = np.column_stack([x, np.ones(len(x))]), _weights(x, weights, bias)
     margin = np.min((2 * y - 1) * (inputs @ w)) / np.linalg.norm(w)
     if not margin > 0:

@@ -31,7 +31,7 @@ def numpy_of(*tensors):
     return [k.convert_to_numpy(tensor) for tensor in tensors]
 
 
-# The reference: cells one by one, neighbours by np.roll -----------------------------------------------------------
+# The reference: cells one by one, neighbors by np.roll -----------------------------------------------------------
 
 
 def reference_advect(field, vx, vy):
@@ -67,8 +67,8 @@ def reference_project(vx, vy, obstacle):
     source = reference_extend(-reference_slope(vx, 1) - reference_slope(vy, 0), obstacle)
     p = np.zeros(vx.shape)
     for _ in range(SWEEPS):
-        neighbours = sum(np.roll(p, shift, axis) for shift in (-1, 1) for axis in (0, 1))
-        p = reference_extend((source + neighbours) / 4, obstacle)
+        neighbors = sum(np.roll(p, shift, axis) for shift in (-1, 1) for axis in (0, 1))
+        p = reference_extend((source + neighbors) / 4, obstacle)
     return (1 - obstacle) * (vx - reference_slope(p, 1)), (1 - obstacle) * (vy - reference_slope(p, 0))
 
 

@@ -1,4 +1,4 @@
-"""Labelled images, from files and from TFDS, and the batches that are made of examples."""
+"""Labeled images, from files and from TFDS, and the batches that are made of examples."""
 
 import gzip
 import hashlib

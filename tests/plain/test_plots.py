@@ -1,4 +1,4 @@
-"""Figures: what is drawn, how it is labelled, and that no global state of Matplotlib is touched."""
+"""Figures: what is drawn, how it is labeled, and that no global state of Matplotlib is touched."""
 
 import io
 import subprocess

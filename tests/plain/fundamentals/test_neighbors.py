@@ -1,4 +1,4 @@
-"""Nearest neighbours against scikit-learn, and what is known of one neighbour; what they refuse."""
+"""Nearest neighbors against scikit-learn, and what is known of one neighbour; what they refuse."""
 
 import numpy as np
 import pytest
