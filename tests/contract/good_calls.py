@@ -369,7 +369,8 @@ SLOW = {
     "autodiff.differentiable_fluid", "convnets.alexnet", "convnets.cifar_resnet", "convnets.convnext",
     "convnets.efficientnet", "convnets.maximize_feature", "convnets.resnet", "convnets.resnet_to_convnext",
     "convnets.vgg", "fundamentals.KerasClassifier", "fundamentals.KerasRegressor", "fundamentals.mlp_sweep",
-    "language.gpt", "perceptron.mlp", "training.deep_mlp",
+    "language.gpt", "perceptron.mlp", "training.deep_mlp", "training.gradient_noise",
+    "training.learning_rate_range_test",
 }  # fmt: skip
 
 # What looks wrong and is right

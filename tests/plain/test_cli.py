@@ -252,7 +252,7 @@ def test_ctrl_c_says_how_to_go_on(text, tmp_path, capsys):
         f"import signal, sys; sys.path.insert(0, {str(script)!r})\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background inherits deafness
         "from tiny_recipe import recipe; from keras_course import cli, recipes\n"
-        f"recipes.RECIPES[recipes.DEFAULT] = recipe({str(text)!r}, steps=10_000)\n"
+        f"recipes.RECIPES[recipes.DEFAULT] = recipe({str(text)!r}, steps=4_000)\n"
         "sys.exit(cli.main(['train', '--out', 'my run']))"
     )
     command = [sys.executable, "-c", code]
