@@ -13,7 +13,7 @@ import statistics
 import time
 
 from keras_course import backend
-from keras_course._memory import keep_working_memory
+from keras_course.ops._memory import keep_working_memory
 
 BACKENDS = backend.BACKENDS
 TOKENS = 20_000  # length of the random text that models are timed on
@@ -147,8 +147,9 @@ def compile_gpt(model, fuse=False):
     from keras_course import ops
     from keras_course.recipes import RECIPES
 
+    optimizer = RECIPES["nanogpt_shakespeare_cpu"].optimizer
     model.compile(
-        RECIPES["nanogpt_shakespeare_cpu"].optimizer.build(model, lambda peak, final: peak),
+        optimizer.build(model, optimizer.peak_rate),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     return ops.jit_training(model, fuse=fuse)

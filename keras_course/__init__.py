@@ -56,7 +56,7 @@ def load_model(path) -> Any:
         True
     """
     backend.require()
-    from keras_course import _saved
+    from keras_course.recipes import _saved
 
     return _saved.load_model(path)
 

@@ -12,8 +12,9 @@ import shlex
 import sys
 
 import keras_course
-from keras_course import _registry, _run, _saved, backend, recipes, records
+from keras_course import _registry, backend, recipes, records
 from keras_course.checks import instead_of
+from keras_course.recipes import _folder, _saved
 
 
 def main(arguments=None) -> int:
@@ -75,7 +76,7 @@ def _list(options):
     lectures = [(row.number, row.topic, row.title) for row in LECTURES if row.ready]
     print(_table("Lectures", ("number", "topic", "title"), lectures))
     runs = [
-        (row.name, f"{row.builder}/{row.preset}", row.data, f"{row.steps:,}", row.minutes or "GPU", row.summary)
+        (row.name, f"{row.builder}/{row.preset}", row.task.data, f"{row.steps:,}", row.minutes or "GPU", row.summary)
         for row in recipes.RECIPES.values()
     ]
     print(_table("Recipes", ("name", "model", "data", "steps", "minutes", "what for"), runs))
@@ -127,6 +128,9 @@ def _add_train(commands):
     parser.add_argument("--data", metavar="D", help="name of a data set, or path of a text file; default: the recipe's")
     parser.add_argument("--steps", metavar="N", type=int, help="number of training steps; default: the recipe's")
     parser.add_argument("--seed", metavar="S", type=int, help="fixes weights, data order and dropout; default: 0")
+    parser.add_argument(
+        "--start", metavar="DIR", help="run to begin with, for a recipe that begins with another's weights"
+    )
     parser.add_argument("--out", metavar="DIR", help="folder to write into; default: a new one below runs/")
     parser.add_argument("--resume", metavar="DIR", help="go on with the interrupted run in this folder")
     parser.add_argument("--record", action="store_true", help="append the result to docs/results of this checkout")
@@ -140,7 +144,7 @@ def _recipe_name(text):
 
 def _train(options):
     if options.resume is not None and options.backend is None:
-        options.backend = _run.read_facts(options.resume)["backend"]
+        options.backend = _folder.read_facts(options.resume)["backend"]
     _select(options.backend)
     docs = None
     if options.record:
@@ -161,11 +165,11 @@ def _refuse_changes(options):
     if changed:
         raise ValueError(f"--record records a recipe as it stands in the table: leave out {', '.join(changed)}.")
     if options.resume is not None:
-        earlier = _run.read_facts(options.resume)
+        earlier = _folder.read_facts(options.resume)
         recipe = recipes.RECIPES.get(earlier["recipe"])
         if recipe is None:
             raise ValueError(f"--record: the run in {options.resume} is of {earlier['recipe']!r}, which is no recipe")
-        now = {"data": recipe.data, "steps": recipe.steps, "commit": records.commit(), "uncommitted": []}
+        now = {"data": recipe.task.data, "steps": recipe.steps, "commit": records.commit(), "uncommitted": []}
         if changed := [name for name in now if earlier.get(name) != now[name]]:
             raise ValueError(
                 f"--record cannot record the run in {options.resume}: its {', '.join(changed)} were not those of the "
@@ -175,9 +179,9 @@ def _refuse_changes(options):
 
 def _train_into_folder(options):
     """Train in the folder asked for or in a fresh one, and say how to go on where that is interrupted."""
-    arguments = {name: getattr(options, name) for name in ("recipe", "data", "steps", "seed", "out", "resume")}
+    arguments = {name: getattr(options, name) for name in ("recipe", "data", "steps", "seed", "start", "out", "resume")}
     if options.resume is None and options.out is None:
-        arguments["out"] = _run.new_folder(_folder_name(options))
+        arguments["out"] = _folder.new_folder(_folder_name(options))
     folder = pathlib.Path(options.resume or arguments["out"])
     print(f"Training on {backend.current()}, into {folder}", flush=True)
     try:
@@ -192,35 +196,41 @@ def _train_into_folder(options):
 def _folder_name(options):
     """Return the name of a run's folder, which consists of the recipe and the data, if given, backend and seed."""
     recipe = options.recipe or (recipes.DEFAULT if options.data is None else None)
-    parts = [recipe, options.data and _run.safe_name(options.data), backend.current(), f"seed{options.seed or 0}"]
+    parts = [recipe, options.data and _folder.safe_name(options.data), backend.current(), f"seed{options.seed or 0}"]
     return "-".join(part for part in parts if part)
 
 
 def _unfinished(folder):
-    return (folder / _run.RUN).exists() and not _run.read_facts(folder)["complete"]
+    return (folder / _folder.RUN).exists() and not _folder.read_facts(folder)["complete"]
 
 
 def _report(run):
     """Return the lines that a training ends with."""
-    facts, recipe = run.facts, run.recipe
+    facts, metric = run.facts, run.recipe.task.metric
+    steps = f"{run.history['step'][-1]:,} steps" if run.history else "no training"
+    parts = f", mean of {len(run.parts)} parts, standard deviation {facts['deviation']:.4f}" if run.parts else ""
     lines = [
         "",
-        f"{recipe.metric}: {run.value:.4f} {recipe.unit} (seed {facts['seed']}, {run.history['step'][-1]:,} steps, "
-        f"{facts['minutes']:.1f} minutes)",
+        f"{metric.name}: {run.value:.4f} {metric.unit} (seed {facts['seed']}, {steps}, {facts['minutes']:.1f} minutes"
+        f"{parts})",
     ]
+    lines += [f"{name}: {value:.4f}" for name, value in facts["metrics"].items() if name != metric.name]
     if facts["expected"] is not None:
-        reached = "reached" if run.value <= facts["expected"] + facts["tolerance"] else "NOT reached"
-        lines.append(f"expected: at most {facts['expected']} (up to {facts['tolerance']} more for one seed): {reached}")
+        reached = metric.reached(run.value, facts["expected"], facts["tolerance"])
+        bound, side = ("at least", "less") if metric.higher_is_better else ("at most", "more")
+        lines.append(
+            f"expected: {bound} {facts['expected']} (up to {facts['tolerance']} {side} for one seed): "
+            f"{'reached' if reached else 'NOT reached'}"
+        )
     if facts["published"] is not None:
         lines.append(f"published: {facts['published']} ({facts['source']})")
-    if run.sample is not None:
+    if isinstance(run.sample, str):
         lines += ["", "It writes:", "", run.sample]
     lines += ["", f"Everything is in {run.folder}. To use the model in Python:"]
-    lines.append(f"  keras_course.load_model({str(run.folder)!r})")
-    if run.sample is not None:
-        prompt = recipe.prompt if run.sample.startswith(recipe.prompt) else run.sample[0]  # that this text has
+    lines.append(f"  keras_course.load_model({str((run.parts or (run,))[-1].folder)!r})")
+    if "prompt" in facts:
         lines.append("To let it write more:")
-        lines.append(f"  keras-course generate {shlex.quote(str(run.folder))} --prompt {shlex.quote(prompt)}")
+        lines.append(f"  keras-course generate {shlex.quote(str(run.folder))} --prompt {shlex.quote(facts['prompt'])}")
     return "\n".join(lines)
 
 
@@ -245,7 +255,7 @@ def _add_generate(commands):
 def _backend_of(model):
     """Return the backend that a model was trained on, or None where it is unknown or not installed."""
     with contextlib.suppress(ValueError, OSError):  # the model has no run.json beside it, or a broken one
-        name = _run.read_facts(_saved.model_path(model).parent)["backend"]
+        name = _folder.read_facts(_saved.model_path(model).parent)["backend"]
         return name if name in backend.available() else None
 
 

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from keras_course.recipes import AdamW, Recipe, train
+from keras_course.recipes import AdamW, NextToken, Recipe, train
 
 TEXT = "a rose is a rose is a rose, said the rose; and so it is.\n" * 40
 
@@ -17,13 +17,14 @@ def recipe(data, **changes):
     standard = {
         "name": "tiny",
         "summary": "for tests",
+        "task": NextToken(str(data), context_length=8, prompt="a"),
+        "topic": "language",
+        "builder": "gpt",
         "preset": "tiny",
-        "overrides": {"context_length": 8, "hidden_dim": 16, "num_layers": 1, "num_heads": 2, "dropout": 0.3},
-        "data": str(data),
+        "overrides": {"hidden_dim": 16, "num_layers": 1, "num_heads": 2, "dropout": 0.3},
         "batch_size": 4,
         "steps": 15,
         "optimizer": AdamW(peak_rate=1e-2, final_rate=1e-3, warmup=3),
-        "prompt": "a",
     }
     return Recipe(**(standard | changes))
 

@@ -50,30 +50,24 @@ PEERS = {
 
 
 def measure(name, seed):
-    """Fit the peer of a recipe; return it, the value of the recipe's metric, the task and the minutes."""
+    """Fit the peer of a recipe; return it, the value of the recipe's metric, the data and the minutes."""
     import numpy as np
 
-    from keras_course._tasks import TASKS
-
-    recipe = RECIPES[name]
-    task = TASKS[recipe.task](recipe, recipe.data)
-    x, test_x = (part.reshape(len(part), -1).astype("float64") for part in (task.x, task.validation[0]))
-    y, test_y = task.y.ravel(), task.validation[1].ravel()
+    task = RECIPES[name].task
+    data = task.load()
+    x, test_x = (part.reshape(len(part), -1).astype("float64") for part in (data.x, data.test_x))
     start = time.perf_counter()
-    estimator = PEERS[name](seed).fit(x, y)
-    wrong = estimator.predict(test_x) - test_y
-    if recipe.task == "regression":
-        value = task.value({"val_loss": float(np.mean(wrong**2))})
-    else:
-        value = 100 * float(np.mean(wrong != 0))
-    return estimator, value, task, (time.perf_counter() - start) / 60
+    estimator = PEERS[name](seed).fit(x, data.y.ravel())
+    wrong = estimator.predict(test_x) - data.test_y.ravel()
+    row = {"val_loss": float(np.mean(wrong**2)), "val_accuracy": float(np.mean(wrong == 0))}
+    return estimator, data.measure(None, row)[task.metric.name], data, (time.perf_counter() - start) / 60
 
 
 def row(name, seed):
     """Return the row for `docs/results`: the row of a recipe, with the peer in place of the backend."""
     import numpy as np
 
-    recipe, (estimator, value, task, minutes) = RECIPES[name], measure(name, seed)
+    recipe, (estimator, value, data, minutes) = RECIPES[name], measure(name, seed)
     layers = hasattr(estimator, "coefs_")
     weights = [*estimator.coefs_, *estimator.intercepts_] if layers else [estimator.coef_, estimator.intercept_]
     return {
@@ -81,11 +75,11 @@ def row(name, seed):
         "recipe": name,
         "backend": f"scikit-learn's {type(estimator).__name__}",
         "seed": seed,
-        "metric": f"{recipe.metric} in {recipe.unit}",
+        "metric": str(recipe.task.metric),
         "value": value,
         **{key: getattr(recipe, key) for key in ("expected", "tolerance", "published", "source")},
-        "data": task.name,
-        "size": task.size,
+        "data": recipe.task.data,
+        "size": data.size,
         "steps": recipe.steps,
         "parameters": sum(np.size(weight) for weight in weights),
         "device": "cpu",

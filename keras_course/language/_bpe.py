@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from keras_course._files import atomic_write_all
 from keras_course.checks import path as check_path
 from keras_course.checks import string, validate, whole_number
+from keras_course.checks.files import atomic_write_all
 from keras_course.language._bpe_merges import apply_merges, learn_merges
 from keras_course.language._bpe_pieces import split
 from keras_course.language._characters import check_ids

@@ -9,9 +9,9 @@ from collections import Counter
 
 import numpy as np
 
-from keras_course._files import atomic_write
 from keras_course.checks import path as check_path
 from keras_course.checks import string, validate
+from keras_course.checks.files import atomic_write
 
 FILE = "tokenizer.json"
 FORMAT = "keras_course.CharTokenizer"

@@ -13,8 +13,8 @@ import operator
 import keras
 import numpy as np
 
-from keras_course._files import atomic_write_all
 from keras_course.checks import path as check_path
+from keras_course.checks.files import atomic_write_all
 from keras_course.checks.tokens import context_length, vocab_size
 from keras_course.language._gpt import gpt
 from keras_course.layers import TransformerBlock, gelu_tanh

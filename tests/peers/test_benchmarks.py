@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.preprocessing import StandardScaler
 
 from keras_course import backend, datasets
-from keras_course.recipes import RECIPES
+from keras_course.recipes import RECIPES, Classification, Regression
 from keras_course.records import _machine, check_row, read_rows
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -227,7 +227,9 @@ def test_asv_finds_its_parts():
 
 
 def test_peers_of_accuracy_are_recipes_on_data_of_their_own_kind():
-    assert set(accuracy.PEERS) <= {row.name for row in RECIPES.values() if row.task in ("classification", "regression")}
+    assert set(accuracy.PEERS) <= {
+        name for name, row in RECIPES.items() if isinstance(row.task, (Classification, Regression))
+    }
 
 
 @pytest.mark.parametrize(
@@ -237,7 +239,7 @@ def test_a_peer_of_accuracy_sees_the_data_of_the_recipe(name, estimator):
     row = accuracy.row(name, seed=0)
     check_row({**row, "commit": "0123456789"})
     assert (row["recipe"], row["backend"]) == (name, f"scikit-learn's {estimator}")
-    table = RECIPES[name].data
+    table = RECIPES[name].task.data
     train, test = getattr(datasets, table)().split(0.8, seed=0)
     scaler = StandardScaler().fit(train.x)
     if estimator == "RidgeCV":

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from keras_course import _files
+from keras_course.checks import files
 from keras_course.language import _gpt2_weights, gpt, load_gpt2, save_gpt2
 
 ORACLE = """
@@ -269,7 +269,7 @@ def test_full_disk_leaves_the_earlier_folder(small, folder, monkeypatch):
         if len(calls) == 2:  # the first file still had room
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(_files.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         save_gpt2(small, folder)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before

@@ -17,7 +17,8 @@ import tiny_recipe
 from tiny_recipe import recipe
 
 import keras_course
-from keras_course import _registry, _run, backend, cli, datasets, recipes, records
+from keras_course import _registry, backend, cli, datasets, recipes, records
+from keras_course.recipes import _folder
 from keras_course.records import _machine
 
 
@@ -83,7 +84,8 @@ def test_version_and_help(capsys):
 
 
 def test_a_prompt_that_the_text_cannot_write_is_not_suggested(short, monkeypatch, capsys):
-    row = dataclasses.replace(recipes.RECIPES[recipes.DEFAULT], prompt="The ")
+    row = recipes.RECIPES[recipes.DEFAULT]
+    row = dataclasses.replace(row, task=dataclasses.replace(row.task, prompt="The "))
     monkeypatch.setitem(recipes.RECIPES, recipes.DEFAULT, row)
     assert cli.main(["train", "--backend", backend.current()]) == 0
     assert capsys.readouterr().out.endswith(" --prompt a\n")
@@ -92,8 +94,9 @@ def test_a_prompt_that_the_text_cannot_write_is_not_suggested(short, monkeypatch
 def test_expected_value_stands_beside_the_result(trained):
     row = recipe("text", expected=1.6, tolerance=0.1, published=1.4, source="a paper")
     facts = {"seed": 0, "minutes": 1.0, "expected": 1.6, "tolerance": 0.1, "published": 1.4, "source": "a paper"}
+    facts["metrics"] = {}
     for value, verdict in ((1.69, ": reached"), (1.71, "NOT reached")):
-        report = cli._report(recipes.Run(row, None, None, {"step": [15]}, value, "roses", facts, trained))
+        report = cli._report(recipes.Run(row, None, {}, {"step": [15]}, value, "roses", facts, trained))
         assert f"validation loss: {value:.4f} nats/character" in report
         assert "at most 1.6" in report
         assert verdict in report
@@ -192,8 +195,8 @@ def test_model_that_would_run_code_is_refused(trained, tmp_path, capsys):
 def test_record(trained, short, monkeypatch, capsys):
     (short / "results").mkdir()
     monkeypatch.setattr(records, "docs_of_checkout", lambda: short)
-    facts = _run.read_facts(trained) | {"commit": "0123456789abcdef"}
-    run = recipes.Run(recipe("text"), None, None, {"step": [15]}, facts["value"], "roses", facts, trained)
+    facts = _folder.read_facts(trained) | {"commit": "0123456789abcdef"}
+    run = recipes.Run(recipe("text"), None, {}, {"step": [15]}, facts["value"], "roses", facts, trained)
     monkeypatch.setattr(recipes, "train", lambda **arguments: run)
     assert cli.main(["train", "--record"]) == 0
     (row,) = records.read_rows(short)["language"]
@@ -207,13 +210,13 @@ def test_record_of_a_resumed_run(short, monkeypatch, capsys):
     monkeypatch.setattr(records, "docs_of_checkout", lambda: short)
     facts = {"recipe": recipes.DEFAULT, "backend": backend.current(), "seed": 0, "complete": False}
     row = recipes.RECIPES[recipes.DEFAULT]
-    right = facts | {"data": row.data, "steps": row.steps, "commit": _machine.commit(), "uncommitted": []}
+    right = facts | {"data": row.task.data, "steps": row.steps, "commit": _machine.commit(), "uncommitted": []}
     for name, value in {"data": "names", "steps": 3, "commit": "0", "uncommitted": ["M x.py"]}.items():
-        _run.write_facts(short, right | {name: value})
+        _folder.write_facts(short, right | {name: value})
         assert f"its {name} were not" in fails(capsys, "train", "--record", "--resume", short)
-    _run.write_facts(short, right | {"recipe": "mine"})
+    _folder.write_facts(short, right | {"recipe": "mine"})
     assert "is of 'mine', which is no recipe" in fails(capsys, "train", "--record", "--resume", short)
-    _run.write_facts(short, right)
+    _folder.write_facts(short, right)
     assert "settings was None" in fails(capsys, "train", "--record", "--resume", short)  # past this check
 
 
@@ -238,7 +241,7 @@ def test_generate_runs_on_the_backend_of_the_run(trained, tmp_path, monkeypatch,
     monkeypatch.setattr(backend, "available", lambda: (other,))
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     for recorded in (other, "theano"):
-        _run.write_facts(tmp_path / "run", _run.read_facts(trained) | {"backend": recorded})
+        _folder.write_facts(tmp_path / "run", _folder.read_facts(trained) | {"backend": recorded})
         assert cli.main(["generate", str(tmp_path / "run"), "--prompt", "a", "--length", "1"]) == 0
     assert cli.main(["generate", str(tmp_path / "run"), "--prompt", "a", "--length", "1", "--backend", "b"]) == 0
     monkeypatch.setenv("KERAS_BACKEND", "c")

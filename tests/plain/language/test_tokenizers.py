@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tokenizers
 
-from keras_course._files import atomic_write, atomic_write_all
+from keras_course.checks.files import atomic_write, atomic_write_all
 from keras_course.language import BPETokenizer, CharTokenizer, load_tokenizer
 from keras_course.language._bpe import BYTE_TO_CHAR
 from keras_course.language._bpe_merges import apply_merges, apply_merges_plainly, learn_merges, learn_merges_plainly

@@ -2,9 +2,11 @@
 
 run.json         what was run, on what and with which result
 checkpoint.npz   all state at the end of the last epoch; removed once the run is complete
-model.keras      the trained model; beside it the files of the tokenizer
+model.keras      the trained model; beside it its assets, such as the files of the tokenizer
 history.csv      one row for each epoch
-loss.png         the same, drawn
+loss.png         a figure of it
+sample.*         what the model made: a text, an image, a sound or a table
+part_00/ ...     the same files for each part, where the task has several
 .lock            locked while a process trains; the operating system unlocks it when the process ends, even if killed
 """
 
@@ -17,11 +19,9 @@ import pathlib
 import re
 from collections.abc import Iterator
 
-from keras_course._files import atomic_write, from_json, remove_unfinished, to_json
-from keras_course._saved import CHECKPOINT, MODEL
+from keras_course.checks.files import atomic_write, from_json, remove_unfinished, to_json
 
-RUN, HISTORY, FIGURE, LOCK = "run.json", "history.csv", "loss.png", ".lock"
-TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt")
+RUN, CHECKPOINT, HISTORY, FIGURE, LOCK = "run.json", "checkpoint.npz", "history.csv", "loss.png", ".lock"
 _TYPES = {"recipe": str, "data": str, "backend": str, "steps": int, "seed": int, "complete": bool}
 
 
@@ -74,11 +74,12 @@ def claim(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 
 def _check_unused(folder):
-    files = (RUN, CHECKPOINT, MODEL, HISTORY, FIGURE, *TOKENIZER)
-    if there := [name for name in files if (folder / name).exists()]:
+    there = {path.name for path in folder.iterdir() if path.name != LOCK} if folder.is_dir() else ()
+    if there:
+        names = sorted(there, key=lambda name: (name != RUN, name))
         raise FileExistsError(
-            f"out={str(folder)!r} already holds {', '.join(there)} of an earlier run or of something else, and "
-            "nothing is written over. Choose another folder, or go on with that run by --resume."
+            f"out={str(folder)!r} already holds {', '.join(names[:4])}{' and more' if len(names) > 4 else ''}, and "
+            "nothing is written over. Choose a new or empty folder, or go on with a run by --resume."
         )
 
 
@@ -121,8 +122,8 @@ def write_facts(folder, facts):
     atomic_write(folder / RUN, to_json(facts, indent=2) + "\n")
 
 
-def read_facts(folder) -> dict:
-    """Return what `run.json` says.
+def read_facts(folder, argument="resume") -> dict:
+    """Return what `run.json` says; an error names the argument that gave the folder.
 
     Raises:
         FileNotFoundError: the folder holds no run.
@@ -130,7 +131,7 @@ def read_facts(folder) -> dict:
     """
     path = pathlib.Path(folder).expanduser() / RUN
     if not path.is_file():
-        raise FileNotFoundError(f"resume={str(folder)!r} holds no run: there is no {path}.")
+        raise FileNotFoundError(f"{argument}={str(folder)!r} holds no run: there is no {path}.")
     try:
         facts = from_json(path.read_text(encoding="utf-8"))
         if not isinstance(facts, dict):
@@ -150,6 +151,17 @@ def write_history(folder, rows):
     writer.writeheader()
     writer.writerows(rows)
     atomic_write(folder / HISTORY, page.getvalue())
+
+
+def read_history(folder) -> list[dict]:
+    """Return the rows of `history.csv`, which a run without an epoch does not have."""
+    path = folder / HISTORY
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    whole = ("epoch", "step")
+    return [{name: int(value) if name in whole else float(value) for name, value in row.items()} for row in rows]
 
 
 def save_figure(figure, path):

@@ -5,14 +5,13 @@ import numpy as np
 import pytest
 from tiny_recipe import recipe
 
-from keras_course._tasks import LanguageTask
-from keras_course._training import build_model
 from keras_course.recipes import RECIPES, SGD, AdamW, Muon
+from keras_course.recipes._part import build_model
 
 
 def built(text, optimizer, steps=100):
     row = recipe(text, optimizer=optimizer, steps=steps)
-    return build_model(row, LanguageTask(row, text), steps, 0)
+    return build_model(row, row.task.load(), 0)
 
 
 def moved(model, gradients):
@@ -55,7 +54,7 @@ UNUSUAL = [  # values that are no default of Keras
 )
 def test_settings_reach_the_optimizer(ours, settings):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
-    optimizer = ours.build(model, lambda peak, final: peak)
+    optimizer = ours.build(model, ours.peak_rate)
     assert {key: getattr(optimizer, key) for key in settings} == pytest.approx(settings)
     assert float(optimizer.learning_rate) == pytest.approx(ours.peak_rate)
 

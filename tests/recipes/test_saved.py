@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import keras_course
-from keras_course import _saved, backend
+from keras_course import backend
 from keras_course.checks import archives
+from keras_course.recipes import _saved
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +117,8 @@ def test_saving_leaves_tensorflow_alone(tmp_path):
     code = f"""
 import pathlib, sys
 import keras
-from keras_course import _saved, backend
+from keras_course import backend
+from keras_course.recipes import _saved
 model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
 _saved.save_model(model, pathlib.Path({str(tmp_path / "model.keras")!r}))
 lazy = keras.src.utils.module_utils.tensorflow

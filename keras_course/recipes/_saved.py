@@ -16,11 +16,12 @@ import threading
 import zipfile
 
 from keras_course import backend
-from keras_course._files import atomic_write
 from keras_course._lectures import import_topics
 from keras_course.checks.archives import check_archive, check_declared
+from keras_course.checks.files import atomic_write
+from keras_course.recipes._folder import CHECKPOINT
 
-MODEL, CHECKPOINT = "model.keras", "checkpoint.npz"
+MODEL = "model.keras"
 _WEIGHTS = "model.weights.h5"
 _LIMITS = {"config.json": 2**24, "metadata.json": 2**20, _WEIGHTS: math.inf}  # bytes; no real configuration has 16 MiB
 _SPARE = 2**20  # weights that a model may have beyond twice those in its file: adapters are not stored, for example
@@ -75,6 +76,25 @@ def load_model(path: str | os.PathLike):
 
     with _naming(path), _at_most(stored):
         return keras.saving.load_model(path, compile=False)
+
+
+def load_run(path: str | os.PathLike) -> tuple:
+    """Return (model, tokenizer) of a run; the tokenizer is None where none lies beside the model.
+
+    Args:
+        path: folder of a run, or a `.keras` file.
+
+    Raises:
+        FileNotFoundError: there is no model.
+        ValueError: the file is truncated, is not a Keras model, or cannot be loaded safely.
+    """
+    backend.require()
+    model, folder = load_model(path), model_path(path).parent
+    if not any((folder / name).exists() for name in ("tokenizer.json", "vocab.json", "merges.txt")):
+        return model, None
+    from keras_course.language import load_tokenizer
+
+    return model, load_tokenizer(folder)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,5 @@
 """Training by a recipe: what it writes, how it resumes, and what it refuses."""
 
-import dataclasses
 import errno
 import json
 import pathlib
@@ -12,12 +11,15 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tiny_recipe
 from tiny_recipe import TEXT, recipe
 
 import keras_course
-from keras_course import _files, _run, _saved, _training, backend, cli, datasets, recipes
+from keras_course import backend, cli, datasets, recipes
+from keras_course.checks import files
 from keras_course.language import CharTokenizer
 from keras_course.metrics import text_loss
+from keras_course.recipes import _checkpoint, _folder, _loop, _saved
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def equal(first, second):
 
 def test_folder_of_a_run(run):
     files = {path.name for path in run.folder.iterdir()}
-    assert files == {"run.json", "model.keras", "history.csv", "loss.png", "tokenizer.json"}
+    assert files == {"run.json", "model.keras", "history.csv", "loss.png", "sample.txt", "tokenizer.json"}
     facts = json.loads((run.folder / "run.json").read_text())
     assert facts == run.facts
     assert facts["complete"]
@@ -89,7 +91,7 @@ def test_another_seed_is_another_run(run, text):
 
 def test_killed_run_resumes_bit_for_bit(run, text, tmp_path):
     folder = tmp_path / "killed"
-    script = pathlib.Path(__file__).with_name("tiny_recipe.py")
+    script = pathlib.Path(tiny_recipe.__file__)
     command = [sys.executable, str(script), str(text), str(folder), "8"]  # in the middle of the third epoch
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
@@ -133,9 +135,9 @@ def test_full_disk_leaves_the_earlier_checkpoint(text, interrupted, monkeypatch)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     checkpoint = str(interrupted / "checkpoint.npz")
-    monkeypatch.setattr(_run, "write_facts", lambda folder, facts: None)  # so that the checkpoint is what fails
+    monkeypatch.setattr(_folder, "write_facts", lambda folder, facts: None)  # so that the checkpoint is what fails
     monkeypatch.setattr(CharTokenizer, "save", lambda tokenizer, folder: None)
-    monkeypatch.setattr(_files.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(OSError, match="No space left") as failure:
         recipes.train(recipe(text), resume=interrupted, verbose=0)
     assert failure.value.filename == checkpoint
@@ -158,7 +160,7 @@ def test_full_disk_leaves_the_earlier_model(run, monkeypatch, tmp_path):
 
 
 def change(folder, **facts):
-    _run.write_facts(folder, _run.read_facts(folder) | facts)
+    _folder.write_facts(folder, _folder.read_facts(folder) | facts)
 
 
 def test_resume_refuses_what_would_give_another_result(text, interrupted, tmp_path):
@@ -174,7 +176,7 @@ def test_resume_refuses_what_would_give_another_result(text, interrupted, tmp_pa
             recipes.train(**({"recipe": recipe(text), "resume": interrupted, "verbose": 0} | bad))
     changed = {"backend": ("other", "backend was 'other'"), "data_sha256": ("0", "data_sha256 was '0'")}
     changed["complete"] = (True, "is complete")
-    right = _run.read_facts(interrupted)
+    right = _folder.read_facts(interrupted)
     for key, (value, message) in changed.items():
         change(interrupted, **{key: value})
         with pytest.raises(ValueError, match=message):
@@ -183,7 +185,7 @@ def test_resume_refuses_what_would_give_another_result(text, interrupted, tmp_pa
 
 
 def test_resume_refuses_a_broken_folder(text, interrupted, tmp_path):
-    facts = _run.read_facts(interrupted)
+    facts = _folder.read_facts(interrupted)
     for key, value in {
         "recipe": ["tiny"],
         "data": 3,
@@ -195,7 +197,7 @@ def test_resume_refuses_a_broken_folder(text, interrupted, tmp_path):
         (interrupted / "run.json").write_text(json.dumps(facts | {key: value}))
         with pytest.raises(ValueError, match=f"run.json does not describe a run: its '{key}' is .* must be of type"):
             recipes.train(recipe(text), resume=interrupted)
-    _run.write_facts(interrupted, facts)
+    _folder.write_facts(interrupted, facts)
     checkpoint = interrupted / "checkpoint.npz"
     content = checkpoint.read_bytes()
     other, bomb = tmp_path / "other.npz", tmp_path / "bomb.npz"
@@ -203,7 +205,7 @@ def test_resume_refuses_a_broken_folder(text, interrupted, tmp_path):
     np.savez_compressed(bomb, history="[]", v0=np.zeros(2**23))
     for bad in (content[:1000], b"", other.read_bytes(), bomb.read_bytes()):
         checkpoint.write_bytes(bad)
-        with pytest.raises(ValueError, match=r"checkpoint.npz is no checkpoint of this run"):
+        with pytest.raises(ValueError, match=r"checkpoint.npz is not a checkpoint of this run"):
             recipes.train(recipe(text), resume=interrupted, verbose=0)
     for bad in ("{}", "[]", "[" * 100_000, json.dumps(facts | {"value": float("nan")})):
         (interrupted / "run.json").write_text(bad)
@@ -250,14 +252,14 @@ def test_a_run_is_never_written_over(run, text):
         recipes.train(recipe(text), out=run.folder)
     assert (run.folder / "model.keras").read_bytes() == before
     root = run.folder.parent
-    assert [_run.new_folder("x", root).name for _ in range(3)] == ["x", "x-2", "x-3"]
+    assert [_folder.new_folder("x", root).name for _ in range(3)] == ["x", "x-2", "x-3"]
 
 
 def test_a_folder_takes_one_run_at_a_time(text, interrupted, tmp_path):
     for argument, folder in (("resume", interrupted), ("out", tmp_path / "new")):
         folder.mkdir(exist_ok=True)
         with (
-            _run.hold(folder, argument),
+            _folder.hold(folder, argument),
             pytest.raises(BlockingIOError, match=f"{argument}=.* a run is going on in this folder; wait for its end"),
         ):
             recipes.train(recipe(text), **{argument: folder})
@@ -270,17 +272,17 @@ def test_nothing_of_others_is_written_over(text, tmp_path):
 
 
 def test_steps_are_cut_into_equal_stretches_or_refused():
-    assert [_training.plan(steps) for steps in (2000, 77, 5005)] == [(10, 200), (7, 11), (7, 715)]
+    assert [_loop.plan(steps) for steps in (2000, 77, 5005)] == [(10, 200), (7, 11), (7, 715)]
     with pytest.raises(ValueError, match="steps=4999 has no divisor from 5 to 20"):
-        _training.plan(4999)
+        _loop.plan(4999)
 
 
 def test_name_of_a_text_comes_before_a_file_of_that_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("python_docs", "mine"):
         (tmp_path / name).write_text("text")
-    assert recipes._data_name(recipe("text"), "python_docs") == "python_docs"
-    assert recipes._data_name(recipe("text"), "mine") == str(tmp_path / "mine")
+    assert recipe("text").task.on("python_docs").data == "python_docs"
+    assert recipe("text").task.on("mine").data == str(tmp_path / "mine")
 
 
 def test_divergence_is_said(text):
@@ -290,12 +292,12 @@ def test_divergence_is_said(text):
 
 
 def test_only_the_last_validation_must_be_finite(text, interrupted, monkeypatch):
-    record, epochs = _training.Recorder.on_epoch_end, [2]
+    record, epochs = _checkpoint.Recorder.on_epoch_end, [2]
 
     def overflow(recorder, epoch, logs):
         record(recorder, epoch, logs | {"val_loss": float("inf")} if epoch in epochs else logs)
 
-    monkeypatch.setattr(_training.Recorder, "on_epoch_end", overflow)
+    monkeypatch.setattr(_checkpoint.Recorder, "on_epoch_end", overflow)
     shutil.copytree(interrupted, interrupted.with_name("last"))
     assert recipes.train(recipe(text), resume=interrupted, verbose=0).history["val_loss"][2] == float("inf")
     epochs.append(4)
@@ -305,8 +307,8 @@ def test_only_the_last_validation_must_be_finite(text, interrupted, monkeypatch)
 
 
 def test_byte_pairs_and_the_caps_of_keras(text):
-    own = recipe(text, tokenizer="bpe")
-    own = dataclasses.replace(own, overrides={**own.overrides, "vocab_size": 270})
+    task = recipes.NextToken(str(text), context_length=8, tokenizer="bpe", vocab_size=270)
+    own = recipe(text, task=task)
     keras.config.set_max_epochs(2)
     keras.config.set_max_steps_per_epoch(1)
     try:
@@ -329,7 +331,7 @@ def test_lines_for_those_without_a_terminal(text, tmp_path, capsys):
 
 def test_sgd_decays_matrices_only():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, bias_initializer="ones")])
-    optimizer = recipes.SGD(0.5, 0.5, 0, weight_decay=0.1).build(model, lambda peak, final: peak)
+    optimizer = recipes.SGD(0.5, 0.5, 0, weight_decay=0.1).build(model, 0.5)
     kernel, bias = before = model.get_weights()
     optimizer.apply([keras.ops.zeros_like(w) for w in before], model.trainable_variables)
     np.testing.assert_allclose(model.get_weights()[0], 0.95 * kernel, rtol=1e-6)

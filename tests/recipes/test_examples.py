@@ -11,7 +11,6 @@ from sklearn.preprocessing import StandardScaler
 
 from keras_course import cli, datasets, recipes
 from keras_course._registry import data_arguments
-from keras_course._tasks import ClassificationTask, RegressionTask
 from keras_course.convnets import permute_pixels
 from keras_course.language import gpt
 from keras_course.perceptron import logistic_regression, mlp, output_head
@@ -35,7 +34,7 @@ def test_value_is_that_of_scikit_learn_on_the_test_set(run):
     }[run.recipe.name]()
     x = (test.x - np.array(inputs["mean"])) / np.array(inputs["deviation"])  # what run.json says is enough to predict
     outputs = keras.ops.convert_to_numpy(run.model(x.astype("float32")))
-    if run.recipe.task == "classification":
+    if isinstance(run.recipe.task, recipes.Classification):
         classes = outputs[:, 0] > 0 if outputs.shape[1] == 1 else outputs.argmax(-1)
         expected = 100 * (1 - accuracy_score(test.y, classes))
     else:
@@ -45,8 +44,8 @@ def test_value_is_that_of_scikit_learn_on_the_test_set(run):
 
 def test_loss_of_a_classifier_follows_from_its_outputs():
     """With one logit or with two, a model that knows nothing has the loss ln 2."""
-    task = ClassificationTask(SHORT["breast_cancer_logistic"], "breast_cancer")
-    x, y = task.validation
+    task = recipes.Classification("breast_cancer").load()
+    x, y = task.test_x, task.test_y
     for model in (logistic_regression(30, 2), mlp((30,), 2, hidden_dims=(), kernel_initializer="zeros")):
         model.compile(**task.objective(model))
         loss, accuracy = model.evaluate(x, y, verbose=0)
@@ -86,7 +85,7 @@ def test_folder_has_all_but_a_tokenizer(run):
 
 def test_report_and_generate(run, capsys):
     report = cli._report(run)
-    assert f"{run.recipe.metric}: {run.value:.4f} {run.recipe.unit} (seed 1, 20 steps" in report
+    assert f"{run.recipe.task.metric.name}: {run.value:.4f} {run.recipe.task.metric.unit} (seed 1, 20 steps" in report
     assert "It writes" not in report
     assert cli.main(["generate", str(run.folder), "--prompt", "a"]) == 2
     assert "has no tokenizer" in capsys.readouterr().err
@@ -113,14 +112,14 @@ def test_resumed_run_ends_like_one_that_was_not_interrupted(run, tmp_path):
 
 
 def test_inputs_are_standardized_by_the_training_part():
-    pictures = ClassificationTask(SHORT["digits_mlp"], "digit_images")
-    assert pictures.x.mean() == pytest.approx(0, abs=1e-4)
-    assert pictures.x.std() == pytest.approx(1, abs=1e-4)
-    table = RegressionTask(SHORT["diabetes_mlp"], "diabetes")
+    images = recipes.Classification("digit_images").load()
+    assert images.x.mean() == pytest.approx(0, abs=1e-4)
+    assert images.x.std() == pytest.approx(1, abs=1e-4)
+    table = recipes.Regression("diabetes").load()
     train, test = datasets.diabetes().split(0.8, seed=0)
     scaler = StandardScaler().fit(train.x)
     np.testing.assert_allclose(table.x, scaler.transform(train.x), atol=1e-5)
-    np.testing.assert_allclose(table.validation[0], scaler.transform(test.x), atol=1e-5)
+    np.testing.assert_allclose(table.test_x, scaler.transform(test.x), atol=1e-5)
     assert (table.y.mean(), table.y.std()) == pytest.approx((0, 1), abs=1e-5)
 
 
@@ -142,11 +141,8 @@ def test_a_file_of_ones_own_is_for_language_models(tmp_path):
 
 
 def test_permuted_pixels_are_the_same_ones_elsewhere():
-    plain, permuted = (
-        ClassificationTask(dataclasses.replace(SHORT["digits_mlp"], permute=permute), "digit_images")
-        for permute in (False, True)
-    )
-    for one, other in ((plain.x, permuted.x), (plain.validation[0], permuted.validation[0])):
+    plain, permuted = (recipes.Classification("digit_images", permute=permute).load() for permute in (False, True))
+    for one, other in ((plain.x, permuted.x), (plain.test_x, permuted.test_x)):
         assert (one != other).any()
         np.testing.assert_array_equal(*(np.sort(part.reshape(len(part), -1)) for part in (one, other)))
-    np.testing.assert_array_equal(permute_pixels(plain.validation[0]), permuted.validation[0])  # one for both parts
+    np.testing.assert_array_equal(permute_pixels(plain.test_x), permuted.test_x)  # one for both parts

@@ -1,0 +1,37 @@
+"""Training runs: a `Recipe` says what to train, `train` carries it out, and `RECIPES` is the table of ours.
+
+A recipe is plain data: a task (data and metric), a model, an optimizer and a budget. A run makes `steps` steps of
+`batch_size` examples or windows. An epoch is the interval between two validations, not a pass over the data.
+
+Importing this package imports neither Keras nor a backend.
+"""
+
+from keras_course.recipes._optimizers import SGD, AdamW, Muon
+from keras_course.recipes._recipe import Recipe
+from keras_course.recipes._saved import load_run
+from keras_course.recipes._task import Data, Metric, Sound, Task, Trained, in_batches
+from keras_course.recipes._train import DEFAULT, RECIPES, Run, train
+from keras_course.recipes.tasks.examples import Classification, CropAndFlip, Regression
+from keras_course.recipes.tasks.text import NextToken
+
+__all__ = [
+    "DEFAULT",
+    "RECIPES",
+    "SGD",
+    "AdamW",
+    "Classification",
+    "CropAndFlip",
+    "Data",
+    "Metric",
+    "Muon",
+    "NextToken",
+    "Recipe",
+    "Regression",
+    "Run",
+    "Sound",
+    "Task",
+    "Trained",
+    "in_batches",
+    "load_run",
+    "train",
+]

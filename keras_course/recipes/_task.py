@@ -1,0 +1,175 @@
+"""What a training run is about: the task, the data that it loads, and the metric that counts.
+
+A new kind of task is a frozen dataclass with a metric and a method `load`, and a subclass of `Data` that overrides what
+differs from the defaults. Nothing else has to change: `train`, the command line, resuming and the results use only what
+stands in this file. Importing this module does not import Keras.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from keras_course.checks import flag, string
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """What a run is judged by.
+
+    Args:
+        name: of the metric, such as "test error".
+        unit: such as "%"; "" for a number without a unit.
+        higher_is_better: whether a larger value is the better one.
+    """
+
+    name: str
+    unit: str = ""
+    higher_is_better: bool = False
+
+    def __post_init__(self):
+        string(name=self.name, unit=self.unit)
+        flag(higher_is_better=self.higher_is_better)
+
+    def __str__(self):
+        return f"{self.name} in {self.unit}" if self.unit else self.name
+
+    def reached(self, value: float, expected: float, tolerance: float) -> bool:
+        """Return whether a value is as good as expected, within the tolerance."""
+        return value >= expected - tolerance if self.higher_is_better else value <= expected + tolerance
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What a recipe is about, as plain data: every field decides whether a run may be resumed.
+
+    Attributes of a subclass:
+        metric: the `Metric` that counts.
+        parts: number of fixed splits or ensemble members. `train` trains a model on each, and the value is their mean.
+        data: name of the data set, or the path of a file; a task that makes its own data says in a word what they are.
+    """
+
+    metric: ClassVar[Metric]
+    parts: ClassVar[int] = 1
+    data: ClassVar[str]
+
+    def load(self, part: int = 0, start: "Trained | None" = None) -> "Data":
+        """Return the data of a part; `start` is the run whose weights this one begins with, if it begins with any."""
+        raise NotImplementedError(f"{type(self).__name__} must define load(part, start)")
+
+    def on(self, data: str) -> "Task":
+        """Return the same task on other data, or raise a ValueError that names `data`."""
+        if data != self.data:
+            raise ValueError(f"data={data!r}: this recipe makes its own data, and takes no others.")
+        return self
+
+
+class Trained(NamedTuple):
+    """A complete run, read back from its folder.
+
+    Args:
+        model: the trained `keras.Model`.
+        tokenizer: the tokenizer of a text; None where the run has none.
+        facts: what `run.json` holds.
+        folder: where the files are.
+    """
+
+    model: Any
+    tokenizer: Any
+    facts: dict
+    folder: pathlib.Path
+
+
+class Data:
+    """What a task loaded. The defaults fit a model that owns its loss; a subclass overrides what it needs.
+
+    Attributes:
+        size: how much data there is, in words.
+        sha256: checksum of the data; "" where they follow from the task alone.
+        loss_unit: unit of the training loss, for the figure.
+        facts: what else belongs in `run.json`.
+        assets: name to object with a method `save(folder)`: what a user of the saved model needs beside it, such as a
+            tokenizer.
+        validation: a sequence of batches `(x, y)` or `(x, y, weights)`, or `(x,)`, on which the loss is measured after
+            each epoch; None measures nothing. `in_batches` makes one of arrays.
+        start: the run whose weights this one begins with, or None.
+    """
+
+    size: str = ""
+    sha256: str = ""
+    loss_unit: str = ""
+    facts: Mapping[str, Any] = {}
+    assets: Mapping[str, Any] = {}
+    validation: Sequence[tuple] | None = None
+
+    def arguments(self, build: Any) -> dict[str, Any]:
+        """Return what the data say about the model: arguments of its builder, by name."""
+        return {}
+
+    def initialize(self, model: Any, start: "Trained | None") -> None:
+        """Set the initial weights; by default those of `start` that have the same path and shape."""
+        if start is not None:
+            copy_weights(start.model, model)
+
+    def objective(self, model: Any) -> dict[str, Any]:
+        """Return loss and metrics, as arguments of `compile`; nothing where the model owns its loss."""
+        return {}
+
+    def batches(self, batch_size: int, steps_per_epoch: int, seed: int, start_epoch: int) -> Iterable:
+        """Return an endless stream of training batches, in which batch k of an epoch is a function of the arguments."""
+        raise NotImplementedError(f"{type(self).__name__} must define batches, or its recipe have steps=0")
+
+    def measure(self, model: Any, row: dict[str, float]) -> dict[str, float]:
+        """Return the metrics after training by name, the task's own among them; it may predict, sample or roll out.
+
+        Args:
+            model: the trained model.
+            row: the last epoch's row of the history; empty where nothing was trained.
+        """
+        return {"validation loss": row["val_loss"]}
+
+    def sample(self, model: Any, seed: int) -> Any:
+        """Return something that the trained model made, or None.
+
+        A `str` is written to sample.txt; an array (H, W), (H, W, 3) or (H, W, 4) of `uint8` to sample.png; a `Sound` to
+        sample.wav; a dict of columns to sample.csv.
+        """
+        return None
+
+
+class Sound(NamedTuple):
+    """A sound: samples (N,) or (N, channels) in [-1, 1], and the number of samples per second in Hz."""
+
+    samples: Any
+    rate: int
+
+
+def in_batches(*arrays: Any, batch_size: int = 64) -> Sequence[tuple]:
+    """Return arrays with N rows each as a list of batches of views, of which the last one may be shorter.
+
+    Example:
+        >>> import numpy as np
+        >>> [len(x) for x, y in in_batches(np.zeros((5, 2)), np.zeros(5), batch_size=2)]
+        [2, 2, 1]
+    """
+    return [
+        tuple(array[begin : begin + batch_size] for array in arrays) for begin in range(0, len(arrays[0]), batch_size)
+    ]
+
+
+def copy_weights(source: Any, target: Any) -> int:
+    """Copy each weight of `source` to the weight of `target` with the same path and shape; return how many.
+
+    Raises:
+        ValueError: no weight of `target` has the path and the shape of one of `source`.
+    """
+    weights = {(variable.path, tuple(variable.shape)): variable for variable in source.weights}
+    shared = [v for v in target.weights if (v.path, tuple(v.shape)) in weights]
+    if not shared:
+        raise ValueError(
+            f"start: no weight of {target.name!r} has the path and the shape of one of {source.name!r}, so the run "
+            "cannot begin with its weights"
+        )
+    for variable in shared:
+        variable.assign(weights[variable.path, tuple(variable.shape)])
+    return len(shared)

@@ -1,0 +1,1 @@
+"""The kinds of tasks: `examples` and `text` serve several lectures; a task of one lecture has its own file."""

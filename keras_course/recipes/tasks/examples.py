@@ -1,0 +1,193 @@
+"""The tasks of labelled examples: classification and regression of tables and images.
+
+Nothing is chosen by what is measured between two epochs, and the last one counts, so the held-out part is a test set.
+Inputs are standardized by mean and standard deviation over the training examples: those of each feature of a table,
+one pair for all pixels of an image.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import pathlib
+from typing import ClassVar
+
+import numpy as np
+
+from keras_course import datasets
+from keras_course._registry import data_arguments
+from keras_course.checks import flag, fraction, instead_of, string, whole_number
+from keras_course.recipes._task import Data, Metric, Task, in_batches
+
+
+@dataclasses.dataclass(frozen=True)
+class CropAndFlip:
+    """Change the images of each batch: see `keras_course.datasets.crop_and_flip`.
+
+    Args:
+        padding: largest shift in pixels.
+        flip: whether half of the images are mirrored.
+    """
+
+    padding: int
+    flip: bool = True
+
+    def __post_init__(self):
+        whole_number(0, padding=self.padding)
+        flag(flip=self.flip)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Examples(Task):
+    data: str
+    split: float = 0.8
+    split_seed: int = 0
+    permute: bool = False
+    augment: CropAndFlip | None = None
+
+    def __post_init__(self):
+        string(data=self.data)
+        fraction(split=self.split)
+        whole_number(0, split_seed=self.split_seed)
+        flag(permute=self.permute)
+        if not isinstance(self.augment, CropAndFlip | None):
+            raise ValueError(f"augment={self.augment!r} must be a CropAndFlip or None")
+
+    def on(self, data):
+        """Return the same task on another data set, by its name."""
+        names = [row.name for row in datasets.list_datasets() if row.kind in ("table", "images")]
+        if data in names:
+            return dataclasses.replace(self, data=data)
+        path = pathlib.Path(data).expanduser()
+        if path.is_file():
+            raise ValueError(
+                f"data={data!r} is a file, and only a language model is trained on one by a recipe. This recipe takes "
+                f"a data set by its name, one of {', '.join(names)}; README tells how to train on other tables and "
+                "images."
+            )
+        if path.suffix or path.name != data:
+            what = "it is a folder, not a file of text" if path.is_dir() else "there is no such file"
+            raise FileNotFoundError(f"data={data!r}: {what}.")
+        raise ValueError(f"data={data!r} is not a set of examples; {instead_of(data, names)}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Classification(_Examples):
+    """Predict the class of an example; the metric is the test error in percent.
+
+    Args:
+        data: name of a table or of a set of images in `keras_course.datasets`.
+        split: fraction of a table's rows to train on; a set of images brings its own split.
+        split_seed: seed of that split.
+        permute: whether the pixels of all images are permuted, by one permutation, so that neighbors mean nothing.
+        augment: how the images of a training batch are changed; None leaves them as they are.
+    """
+
+    metric: ClassVar[Metric] = Metric("test error", "%")
+
+    def load(self, part=0, start=None) -> "LabelledExamples":
+        return LabelledExamples(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class Regression(_Examples):
+    """Predict a number for each example; the metric is the root mean square error over the test set.
+
+    Args:
+        unit: unit of that number. The other arguments are those of `Classification`.
+    """
+
+    unit: str = ""
+
+    @property
+    def metric(self) -> Metric:
+        return Metric("test RMSE", self.unit)
+
+    def load(self, part=0, start=None) -> "MeasuredExamples":
+        return MeasuredExamples(self)
+
+
+class ExamplesData(Data):
+    """Standardized examples of a data set."""
+
+    def __init__(self, task):
+        self.task = task
+        train, test = _examples(task)
+        axes = 0 if train.x.ndim == 2 else None
+        mean = np.mean(train.x, axis=axes, dtype="float64")
+        deviation = np.std(train.x, axis=axes, dtype="float64")
+        deviation = np.where(deviation > 0, deviation, 1.0)  # a pixel that is black in every image stays 0
+        self.x, self.test_x = (((part.x - mean) / deviation).astype("float32") for part in (train, test))
+        self.y, self.test_y = self._targets(train.y), self._targets(test.y, train.y)
+        self.validation = in_batches(self.test_x, self.test_y)
+        self.size = f"{len(train.x):,} + {len(test.x):,} examples"
+        parts = (np.ascontiguousarray(array).tobytes() for array in (*train[:2], *test[:2]))
+        self.sha256 = hashlib.sha256(b"".join(parts)).hexdigest()
+        self.facts = {"inputs": {"mean": mean.tolist(), "deviation": deviation.tolist()}}
+
+    def arguments(self, build):
+        return data_arguments(build, self.x.shape[1:], self.num_outputs)
+
+    def batches(self, batch_size, steps_per_epoch, seed, start_epoch):
+        augment = self.task.augment
+        return datasets.example_batches(
+            self.x,
+            self.y,
+            batch_size,
+            steps_per_epoch=steps_per_epoch,
+            seed=seed,
+            start_epoch=start_epoch,
+            augment=augment and functools.partial(datasets.crop_and_flip, **dataclasses.asdict(augment)),
+        )
+
+
+class LabelledExamples(ExamplesData):
+    """Examples with a class each."""
+
+    loss_unit = "nats/example"
+
+    def __init__(self, task):
+        super().__init__(task)
+        self.num_outputs = int(max(self.y.max(), self.test_y.max())) + 1
+
+    def _targets(self, y, train_y=None):
+        return y
+
+    def objective(self, model):
+        from keras_course.perceptron._heads import classifier_head
+
+        head = classifier_head(model)
+        return {"loss": head.loss, "metrics": [head.metric]}
+
+    def measure(self, model, row):
+        return {self.task.metric.name: 100 * (1 - row["val_accuracy"])}
+
+
+class MeasuredExamples(ExamplesData):
+    """Examples with a number each, which is standardized for training."""
+
+    loss_unit = "squared deviations"
+    num_outputs = 1
+
+    def _targets(self, y, train_y=None):
+        train_y = y if train_y is None else train_y
+        self.deviation = float(train_y.std(dtype="float64"))
+        return ((y - train_y.mean(dtype="float64")) / self.deviation).astype("float32")[:, None]
+
+    def objective(self, model):
+        import keras
+
+        return {"loss": keras.losses.MeanSquaredError()}
+
+    def measure(self, model, row):
+        return {self.task.metric.name: self.deviation * row["val_loss"] ** 0.5}
+
+
+def _examples(task):
+    """Return (train, test) of a set of examples."""
+    row = next(row for row in datasets.list_datasets() if row.name == task.data)
+    train, test = row.load() if row.kind == "images" else row.load().split(task.split, seed=task.split_seed)
+    if not task.permute:
+        return train, test
+    from keras_course.convnets import permute_pixels
+
+    return tuple(part._replace(x=permute_pixels(part.x)) for part in (train, test))

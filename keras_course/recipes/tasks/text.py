@@ -1,0 +1,126 @@
+"""The task of a language model: predict the next token of a text.
+
+The validation loss is the mean of -log p(next token), in nats, over every token of the last part of the text but the
+first. That part is cut into windows that do not overlap, of which the last one may be shorter.
+"""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+
+from keras_course import datasets
+from keras_course.checks import fraction, instead_of, one_of, string, whole_number
+from keras_course.datasets._text import read_own
+from keras_course.recipes._task import Data, Metric, Task, in_batches
+
+
+@dataclasses.dataclass(frozen=True)
+class NextToken(Task):
+    """Predict the next token of a text; the metric is the validation loss in nats per token.
+
+    Args:
+        data: name of a text in `keras_course.datasets`, or the path of a text file.
+        context_length: number of tokens in a window, and of the model's context.
+        tokenizer: "characters" or "bpe".
+        vocab_size: number of tokens of "bpe"; None for characters, whose number the text decides.
+        split: fraction of the text to train on; the rest is for validation.
+        prompt: beginning of the text that the trained model writes.
+    """
+
+    data: str
+    context_length: int
+    tokenizer: str = "characters"
+    vocab_size: int | None = None
+    split: float = 0.9
+    prompt: str = "\n"
+
+    def __post_init__(self):
+        string(data=self.data, prompt=self.prompt)
+        one_of(("characters", "bpe"), tokenizer=self.tokenizer)
+        whole_number(1, context_length=self.context_length)
+        if self.tokenizer == "bpe":
+            whole_number(256, vocab_size=self.vocab_size)
+        fraction(split=self.split)
+
+    @property
+    def metric(self) -> Metric:
+        return Metric("validation loss", "nats/character" if self.tokenizer == "characters" else "nats/token")
+
+    def load(self, part=0, start=None) -> "Text":
+        return Text(self)
+
+    def on(self, data) -> "NextToken":
+        """Return the same task on another text: the path of a file in full, as it must last until a run is resumed."""
+        names = [row.name for row in datasets.list_datasets() if row.kind == "text"]
+        path = pathlib.Path(data).expanduser()
+        if data in names:
+            return dataclasses.replace(self, data=data)
+        if path.is_file():
+            return dataclasses.replace(self, data=str(path.resolve()))
+        if path.suffix or path.name != data:
+            what = "it is a folder, not a file of text" if os.path.isdir(data) else "there is no such file"
+            raise FileNotFoundError(f"data={data!r}: {what}.")
+        raise ValueError(f"data={data!r} is not a text; {instead_of(data, names)}")
+
+
+class Text(Data):
+    """A text as tokens.
+
+    Raises:
+        ValueError: the text is too short for the model's context.
+    """
+
+    def __init__(self, task):
+        from keras_course.language import BPETokenizer, CharTokenizer
+
+        self.task, self.loss_unit = task, task.metric.unit
+        text = _read(task.data)
+        self.prompt = task.prompt if set(task.prompt) <= set(text) else text[0]
+        self.facts = {"prompt": self.prompt}
+        self.size = f"{len(text):,} characters"
+        self.sha256 = hashlib.sha256(text.encode("utf-8")).hexdigest()
+        parts = datasets.split_text(text, task.split)
+        if task.tokenizer == "characters":
+            self.tokenizer = CharTokenizer.train(text)
+        else:
+            self.tokenizer = BPETokenizer.train(parts[0], task.vocab_size)
+        self.assets = {"tokenizer": self.tokenizer}
+        self.tokens, held_out = map(self.tokenizer.encode, parts)
+        for name, tokens in (("training", self.tokens), ("validation", held_out)):
+            if len(tokens) <= task.context_length:
+                raise ValueError(
+                    f"data={task.data!r} is too short: its {name} part has {len(tokens)} tokens, and the model needs "
+                    f"at least {task.context_length + 1}, one more than its context_length={task.context_length}."
+                )
+        self.validation = in_batches(*datasets.validation_windows(held_out, task.context_length))
+
+    def arguments(self, build):
+        return {"vocab_size": self.tokenizer.vocab_size, "context_length": self.task.context_length}
+
+    def objective(self, model):
+        import keras
+
+        return {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
+
+    def batches(self, batch_size, steps_per_epoch, seed, start_epoch):
+        return datasets.token_windows(
+            self.tokens,
+            self.task.context_length,
+            batch_size,
+            steps_per_epoch=steps_per_epoch,
+            seed=seed,
+            start_epoch=start_epoch,
+        )
+
+    def sample(self, model, seed, length=300):
+        """Return a text that the model writes; it begins with the prompt, or with the first character of its text."""
+        from keras_course.language import generate
+
+        prompt = self.tokenizer.encode(self.prompt)
+        return self.tokenizer.decode(generate(model, prompt, length, temperature=0.8, seed=seed))
+
+
+def _read(data):
+    names = {row.name for row in datasets.list_datasets() if row.kind == "text"}
+    return datasets.text(data) if data in names else read_own(data=data)
