@@ -44,7 +44,7 @@ def fit(model, data, recorder, recipe, facts, callbacks, verbose):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Limiting (epochs|steps_per_epoch) to")  # whoever set the cap knows it
         model.fit(
-            batches,
+            batches if isinstance(batches, keras.utils.PyDataset) else (batch for batch in batches),
             steps_per_epoch=facts["steps_per_epoch"],
             initial_epoch=recorder.epoch,
             epochs=facts["epochs"],

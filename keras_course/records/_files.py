@@ -9,9 +9,9 @@ import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from keras_course.checks.files import atomic_write_all, from_json, to_json
 from keras_course._lectures import LECTURES
 from keras_course.checks import one_of
+from keras_course.checks.files import atomic_write_all, from_json, to_json
 from keras_course.records import _machine
 from keras_course.records._performance_page import performance_chart, performance_page
 from keras_course.records._results_page import results_page

@@ -17,22 +17,12 @@ PACKAGE = ROOT / "keras_course"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = {
-    1: {
-        "backend",
-        "ops",
-        "_registry",
-        "checks",
-        "_lectures",
-        "_files",
-        "_memory",
-        "_recipe",
-        "_recipe_table",
-    },
-    2: {"layers", "decoding", "losses", "metrics", "plots", "portable", "_run", "_saved"},
+    1: {"backend", "ops", "_registry", "checks", "_lectures"},
+    2: {"layers", "decoding", "losses", "metrics", "plots", "portable"},
     3: {"perceptron", "autodiff", "training", "convnets", "attention"},
     4: {"fundamentals", "vision", "language", "graphs", "uncertainty", "autoencoders", "diffusion"},
     5: {"datasets", "records"},
-    6: {"recipes", "_tasks", "_training"},
+    6: {"recipes"},
     7: {"cli", "__init__"},
     8: {"__main__"},
 }
@@ -40,16 +30,10 @@ FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 SIDEWAYS = {
     ("_registry", "_lectures"),
     ("_registry", "checks"),  # a builder takes numbers of NumPy
-    ("_run", "_saved"),
     ("ops", "checks"),
-    ("ops", "_memory"),
-    ("_recipe_table", "_recipe"),
-    ("_recipe", "checks"),
     ("diffusion", "vision"),
-    ("recipes", "_tasks"),
-    ("recipes", "_training"),
 }
-OF_DATASETS = {"datasets", "checks", "_files"}
+OF_DATASETS = {"datasets", "checks"}
 HEAVY = {*BACKENDS, "tensorflow_datasets", "matplotlib", "sklearn", "transformers", "safetensors"}
 ASKING = {"keras.config.backend", "keras.backend.backend", "keras_course.backend.current"}
 OF_BACKENDS = {  # what a room may know of the backends; the others nothing
@@ -191,7 +175,7 @@ PLANTED = {  # a source: the room that it stands in, and what must be said of it
     "import keras_course.backend\nask = keras_course.backend.current": ("portable", "knows the backend: keras_course."),
     "def f():\n    from keras.config import backend": ("language", "knows the backend: keras.config.backend"),
     "import keras\nkeras.config.backend()": ("language", "knows the backend: keras.config.backend"),
-    "from keras import config as settings\nsettings.backend()": ("_tasks", "knows the backend: keras.config.backend"),
+    "from keras import config as settings\nsettings.backend()": ("recipes", "knows the backend: keras.config.backend"),
     "from keras import backend as K\nK.backend()": ("training", "knows the backend: keras.backend.backend"),
     "def f():\n    import torch": ("language", "knows the backend: torch"),
     "def f():\n    import jax.numpy as jnp": ("metrics", "knows the backend: jax"),
@@ -201,9 +185,9 @@ PLANTED = {  # a source: the room that it stands in, and what must be said of it
     "import os\nos.environ['KERAS_BACKEND']": ("records", "knows the backend: 'KERAS_BACKEND'"),
     "def train_step(self, data): ...": ("language", "defines train_step"),
     "eval(text)": ("cli", "calls eval"),
-    "def f():\n    from pickle import load": ("_training", "imports pickle"),
+    "def f():\n    from pickle import load": ("recipes", "imports pickle"),
     "keras.models.load_model(path, safe_mode=False)": ("recipes", "passes safe_mode=False"),
-    "np.load(path, allow_pickle=True)": ("_training", "passes allow_pickle=True"),
+    "np.load(path, allow_pickle=True)": ("recipes", "passes allow_pickle=True"),
 }
 
 
@@ -232,6 +216,35 @@ ALLOWED = {  # a source that resembles a fault: a room that it may stand in
 @pytest.mark.parametrize("source", ALLOWED)
 def test_what_is_allowed_is_not_called_a_fault(source):
     assert faults(source, ALLOWED[source]) == []
+
+
+# From `train` to the saved model the way leads down through these, once
+STAIRS = ["_train", "_part", "_saved", "_loop", "_checkpoint", "_folder", "_sample", "tables", "tasks", "_recipe"]
+STAIRS += ["_optimizers", "_task"]
+
+
+def climbs(source, step):
+    """Yield the files of `recipes` that one of them imports although they stand above it or beside it."""
+    for _, full in imports(ast.walk(ast.parse(source))):
+        other = full.removeprefix("keras_course.recipes.").split(".")[0]
+        if other not in STAIRS or not full.startswith("keras_course.recipes."):
+            continue
+        if STAIRS.index(other) <= STAIRS.index(step) and (other != step or step not in ("tables", "tasks")):
+            yield other
+
+
+def test_a_run_leads_down_through_recipes():
+    files = {
+        path: path.relative_to(PACKAGE / "recipes").with_suffix("").parts[0]
+        for path in FILES
+        if "recipes" in path.parts
+    }
+    assert set(files.values()) == {*STAIRS, "__init__"}
+    for path, step in files.items():
+        if step != "__init__":
+            assert list(climbs(path.read_text(encoding="utf-8"), step)) == [], path
+    assert list(climbs("from keras_course.recipes import _train, _task", "_loop")) == ["_train"]
+    assert list(climbs("def f():\n    from keras_course.recipes._loop import fit", "_loop")) == ["_loop"]
 
 
 @pytest.mark.parametrize("lecture", LECTURES, ids=lambda lecture: lecture.topic)

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 import toy_recipes
 from PIL import Image
+from scipy.io import wavfile
 from toy_recipes import TOYS
 
 import keras_course
 from keras_course import cli, recipes
+from keras_course.recipes import Sound, _folder
+from keras_course.recipes._sample import write_sample
 
 
 class Interrupt(keras.callbacks.Callback):
@@ -29,13 +32,13 @@ class Interrupt(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def interrupt(name, folder, step, start, full):
+def interrupt(row, folder, step, start, full):
     """Begin a run and end it by an exception; with `--full` by `kill -9`."""
     if not full:
         with pytest.raises(KeyboardInterrupt):
-            recipes.train(TOYS[name], out=folder, start=start, callbacks=[Interrupt(step)], verbose=0)
+            recipes.train(row, out=folder, start=start, callbacks=[Interrupt(step)], verbose=0)
         return
-    command = [sys.executable, toy_recipes.__file__, name, str(folder), str(step), *([start] if start else [])]
+    command = [sys.executable, toy_recipes.__file__, row.name, str(folder), str(step), *([start] if start else [])]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
 
@@ -48,12 +51,13 @@ def first(tmp_path_factory):
 
 @pytest.mark.parametrize("name", TOYS)
 def test_resumed_run_ends_like_one_that_was_not_interrupted(name, full, first, tmp_path, capsys):
-    start = first.folder if TOYS[name].start else None
-    whole = recipes.train(TOYS[name], out=tmp_path / "whole", start=start, verbose=0)
-    step = 21 if whole.parts else 5
-    interrupt(name, tmp_path / "stopped", step, start, full)
-    assert not keras_course.recipes._folder.read_facts(tmp_path / "stopped")["complete"]
-    resumed = recipes.train(TOYS[name], resume=tmp_path / "stopped", verbose=0)
+    row, start = TOYS[name], first.folder if TOYS[name].start else None
+    if row.task.parts > 1 and not full:
+        row = dataclasses.replace(row, task=dataclasses.replace(row.task, parts=3))
+    whole = recipes.train(row, out=tmp_path / "whole", start=start, verbose=0)
+    interrupt(row, tmp_path / "stopped", 5, start, full)
+    assert not _folder.read_facts(tmp_path / "stopped")["complete"]
+    resumed = recipes.train(row, resume=tmp_path / "stopped", verbose=0)
     for one, other in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     assert resumed.value == whole.value
@@ -63,15 +67,63 @@ def test_resumed_run_ends_like_one_that_was_not_interrupted(name, full, first, t
     folder = (resumed.parts or (resumed,))[-1].folder
     loaded = keras_course.load_model(folder)
     assert [w.shape for w in loaded.weights] == [w.shape for w in whole.model.weights]
-    changed = dataclasses.replace(TOYS[name], batch_size=TOYS[name].batch_size - 1)
-    keras_course.recipes._folder.write_facts(tmp_path / "stopped", resumed.facts | {"complete": False})
+    changed = dataclasses.replace(row, batch_size=row.batch_size - 1)
+    _folder.write_facts(tmp_path / "stopped", resumed.facts | {"complete": False})
     with pytest.raises(ValueError, match=r"settings was \{'batch_size': 16}"):
         recipes.train(changed, resume=tmp_path / "stopped", verbose=0)
 
 
 def test_what_each_leaves(first, tmp_path):
     image = recipes.train(TOYS["toy_reconstruct"], out=tmp_path / "image", steps=2, verbose=0)
-    assert Image.open(image.folder / "sample.png").size == (8, 8)
-    np.testing.assert_array_equal(np.asarray(Image.open(image.folder / image.facts["sample"])), image.sample)
-    assert first.facts["metrics"].keys() == {"balanced accuracy", "test loss"}
+    assert (image.facts["sample"], image.sample.shape) == ("sample.png", (8, 8))
+    with Image.open(image.folder / "sample.png") as opened:
+        np.testing.assert_array_equal(np.asarray(opened), image.sample)
+    assert first.facts["metrics"].keys() == {"balanced accuracy", "number of classes"}
     assert "expected: at least 0.1 (up to 0.0 less for one seed): reached" in cli._report(first)
+
+
+def test_samples_become_files_that_everybody_can_open(tmp_path):
+    wave = np.sin(np.arange(80) / 5)
+    for sample, name in [("Ünder", "sample.txt"), (Sound(wave, 8000), "sample.wav"), ({"x": [1, 2]}, "sample.csv")]:
+        assert write_sample(tmp_path, sample) == name
+    assert (tmp_path / "sample.txt").read_text(encoding="utf-8") == "Ünder"
+    rate, samples = wavfile.read(tmp_path / "sample.wav")
+    assert rate == 8000
+    np.testing.assert_allclose(samples / 32767, wave, atol=1e-4)
+    assert (tmp_path / "sample.csv").read_text() == "x\n1\n2\n"
+    for bad in (3, np.zeros((2, 2)), np.zeros((2, 2, 2), np.uint8)):
+        with pytest.raises(ValueError, match=r"sample=.* must be a str, an image"):
+            write_sample(tmp_path, bad)
+
+
+def test_what_a_run_cannot_begin_with(first, tmp_path):
+    row = TOYS["toy_continued"]
+    for start, error, message in [
+        (None, ValueError, "start=None: 'toy_continued' begins with the weights of 'toy_higher'; train that first"),
+        (tmp_path, FileNotFoundError, "start=.* holds no run"),
+        (3, ValueError, "start=3 must be the folder of a run"),
+    ]:
+        with pytest.raises(error, match=message):
+            recipes.train(row, start=start, verbose=0)
+    with pytest.raises(ValueError, match="'toy_higher' begins with initial weights"):
+        recipes.train(TOYS["toy_higher"], start=first.folder, verbose=0)
+    with pytest.raises(ValueError, match="it must be a complete run of 'toy_graph'"):
+        recipes.train(dataclasses.replace(row, start="toy_graph"), start=first.folder, verbose=0)
+    measured = recipes.train(dataclasses.replace(row, steps=0), start=first.folder, verbose=0)
+    assert measured.history == {}
+    assert measured.value == first.value
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"task": "regression"}, "task='regression' must be a Task"),
+        ({"topic": None}, "builder='mlp' must be a name, beside a topic, or a function without one"),
+        ({"builder": toy_recipes.autoencoder}, "builder=.* must be a name, beside a topic"),
+        ({"steps": -1}, "steps=-1"),
+        ({"start": 3}, "start=3"),
+    ],
+)
+def test_wrong_recipes(change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(TOYS["toy_higher"], **change)
