@@ -13,11 +13,17 @@ import numpy as np
 from sklearn.metrics import balanced_accuracy_score
 from tiny_recipe import killer
 
-from keras_course import datasets
-from keras_course._registry import builder
+from keras_course import _registry, datasets
 from keras_course.recipes import SGD, AdamW, Classification, Data, Metric, Recipe, Task, in_batches, train
 
 BUDGET = {"preset": "tiny", "steps": 10, "batch_size": 16, "optimizer": AdamW(1e-2, 1e-3, 1)}
+
+
+def toy(function):
+    """Make a builder without leaving it in the register of real ones."""
+    built = _registry.builder(reference="a toy of the tests", presets={"tiny": {}})(function)
+    del _registry._BUILDERS[function.__name__]
+    return built
 
 
 # A model that owns its loss, and makes an image
@@ -38,7 +44,7 @@ class Autoencoder(keras.Model):
         return {"name": self.name}
 
 
-@builder(reference="for tests", presets={"tiny": {}})
+@toy
 def autoencoder(*, code=4, name="autoencoder"):
     return Autoencoder(code, name=name)
 
@@ -47,7 +53,7 @@ class Images(Data):
     def __init__(self):
         train, test = datasets.digit_images()
         self.x, self.test_x = (part.x.astype("float32") / 16 for part in (train, test))
-        self.validation = in_batches(self.test_x[:200], batch_size=100)
+        self.validation = in_batches((self.test_x[:200],), batch_size=100)
         self.size = f"{len(self.x)} images"
 
     def batches(self, batch_size, steps_per_epoch, seed, start_epoch):
@@ -75,7 +81,7 @@ RECONSTRUCT = Recipe(name="toy_reconstruct", summary="an image", task=Reconstruc
 # One graph, of which a mask says which nodes train; several inputs
 
 
-@builder(reference="for tests", presets={"tiny": {}})
+@toy
 def graph_network(num_features, num_classes, *, name="graph_network"):
     x, edges = keras.Input((None, num_features), name="x"), keras.Input((None, None), name="edges")
     h = keras.layers.Dense(8, "relu", name="hidden")(keras.ops.matmul(edges, x))

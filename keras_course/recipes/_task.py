@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from keras_course.checks import flag, string
+from keras_course.checks import as_array, flag, string, validate, whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,14 +144,25 @@ class Sound(NamedTuple):
     rate: int
 
 
-def in_batches(*arrays: Any, batch_size: int = 64) -> Sequence[tuple]:
-    """Return arrays with N rows each as a list of batches of views, of which the last one may be shorter.
+@validate(batch_size=whole(1))
+def in_batches(arrays: Sequence[Any], batch_size: int = 64) -> list[tuple]:
+    """Return arrays of N rows each as a list of batches of views, of which the last one may be shorter.
+
+    Args:
+        arrays: such as (x, y), (x, y, weights), or (x,).
+        batch_size: number of rows in a batch.
+
+    Raises:
+        ValueError: there is no array, they differ in length, or `batch_size` is less than 1.
 
     Example:
         >>> import numpy as np
-        >>> [len(x) for x, y in in_batches(np.zeros((5, 2)), np.zeros(5), batch_size=2)]
+        >>> [len(x) for x, y in in_batches((np.zeros((5, 2)), np.zeros(5)), batch_size=2)]
         [2, 2, 1]
     """
+    arrays = [as_array(f"arrays[{i}]", array) for i, array in enumerate(arrays)] if arrays is not None else []
+    if len({len(array) for array in arrays}) != 1:
+        raise ValueError(f"arrays has {[len(array) for array in arrays]} rows; it must be arrays of one length")
     return [
         tuple(array[begin : begin + batch_size] for array in arrays) for begin in range(0, len(arrays[0]), batch_size)
     ]

@@ -126,7 +126,8 @@ def test_inputs_are_standardized_by_the_training_part():
 @pytest.mark.parametrize("data", ["tiny_shakespeare", "two_moons", "absent"])
 def test_other_data_are_refused(data):
     with pytest.raises(
-        ValueError, match=f"data='{data}' is not a set of examples; choose one of mnist_10k, cifar10_12k, digit_images"
+        ValueError,
+        match=f"data='{data}' is not a table or a set of images; choose one of mnist_10k, cifar10_12k, digit_images",
     ):
         recipes.train(SHORT["digits_mlp"], data=data)
 
@@ -136,7 +137,9 @@ def test_a_file_of_ones_own_is_for_language_models(tmp_path):
     path.write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match=r"table\.csv' is a file, and only a language model is trained on one"):
         recipes.train(SHORT["digits_mlp"], data=path)
-    with pytest.raises(ValueError, match="data='digit_image' is not a set of examples; did you mean 'digit_images'"):
+    with pytest.raises(
+        ValueError, match="data='digit_image' is not a table or a set of images; did you mean 'digit_images'"
+    ):
         recipes.train(SHORT["digits_mlp"], data="digit_image")
 
 

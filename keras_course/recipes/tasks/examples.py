@@ -8,14 +8,13 @@ one pair for all pixels of an image.
 import dataclasses
 import functools
 import hashlib
-import pathlib
 from typing import ClassVar
 
 import numpy as np
 
 from keras_course import datasets
 from keras_course._registry import data_arguments
-from keras_course.checks import flag, fraction, instead_of, string, whole_number
+from keras_course.checks import flag, fraction, string, whole_number
 from keras_course.recipes._task import Data, Metric, Task, in_batches
 
 
@@ -52,22 +51,9 @@ class _Examples(Task):
         if not isinstance(self.augment, CropAndFlip | None):
             raise ValueError(f"augment={self.augment!r} must be a CropAndFlip or None")
 
-    def on(self, data):
+    def on(self, data) -> Task:
         """Return the same task on another data set, by its name."""
-        names = [row.name for row in datasets.list_datasets() if row.kind in ("table", "images")]
-        if data in names:
-            return dataclasses.replace(self, data=data)
-        path = pathlib.Path(data).expanduser()
-        if path.is_file():
-            raise ValueError(
-                f"data={data!r} is a file, and only a language model is trained on one by a recipe. This recipe takes "
-                f"a data set by its name, one of {', '.join(names)}; README tells how to train on other tables and "
-                "images."
-            )
-        if path.suffix or path.name != data:
-            what = "it is a folder, not a file of text" if path.is_dir() else "there is no such file"
-            raise FileNotFoundError(f"data={data!r}: {what}.")
-        raise ValueError(f"data={data!r} is not a set of examples; {instead_of(data, names)}")
+        return dataclasses.replace(self, data=datasets.find(data, kinds=("table", "images")))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +84,10 @@ class Regression(_Examples):
 
     unit: str = ""
 
+    def __post_init__(self):
+        super().__post_init__()
+        string(unit=self.unit)
+
     @property
     def metric(self) -> Metric:
         return Metric("test RMSE", self.unit)
@@ -118,7 +108,7 @@ class ExamplesData(Data):
         deviation = np.where(deviation > 0, deviation, 1.0)  # a pixel that is black in every image stays 0
         self.x, self.test_x = (((part.x - mean) / deviation).astype("float32") for part in (train, test))
         self.y, self.test_y = self._targets(train.y), self._targets(test.y, train.y)
-        self.validation = in_batches(self.test_x, self.test_y)
+        self.validation = in_batches((self.test_x, self.test_y))
         self.size = f"{len(train.x):,} + {len(test.x):,} examples"
         parts = (np.ascontiguousarray(array).tobytes() for array in (*train[:2], *test[:2]))
         self.sha256 = hashlib.sha256(b"".join(parts)).hexdigest()

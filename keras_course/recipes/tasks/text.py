@@ -6,12 +6,9 @@ first. That part is cut into windows that do not overlap, of which the last one 
 
 import dataclasses
 import hashlib
-import os
-import pathlib
 
 from keras_course import datasets
-from keras_course.checks import fraction, instead_of, one_of, string, whole_number
-from keras_course.datasets._text import read_own
+from keras_course.checks import fraction, one_of, string, whole_number
 from keras_course.recipes._task import Data, Metric, Task, in_batches
 
 
@@ -41,6 +38,8 @@ class NextToken(Task):
         whole_number(1, context_length=self.context_length)
         if self.tokenizer == "bpe":
             whole_number(256, vocab_size=self.vocab_size)
+        elif self.vocab_size is not None:
+            raise ValueError(f"vocab_size={self.vocab_size!r} must be None for characters: the text decides it")
         fraction(split=self.split)
 
     @property
@@ -52,16 +51,7 @@ class NextToken(Task):
 
     def on(self, data) -> "NextToken":
         """Return the same task on another text: the path of a file in full, as it must last until a run is resumed."""
-        names = [row.name for row in datasets.list_datasets() if row.kind == "text"]
-        path = pathlib.Path(data).expanduser()
-        if data in names:
-            return dataclasses.replace(self, data=data)
-        if path.is_file():
-            return dataclasses.replace(self, data=str(path.resolve()))
-        if path.suffix or path.name != data:
-            what = "it is a folder, not a file of text" if os.path.isdir(data) else "there is no such file"
-            raise FileNotFoundError(f"data={data!r}: {what}.")
-        raise ValueError(f"data={data!r} is not a text; {instead_of(data, names)}")
+        return dataclasses.replace(self, data=datasets.find(data))
 
 
 class Text(Data):
@@ -75,7 +65,7 @@ class Text(Data):
         from keras_course.language import BPETokenizer, CharTokenizer
 
         self.task, self.loss_unit = task, task.metric.unit
-        text = _read(task.data)
+        text = datasets.text(task.data)
         self.prompt = task.prompt if set(task.prompt) <= set(text) else text[0]
         self.facts = {"prompt": self.prompt}
         self.size = f"{len(text):,} characters"
@@ -93,7 +83,7 @@ class Text(Data):
                     f"data={task.data!r} is too short: its {name} part has {len(tokens)} tokens, and the model needs "
                     f"at least {task.context_length + 1}, one more than its context_length={task.context_length}."
                 )
-        self.validation = in_batches(*datasets.validation_windows(held_out, task.context_length))
+        self.validation = in_batches(datasets.validation_windows(held_out, task.context_length))
 
     def arguments(self, build):
         return {"vocab_size": self.tokenizer.vocab_size, "context_length": self.task.context_length}
@@ -119,8 +109,3 @@ class Text(Data):
 
         prompt = self.tokenizer.encode(self.prompt)
         return self.tokenizer.decode(generate(model, prompt, length, temperature=0.8, seed=seed))
-
-
-def _read(data):
-    names = {row.name for row in datasets.list_datasets() if row.kind == "text"}
-    return datasets.text(data) if data in names else read_own(data=data)
