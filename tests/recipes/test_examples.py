@@ -60,7 +60,7 @@ def test_arguments_that_describe_examples_go_by_their_names():
     assert data_arguments(mlp, [8, 8], 10) == {"input_shape": (8, 8), "num_outputs": 10}
     assert data_arguments(deep_mlp, (64,), 10) == {"num_features": 64, "num_classes": 10}
     for build, shape, message in [
-        (gpt, (8,), "build=gpt begins with the arguments 'vocab_size' and 'context_length'; for labelled examples"),
+        (gpt, (8,), "build=gpt begins with the arguments 'vocab_size' and 'context_length'; for labeled examples"),
         (logistic_regression, (8, 8), r"build=logistic_regression takes rows of features, .* the shape \(8, 8\)"),
         (3, (8,), "build=3 must be a builder"),
     ]:
