@@ -83,7 +83,7 @@ def test_without_cache_equals_a_cache(choice):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: generate_tokens("model", [1], 2), "decoder='model' must be a keras_course.decoding.Decoder"),
+        (lambda: generate_tokens("model", [1], 2), "decoder='model' must be a Decoder"),
         (lambda: generate_tokens(CHAIN, [[0], [1]], 2, context=[np.zeros(3, "int32")]), "needs a row for each of 2"),
         (lambda: Decoder(None, list, V, 8), "decode=None must be a function"),
         (lambda: Decoder(list, list, V, 0), "context_length=0"),

@@ -7,10 +7,12 @@ of the n tokens y written so far, and texts are ranked by log P(y) / lp(n).
 import numpy as np
 from keras import ops, tree
 
-from keras_course.checks import not_negative, tensor
+from keras_course.checks import not_negative, tensor, validate
+from keras_course.ops._types import Tensor
 
 
-def length_penalty(length, alpha):
+@validate(alpha=not_negative, length=tensor)
+def length_penalty(length, alpha) -> Tensor:
     """Return the length penalty lp(n) = ((5 + n) / 6)^alpha, by which a log-probability is divided.
 
     Each further token lowers the log-probability of a text, so that a search prefers short texts; dividing by lp
@@ -35,12 +37,10 @@ def length_penalty(length, alpha):
         >>> float(length_penalty(7, alpha=1.0))
         2.0
     """
-    not_negative(alpha=alpha)
-    tensor(length=length)
     return ((5.0 + ops.cast(length, "float32")) / 6.0) ** alpha
 
 
-def extend_beams(logits, forced, carry, beams, alpha):
+def extend_beams(logits, forced, carry, beams, alpha) -> tuple[Tensor, dict]:
     """Extend every beam by every token and keep the K best of each prompt, the best first.
 
     Args:

@@ -6,8 +6,10 @@ Notation: R rows of text, V tokens in the vocabulary; p the probabilities of the
 
 from keras import ops
 
+from keras_course.ops._types import Tensor
 
-def choose(logits, mode, u, temperature, top_k, top_p):
+
+def choose(logits, mode, u, temperature, top_k, top_p) -> Tensor:
     """Return one token for each row, `(R,)`.
 
     Args:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import keras
 from keras import ops as k
 
-from keras_course.checks import function, string, whole_number
+from keras_course.checks import function, string, validate, whole, whole_number
 from keras_course.ops import write_at
 
 
@@ -64,6 +64,7 @@ class Decoder:
             raise ValueError(f"variables={variables!r} must be a list of keras.Variable")
 
 
+@validate(forward=function, context_length=whole(1))
 def without_cache(forward, context_length) -> tuple[Callable, Callable]:
     """Return `decode` and `empty_cache` of a model that reads the whole text anew for each token.
 
@@ -84,8 +85,6 @@ def without_cache(forward, context_length) -> tuple[Callable, Callable]:
         >>> logits.shape == (1, 1, 5)
         True
     """
-    function(forward=forward)
-    whole_number(1, context_length=context_length)
 
     def decode(tokens, cache, index, context):
         text = write_at(cache[0], index, k.cast(tokens, "int32"), axis=1)

@@ -14,7 +14,7 @@ import math
 import numpy as np
 from keras import ops, tree
 
-from keras_course.checks import is_number, is_whole, not_negative, numpy_seed, whole_number
+from keras_course.checks import instance, is_number, is_whole, not_negative, numpy_seed, validate, whole
 from keras_course.checks.tokens import check_tokens
 from keras_course.decoding._decoder import Decoder
 from keras_course.decoding._loop import Plan, programs
@@ -23,6 +23,26 @@ _HOTTEST = 1e38  # the largest that float32 holds; all tokens are equally likely
 _COLDEST = 1e-6  # below it float32 cannot divide by the temperature, and only the most likely token is left anyway
 
 
+def _check_temperature(temperature):
+    if not is_number(temperature) or not 0 <= temperature < math.inf:
+        raise ValueError(f"temperature={temperature!r} must be 0 (the most likely token) or a finite positive number")
+
+
+def _check_probability(top_p):
+    if not (is_number(top_p) and 0 < top_p <= 1):
+        raise ValueError(f"top_p={top_p!r} must lie in (0, 1]")
+
+
+@validate(
+    decoder=instance(Decoder),
+    length=whole(1),
+    temperature=_check_temperature,
+    top_k=whole(1, math.inf),
+    top_p=_check_probability,
+    beams=whole(1, math.inf),
+    length_penalty=not_negative,
+    seed=numpy_seed,
+)
 def generate_tokens(
     decoder,
     prompt,
@@ -36,7 +56,7 @@ def generate_tokens(
     stop=None,
     seed=0,
     context=(),
-):
+) -> np.ndarray:
     """Continue prompts with an autoregressive model.
 
     The next token is sampled from softmax(logits / temperature), cut to the `top_k` most likely tokens and to the
@@ -67,15 +87,13 @@ def generate_tokens(
 
     References: as for `keras_course.language.generate`.
     """
-    if not isinstance(decoder, Decoder):
-        raise ValueError(f"decoder={decoder!r:.80} must be a keras_course.decoding.Decoder")
     if not isinstance(prompt, list | tuple):
         prompt = np.asarray(prompt)
     single = np.ndim(prompt[0]) == 0 if isinstance(prompt, list | tuple) and prompt else np.ndim(prompt) < 2
     size = decoder.vocab_size
     prompts = [check_tokens("prompt", p, size) for p in ([prompt] if single else prompt)]
+    _check_search(temperature, top_k, top_p, beams, length_penalty)
     plan = _plan(size, length, temperature, top_k, top_p, beams, length_penalty, stop)
-    numpy_seed(seed=seed)
     filters = {
         "temperature": np.float32(min(temperature, _HOTTEST)),
         "top_k": np.int32(min(top_k or size, size)),
@@ -85,22 +103,17 @@ def generate_tokens(
     return texts[0] if single else texts
 
 
-def _plan(size, length, temperature, top_k, top_p, beams, length_penalty, stop):
-    """Check how tokens are to be chosen, and return it as a `Plan`."""
-    optional = {"top_k": top_k, "beams": beams}
-    whole_number(1, length=length)
-    whole_number(1, at_most=math.inf, **{name: value for name, value in optional.items() if value is not None})
-    if not is_number(temperature) or not 0 <= temperature < math.inf:
-        raise ValueError(f"temperature={temperature!r} must be 0 (the most likely token) or a finite positive number")
-    if top_p is not None and not (is_number(top_p) and 0 < top_p <= 1):
-        raise ValueError(f"top_p={top_p!r} must lie in (0, 1]")
-    not_negative(length_penalty=length_penalty)
-    stops = () if stop is None else check_tokens("stop", [stop] if is_whole(stop) else stop, size).tolist()
-    filtered = top_k is not None or top_p is not None
-    if beams is not None and (temperature != 1.0 or filtered):
+def _check_search(temperature, top_k, top_p, beams, length_penalty):
+    if beams is not None and (temperature != 1.0 or top_k is not None or top_p is not None):
         raise ValueError(f"beams={beams} searches for the most likely text: leave temperature, top_k and top_p alone")
     if beams is None and length_penalty:
         raise ValueError(f"length_penalty={length_penalty} ranks the texts of beam search: it needs beams")
+
+
+def _plan(size, length, temperature, top_k, top_p, beams, length_penalty, stop):
+    """Return how tokens are chosen."""
+    stops = () if stop is None else check_tokens("stop", [stop] if is_whole(stop) else stop, size).tolist()
+    filtered = top_k is not None or top_p is not None
     mode = "beam" if beams else "greedy" if temperature < _COLDEST else "filter" if filtered else "sample"
     texts = size ** min(int(length), 64)  # how many there are, or many; more beams would stay empty
     return Plan(mode, int(min(beams or 1, texts)), float(length_penalty), tuple(stops))

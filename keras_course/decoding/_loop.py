@@ -31,7 +31,7 @@ class Plan:
     stop: tuple[int, ...]  # the tokens that end a text
 
 
-def programs(decoder, plan, rows):
+def programs(decoder, plan, rows) -> tuple:
     """Return the compiled programs `read` and `loop` of a model; they are kept for the next call."""
     if (plan, rows) not in decoder.programs:
         decoder.programs[plan, rows] = _reader(decoder, rows), _looper(decoder, plan)

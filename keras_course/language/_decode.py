@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_course.checks.tokens import check_tokens, context_length, vocab_size
 from keras_course.decoding import Decoder, without_cache
+from keras_course.ops._types import Tensor
 
 
 def decoder(model, cache=True) -> Decoder:
@@ -28,12 +29,12 @@ def decoder(model, cache=True) -> Decoder:
     return kept[key]
 
 
-def empty_cache(model, batch_size):
+def empty_cache(model, batch_size) -> list[Tensor]:
     """Return the cache of a model that has read nothing yet: a flat list of zeros."""
     return [t for layer in model.layers if hasattr(layer, "empty_cache") for t in layer.empty_cache(batch_size)]
 
 
-def decode(model, tokens, cache, index, context=()):
+def decode(model, tokens, cache, index, context=()) -> tuple[Tensor, list[Tensor]]:
     """Return the logits `(B, S, V)` for the tokens `(B, S)` that follow what the cache holds, and the new cache.
 
     Args:
@@ -67,7 +68,7 @@ def decode(model, tokens, cache, index, context=()):
     return h, new
 
 
-def attention_maps(model, tokens):
+def attention_maps(model, tokens) -> np.ndarray:
     """Return the attention weights of every block for one batch of tokens.
 
     Args:

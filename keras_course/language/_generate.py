@@ -9,7 +9,7 @@ Notation: V tokens in the vocabulary, N the context length; z (V) the logits of 
 import numpy as np
 from keras import ops
 
-from keras_course.checks import flag
+from keras_course.checks import flag, validate
 from keras_course.checks.tokens import context_length
 from keras_course.decoding import generate_tokens
 from keras_course.language._decode import decoder
@@ -43,6 +43,7 @@ def generate_plainly(model, prompt, length, *, temperature=1.0, seed=0) -> np.nd
     return np.array(text, "int32")
 
 
+@validate(cache=flag)
 def generate(
     model,
     prompt,
@@ -56,7 +57,7 @@ def generate(
     stop=None,
     seed=0,
     cache=True,
-):
+) -> np.ndarray:
     """Continue prompts with a language model.
 
     The next token is sampled from softmax(logits / temperature), cut to the `top_k` most likely tokens and to the
@@ -97,7 +98,6 @@ def generate(
         >>> generate(gpt(10, 8), np.array([1, 2]), 5, temperature=0).shape
         (7,)
     """
-    flag(cache=cache)
     return generate_tokens(
         decoder(model, cache),
         prompt,

@@ -7,7 +7,7 @@ are those of token t + 1, and depend on the tokens up to t only.
 import keras
 
 from keras_course._registry import builder
-from keras_course.checks import flag, fraction, one_of, whole_number
+from keras_course.checks import choice, flag, fraction, validate, whole, whole_number
 from keras_course.layers import Dense, MultiHeadAttention, PositionEmbedding, TransformerBlock, sibling
 from keras_course.layers._activations import get_activation
 from keras_course.layers._transformer import normalization
@@ -17,6 +17,17 @@ _HIGHEST_SEED = 2_000_000_000  # each dropout adds a small number to it, and has
 _STAGE = {"vocab_size": 104, "activation": "relu", "qkv_bias": False, "head_bias": True}
 _NANOGPT = {"vocab_size": 65, "use_bias": False, "tie_embeddings": True}
 _GPT2 = {"vocab_size": 50_257, "context_length": 1024, "activation": "gelu_tanh", "tie_embeddings": True}
+
+
+def _check_width(hidden_dim):
+    if hidden_dim is not None:
+        whole_number(1, hidden_dim=hidden_dim)
+
+
+def _check_seed(seed):
+    whole_number(0, seed=seed)
+    if seed > _HIGHEST_SEED:
+        raise ValueError(f"seed={seed} must be at most {_HIGHEST_SEED}: a backend keeps it in 32 bits")
 
 
 @builder(
@@ -47,6 +58,22 @@ _GPT2 = {"vocab_size": 50_257, "context_length": 1024, "activation": "gelu_tanh"
         "gpt2_xl": {**_GPT2, "hidden_dim": 1600, "num_layers": 48, "num_heads": 25, "parameters": 1_557_611_200},
     },
 )  # fmt: skip
+@validate(
+    vocab_size=whole(1),
+    context_length=whole(1),
+    hidden_dim=_check_width,
+    num_layers=whole(0),
+    num_heads=whole(1),
+    num_kv_heads=whole(1),
+    window=whole(1),
+    mlp_dim=whole(1),
+    positions=choice("learned", "rotary", "alibi", "relative", None),
+    norm=choice("layer", "rms"),
+    qkv_bias=flag,
+    block=choice("transformer", "head"),
+    dropout=fraction,
+    seed=_check_seed,
+)
 def gpt(
     vocab_size,
     context_length,
@@ -68,7 +95,7 @@ def gpt(
     dropout=0.0,
     seed=0,
     name="gpt",
-):
+) -> keras.Model:
     """Build a GPT: a stack of causal transformer blocks that predicts the next token at every position.
 
     Takes tokens `(B, T)`, int32, T up to `context_length`; gives logits `(B, T, V)`:
@@ -125,12 +152,9 @@ def gpt(
         >>> model(np.zeros((1, 8), "int32")).shape == (1, 8, 10)
         True
     """
-    if qkv_bias is not None:
-        flag(qkv_bias=qkv_bias)
-    sizes = {"hidden_dim": hidden_dim, "mlp_dim": mlp_dim, "num_kv_heads": num_kv_heads, "window": window}
-    _check(vocab_size, context_length, num_layers, num_heads, dropout, seed, **sizes)
     get_activation(activation)
-    _check_choices(hidden_dim, num_layers, num_heads, positions, norm, block, head_bias, tie_embeddings)
+    _check_heads(hidden_dim, num_layers, num_heads, num_kv_heads, positions)
+    _check_table(hidden_dim, num_layers, positions, head_bias, tie_embeddings)
     small = keras.initializers.RandomNormal(stddev=0.02, seed=seed)
     residual = keras.initializers.RandomNormal(stddev=0.02 / (2 * max(num_layers, 1)) ** 0.5, seed=seed)
 
@@ -180,32 +204,23 @@ def gpt(
     return keras.Model(tokens, h, name=name)
 
 
-def _check(vocab_size, context_length, num_layers, num_heads, dropout, seed, *, hidden_dim, **optional):
-    given = {name: value for name, value in {"hidden_dim": hidden_dim, **optional}.items() if value is not None}
-    whole_number(1, vocab_size=vocab_size, context_length=context_length, num_heads=num_heads, **given)
-    whole_number(0, num_layers=num_layers, seed=seed)
-    if seed > _HIGHEST_SEED:
-        raise ValueError(f"seed={seed} must be at most {_HIGHEST_SEED}: a backend keeps it in 32 bits")
+def _check_heads(hidden_dim, num_layers, num_heads, num_kv_heads, positions):
     if num_layers and hidden_dim and hidden_dim % num_heads:
         raise ValueError(f"hidden_dim={hidden_dim} is not divisible by num_heads={num_heads}")
-    if num_heads % given.get("num_kv_heads", num_heads):
-        raise ValueError(f"num_kv_heads={given['num_kv_heads']} must divide num_heads={num_heads}")
-    fraction(dropout=dropout)
+    if num_heads % (num_kv_heads or num_heads):
+        raise ValueError(f"num_kv_heads={num_kv_heads} must divide num_heads={num_heads}")
+    if positions == "rotary" and num_layers and hidden_dim and hidden_dim // num_heads % 2:
+        raise ValueError(
+            f"hidden_dim={hidden_dim} and num_heads={num_heads} give heads of odd width {hidden_dim // num_heads}, "
+            "which positions='rotary' cannot turn in pairs"
+        )
 
 
-def _check_choices(hidden_dim, num_layers, num_heads, positions, norm, block, head_bias, tie_embeddings):
-    one_of(("learned", "rotary", "alibi", "relative", None), positions=positions)
-    one_of(("layer", "rms"), norm=norm)
-    one_of(("transformer", "head"), block=block)
+def _check_table(hidden_dim, num_layers, positions, head_bias, tie_embeddings):
     if hidden_dim is None and (num_layers or positions or head_bias or tie_embeddings):
         raise ValueError(
             "hidden_dim=None is a bigram table: it needs num_layers=0, positions=None, head_bias=False and "
             "tie_embeddings=False"
-        )
-    if positions == "rotary" and num_layers and hidden_dim // num_heads % 2:
-        raise ValueError(
-            f"hidden_dim={hidden_dim} and num_heads={num_heads} give heads of odd width {hidden_dim // num_heads}, "
-            "which positions='rotary' cannot turn in pairs"
         )
     if tie_embeddings and head_bias:
         raise ValueError("head_bias=True has no place where tie_embeddings=True: the tied output layer has no bias")

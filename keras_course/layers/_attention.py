@@ -5,10 +5,12 @@ of width D = C / H: queries q (B, T, H, D), keys and values k, v (B, N, G, D), w
 head of k and v (G = H but for grouped queries); weights A (B, H, T, N).
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
-from keras_course.checks import flag, fraction, one_of, whole_number
+from keras_course.checks import choice, flag, fraction, validate, whole
 from keras_course.checks.tensors import on_tensors
 from keras_course.layers._dense import Dense
 from keras_course.layers._initializers import get_initializer, sibling
@@ -16,10 +18,12 @@ from keras_course.layers._masks import both, causal_mask, check_heads, four_axes
 from keras_course.layers._positions import alibi_slopes, rotate
 from keras_course.ops import write_at
 from keras_course.ops._attention import fused_attention
+from keras_course.ops._types import Tensor
 
 
 @on_tensors(q=4, k=4, v=4, mask=4, bias=4)
-def attention(q, k, v, *, mask=None, bias=None, causal=False):
+@validate(causal=flag)
+def attention(q, k, v, *, mask=None, bias=None, causal=False) -> Tensor:
     """Scaled dot-product attention, by the fastest exact way of the backend.
 
     Takes q `(B, T, H, D)` and k, v `(B, N, G, D)`, where G divides H; returns `(B, T, H, D)`:
@@ -49,7 +53,6 @@ def attention(q, k, v, *, mask=None, bias=None, causal=False):
         >>> attention(q, q, q, causal=True).shape == q.shape
         True
     """
-    flag(causal=causal)
     check_heads(q, k, v, mask, bias, causal)
     if causal and (mask is not None or bias is not None):  # kernels know the causal mask only by itself
         mask, causal = both(mask, causal_mask(ops.shape(q)[1])), False
@@ -58,7 +61,8 @@ def attention(q, k, v, *, mask=None, bias=None, causal=False):
 
 
 @on_tensors(q=4, k=4, mask=4, bias=4)
-def attention_weights(q, k, *, mask=None, bias=None, causal=False):
+@validate(causal=flag)
+def attention_weights(q, k, *, mask=None, bias=None, causal=False) -> Tensor:
     """Return the weights A `(B, H, T, N)` of `attention`, whose arguments these are.
 
     Example:
@@ -68,7 +72,6 @@ def attention_weights(q, k, *, mask=None, bias=None, causal=False):
         >>> [round(float(weight), 2) for weight in attention_weights(q, q, causal=True)[0, 0, 1]]
         [0.5, 0.5, 0.0]
     """
-    flag(causal=causal)
     check_heads(q, k, k, mask, bias, causal)
     return _weights(q, k, mask, bias, causal)
 
@@ -95,7 +98,7 @@ def _products(q, k):
     return ops.reshape(ops.einsum("btgrd,bngd->bgrtn", grouped, k), (-1, heads, steps, ops.shape(k)[1]))
 
 
-def weighted_mean(weights, v):
+def weighted_mean(weights, v) -> Tensor:
     """Return A v for each head, `(B, T, H, D)`, from weights A `(B, H, T, N)` and values v `(B, N, G, D)`."""
     (heads, steps), groups = ops.shape(weights)[1:3], v.shape[2]
     if heads == groups:
@@ -169,6 +172,19 @@ class MultiHeadAttention(keras.layers.Layer):
         True
     """
 
+    @validate(
+        num_heads=whole(1),
+        num_kv_heads=whole(1),
+        causal=flag,
+        window=whole(1),
+        positions=choice("rotary", "alibi", "relative"),
+        context_length=whole(1),
+        use_bias=flag,
+        qkv_bias=flag,
+        project=flag,
+        dropout=fraction,
+        seed=whole(0),
+    )
     def __init__(
         self,
         num_heads,
@@ -187,12 +203,6 @@ class MultiHeadAttention(keras.layers.Layer):
         projection_initializer="glorot_uniform",
         **kwargs,
     ):
-        sizes = {"num_kv_heads": num_kv_heads, "window": window, "context_length": context_length}
-        whole_number(1, num_heads=num_heads, **{name: n for name, n in sizes.items() if n is not None})
-        whole_number(0, seed=seed)
-        fraction(dropout=dropout)
-        flag(causal=causal, use_bias=use_bias, qkv_bias=qkv_bias, project=project)
-        one_of((None, "rotary", "alibi", "relative"), positions=positions)
         if num_heads % (num_kv_heads or num_heads):
             raise ValueError(f"num_kv_heads={num_kv_heads} must divide num_heads={num_heads}")
         if positions == "relative" and context_length is None:
@@ -207,7 +217,7 @@ class MultiHeadAttention(keras.layers.Layer):
         self.projection_initializer = get_initializer(projection_initializer=projection_initializer)
         self.dropout = keras.layers.Dropout(self.rate, seed=self.seed, dtype=self.dtype_policy)
 
-    def build(self, x_shape, context_shape=None):
+    def build(self, x_shape, context_shape=None) -> None:
         width = x_shape[-1]
         if width % self.num_heads:
             raise ValueError(f"hidden_dim={width} is not divisible by num_heads={self.num_heads}")
@@ -243,7 +253,7 @@ class MultiHeadAttention(keras.layers.Layer):
         layer.build(shape)
         return layer
 
-    def call(self, x, context=None, attention_mask=None, bias=None, return_weights=False, training=None):
+    def call(self, x, context=None, attention_mask=None, bias=None, return_weights=False, training=None) -> Any:
         if (context is not None) != self.is_cross:
             kind = "cross-attention: it needs" if self.is_cross else "self-attention: it takes no"
             raise ValueError(f"the layer {self.name!r} was built for {kind} context")
@@ -262,13 +272,13 @@ class MultiHeadAttention(keras.layers.Layer):
         y = self._merge(weighted_mean(self.dropout(weights, training=training), v))
         return (y, weights) if return_weights else y
 
-    def attention_weights(self, x, context=None, attention_mask=None, bias=None):
+    def attention_weights(self, x, context=None, attention_mask=None, bias=None) -> Tensor:
         """Return the attention weights A `(B, H, T, N)`."""
         return self(x, context, attention_mask, bias, return_weights=True)[1]
 
     # Continuing a sequence -------------------------------------------------------------------------------------------
 
-    def empty_cache(self, batch_size):
+    def empty_cache(self, batch_size) -> tuple[Tensor, Tensor]:
         """Return a cache for N = `context_length` positions: zeros `(B, N, G, D)` for keys and for values.
 
         Raises:
@@ -281,11 +291,11 @@ class MultiHeadAttention(keras.layers.Layer):
         shape = (batch_size, self.context_length, self.num_kv_heads, self.head_dim)
         return ops.zeros(shape, dtype=self.compute_dtype), ops.zeros(shape, dtype=self.compute_dtype)
 
-    def context_cache(self, context):
+    def context_cache(self, context) -> tuple[Tensor, Tensor]:
         """Return the keys and values `(B, N, G, D)` of the context `(B, N, E)` of cross-attention."""
         return ops.split(self._heads(self.key_value(context)), 2, axis=2)
 
-    def decode(self, x, cache, index, attention_mask=None):
+    def decode(self, x, cache, index, attention_mask=None) -> tuple[Tensor, Any]:
         """Continue a sequence with the tokens x `(B, S, C)` at positions `index`, `index + 1`, ...
 
         Self-attention writes their keys and values into the cache and looks at all positions up to each token.
@@ -338,16 +348,18 @@ class MultiHeadAttention(keras.layers.Layer):
         y = ops.reshape(y, (-1, ops.shape(y)[1], self.num_heads * self.head_dim))
         return self.projection(y) if self.project else y
 
-    def compute_output_shape(self, x_shape, context_shape=None):
+    def compute_output_shape(self, x_shape, context_shape=None) -> tuple:
         return x_shape
 
-    def compute_output_spec(self, x, context=None, attention_mask=None, bias=None, return_weights=False, training=None):
+    def compute_output_spec(
+        self, x, context=None, attention_mask=None, bias=None, return_weights=False, training=None
+    ) -> Any:
         y = keras.KerasTensor(x.shape, dtype=self.compute_dtype)
         keys = (x if context is None else context).shape[1]
         weights = keras.KerasTensor((x.shape[0], self.num_heads, x.shape[1], keys), dtype=self.compute_dtype)
         return (y, weights) if return_weights else y
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "num_heads": self.num_heads,
@@ -366,7 +378,7 @@ class MultiHeadAttention(keras.layers.Layer):
         }
 
 
-def check_length(x, context_length):
+def check_length(x, context_length) -> None:
     """Raise a ValueError where the sequences x `(B, T, ...)` are known to be longer than `context_length`."""
     if context_length is not None and x.shape[1] is not None and x.shape[1] > context_length:
         raise ValueError(f"a sequence of {x.shape[1]} tokens is longer than context_length={context_length}")

@@ -7,33 +7,35 @@ stands for a mask that is true everywhere, and for a bias of 0.
 import keras
 from keras import ops
 
+from keras_course.ops._types import Tensor
 
-def both(mask, other):
+
+def both(mask, other) -> Tensor | None:
     """Return where both masks are true."""
     if mask is None or other is None:
         return other if mask is None else mask
     return ops.logical_and(mask, other)
 
 
-def plus(bias, other):
+def plus(bias, other) -> Tensor | None:
     """Return the sum of two biases."""
     if bias is None or other is None:
         return other if bias is None else bias
     return bias + other
 
 
-def causal_mask(steps):
+def causal_mask(steps) -> Tensor:
     """Return the mask `(1, 1, T, T)` under which position t sees the positions up to t."""
     positions = ops.arange(steps)
     return (positions[None, :] <= positions[:, None])[None, None]
 
 
-def window_mask(queries, keys, window):
+def window_mask(queries, keys, window) -> Tensor | None:
     """Return the mask `(1, 1, T, N)` of positions at a distance below `window`, or None where that is None."""
     return None if window is None else (ops.abs(queries[:, None] - keys[None, :]) < window)[None, None]
 
 
-def four_axes(attention_mask):
+def four_axes(attention_mask) -> Tensor | None:
     """Return a mask `(B, N)`, `(B, T, N)` or `(B, H, T, N)` as one that broadcasts to `(B, H, T, N)`."""
     if attention_mask is None:
         return None
@@ -43,7 +45,7 @@ def four_axes(attention_mask):
     return {2: lambda: mask[:, None, None, :], 3: lambda: mask[:, None], 4: lambda: mask}[len(mask.shape)]()
 
 
-def check_heads(q, k, v, mask, bias, causal):
+def check_heads(q, k, v, mask, bias, causal) -> None:
     """Raise a ValueError where the shapes of the arguments of attention do not fit each other."""
     heads, groups = q.shape[2], k.shape[2]
     if not groups or heads % groups or v.shape[2] != groups or q.shape[-1] != k.shape[-1]:

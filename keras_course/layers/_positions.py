@@ -9,12 +9,14 @@ import math
 import numpy as np
 from keras import ops
 
-from keras_course.checks import positive, whole_number
+from keras_course.checks import positive, validate, whole
 from keras_course.checks.tensors import on_tensors
+from keras_course.ops._types import Tensor
 
 
 @on_tensors(x=4, positions=1)
-def rotate(x, positions, *, base=10_000.0):
+@validate(base=positive)
+def rotate(x, positions, *, base=10_000.0) -> Tensor:
     """Rotary positions: turn each pair of features by an angle that grows with the position.
 
     The pair (x_i, x_{i+D/2}) of a head of width D is turned by p * base^(-2i/D). A turned query and a turned key then
@@ -44,7 +46,6 @@ def rotate(x, positions, *, base=10_000.0):
         >>> rotate(keras.ops.ones((1, 3, 2, 4)), keras.ops.arange(3)).shape == (1, 3, 2, 4)
         True
     """
-    positive(base=base)
     width = x.shape[-1]
     if None not in (positions.shape[0], x.shape[1]) and positions.shape[0] not in (1, x.shape[1]):
         raise ValueError(f"positions has {positions.shape[0]} entries; x of shape {tuple(x.shape)} needs {x.shape[1]}")
@@ -57,6 +58,7 @@ def rotate(x, positions, *, base=10_000.0):
     return ops.concatenate([left * cos - right * sin, right * cos + left * sin], axis=-1)
 
 
+@validate(num_heads=whole(1))
 def alibi_slopes(num_heads) -> np.ndarray:
     """Return the slopes of attention with linear biases (ALiBi): head h subtracts m_h |t - s| from its scores.
 
@@ -81,7 +83,6 @@ def alibi_slopes(num_heads) -> np.ndarray:
         >>> alibi_slopes(4).tolist()
         [0.25, 0.0625, 0.015625, 0.00390625]
     """
-    whole_number(1, num_heads=num_heads)
     smaller = 1 << (int(num_heads).bit_length() - 1)
     first, second = (2.0 ** (-8.0 * np.arange(1, n + 1) / n) for n in (smaller, 2 * smaller))
     return np.concatenate([first, second[::2][: num_heads - smaller]]).astype("float32")

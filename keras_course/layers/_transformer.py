@@ -4,14 +4,17 @@ Notation: x (B, T, C) tokens; P (N, C) a table with one row for each position; F
 layer of the MLP.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
-from keras_course.checks import flag, one_of, positive, whole_number
+from keras_course.checks import choice, flag, one_of, positive, validate, whole
 from keras_course.layers._activations import get_activation
 from keras_course.layers._attention import MultiHeadAttention, check_length
 from keras_course.layers._dense import Dense
 from keras_course.layers._initializers import get_initializer, sibling
+from keras_course.ops._types import Tensor
 
 
 @keras.saving.register_keras_serializable("keras_course")
@@ -37,34 +40,34 @@ class PositionEmbedding(keras.layers.Layer):
         True
     """
 
+    @validate(context_length=whole(1))
     def __init__(self, context_length, *, initializer="uniform", **kwargs):
         super().__init__(**kwargs)
-        whole_number(1, context_length=context_length)
         self.context_length = int(context_length)
         self.embeddings_initializer = get_initializer(initializer=initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         shape = (self.context_length, input_shape[-1])
         self.embeddings = self.add_weight(name="embeddings", shape=shape, initializer=self.embeddings_initializer)
 
-    def call(self, x):
+    def call(self, x) -> Tensor:
         check_length(x, self.context_length)
         return x + ops.convert_to_tensor(self.embeddings)[: ops.shape(x)[1]]
 
-    def decode(self, x, cache, index):
+    def decode(self, x, cache, index) -> tuple[Tensor, Any]:
         """Add the positions `index`, `index + 1`, ... to the tokens x `(B, S, C)`; there is nothing to cache."""
         rows = ops.take(self.embeddings, index + ops.arange(x.shape[1], dtype="int32"), axis=0)
         return x + ops.cast(rows, x.dtype), cache
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape) -> tuple:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict:
         initializer = keras.initializers.serialize(self.embeddings_initializer)
         return {**super().get_config(), "context_length": self.context_length, "initializer": initializer}
 
 
-def normalization(kind, *, use_bias, epsilon, dtype=None, name=None):
+def normalization(kind, *, use_bias, epsilon, dtype=None, name=None) -> keras.layers.Layer:
     """Return the normalization layer "layer" (with or without its bias) or "rms" (which has none)."""
     one_of(("layer", "rms"), norm=kind)
     if kind == "rms":
@@ -108,6 +111,7 @@ class TransformerBlock(keras.layers.Layer):
         True
     """
 
+    @validate(mlp_dim=whole(1), use_bias=flag, norm=choice("layer", "rms"), epsilon=positive)
     def __init__(
         self,
         num_heads,
@@ -129,10 +133,6 @@ class TransformerBlock(keras.layers.Layer):
         residual_initializer="glorot_uniform",
         **kwargs,
     ):
-        whole_number(1, mlp_dim=mlp_dim)
-        flag(use_bias=use_bias)
-        one_of(("layer", "rms"), norm=norm)
-        positive(epsilon=epsilon)
         super().__init__(**kwargs)
         self.activation = get_activation(activation)
         self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
@@ -158,7 +158,7 @@ class TransformerBlock(keras.layers.Layer):
         )
         self.mlp_norm = normalization(norm, name="mlp_norm", **options)
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         dense, seed = {"use_bias": self.use_bias, "dtype": self.dtype_policy}, self.attention.seed
         self.mlp_in = Dense(
             self.mlp_dim, kernel_initializer=sibling(self.kernel_initializer, 2), name="mlp_in", **dense
@@ -172,35 +172,35 @@ class TransformerBlock(keras.layers.Layer):
         self.attention_dropout = keras.layers.Dropout(self.attention.rate, seed=seed + 1, dtype=self.dtype_policy)
         self.mlp_dropout = keras.layers.Dropout(self.attention.rate, seed=seed + 2, dtype=self.dtype_policy)
 
-    def call(self, x, attention_mask=None, training=None):
+    def call(self, x, attention_mask=None, training=None) -> Tensor:
         y = self.attention(self.attention_norm(x), attention_mask=attention_mask, training=training)
         x = x + self.attention_dropout(y, training=training)
         return x + self.mlp_dropout(self._mlp(x), training=training)
 
-    def decode(self, x, cache, index):
+    def decode(self, x, cache, index) -> tuple[Tensor, Any]:
         """Continue a sequence with the tokens x `(B, S, C)` at positions `index`, ...; see `MultiHeadAttention`."""
         y, cache = self.attention.decode(self.attention_norm(x), cache, index)
         x = x + y
         return x + self._mlp(x), cache
 
     @property
-    def context_length(self):
+    def context_length(self) -> int | None:
         return self.attention.context_length
 
-    def empty_cache(self, batch_size):
+    def empty_cache(self, batch_size) -> tuple[Tensor, Tensor]:
         return self.attention.empty_cache(batch_size)
 
-    def attention_weights(self, x):
+    def attention_weights(self, x) -> Tensor:
         """Return the attention weights `(B, H, T, T)` inside this block for its input x `(B, T, C)`."""
         return self.attention.attention_weights(self.attention_norm(x))
 
     def _mlp(self, x):
         return self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(x))))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape) -> tuple:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict:
         ours = ("num_heads", "num_kv_heads", "causal", "window", "positions", "context_length", "qkv_bias", "seed")
         return {
             **super().get_config(),
