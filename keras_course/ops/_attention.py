@@ -5,6 +5,8 @@ Notation: q (B, T, H, D) queries; k, v (B, N, G, D) keys and values, where G div
 
 import keras
 
+from keras_course.ops._types import Tensor
+
 _BACKEND = keras.config.backend()
 if _BACKEND == "jax":
     import jax
@@ -12,7 +14,7 @@ elif _BACKEND == "torch":
     import torch
 
 
-def fused_attention(q, k, v, *, mask=None, bias=None, causal=False):
+def fused_attention(q, k, v, *, mask=None, bias=None, causal=False) -> Tensor | None:
     """Return softmax(q k' / sqrt(D) + bias) v, computed by a kernel of the backend, or None.
 
     PyTorch has kernels everywhere, JAX on GPUs. Elsewhere plain products are at least as fast, and the result is None.

@@ -14,6 +14,8 @@ of it: the moving averages of batch normalization, the state of a `SeedGenerator
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import tree
@@ -31,7 +33,7 @@ else:
 
 
 @validate(fn=function)
-def value_and_grad(fn, argnums=0, *, variables=None):
+def value_and_grad(fn, argnums=0, *, variables=None) -> Callable:
     """Return a function that computes a scalar function and its gradient in one reverse pass.
 
     Args:
@@ -87,7 +89,7 @@ def _of_picked(fn, argnums, args):
     return of_picked, tuple(args[i] for i in places)
 
 
-def grad(fn, argnums=0, *, variables=None):
+def grad(fn, argnums=0, *, variables=None) -> Callable:
     """Return a function that computes the gradient of a scalar function: `value_and_grad` without the value.
 
     Arguments and errors are those of `value_and_grad`. Nest it for higher derivatives.
@@ -104,7 +106,7 @@ def grad(fn, argnums=0, *, variables=None):
 
 
 @validate(fn=function)
-def vjp(fn, *primals, variables=None):
+def vjp(fn, *primals, variables=None) -> tuple[Any, Callable]:
     """Evaluate `fn` and return the function that pulls cotangents back through it (reverse mode, u'J).
 
     Args:
@@ -168,7 +170,7 @@ def _with_state(fn):
 
 
 @validate(fn=function)
-def jvp(fn, primals, tangents, *, variables=None):
+def jvp(fn, primals, tangents, *, variables=None) -> tuple[Any, Any]:
     """Evaluate `fn` and its derivative along one direction (forward mode, J v).
 
     Args:
@@ -209,7 +211,7 @@ def jvp(fn, primals, tangents, *, variables=None):
     return output, tangent
 
 
-def hvp(fn, primals, tangents, *, variables=None):
+def hvp(fn, primals, tangents, *, variables=None) -> Any:
     """Return the product H v of a scalar function's Hessian with a direction, without forming H.
 
     Arguments and errors are those of `jvp`, of a function that returns a scalar. Returns a tuple shaped like `primals`
@@ -229,7 +231,7 @@ def hvp(fn, primals, tangents, *, variables=None):
 
 
 @validate(fn=function)
-def jacobian(fn, argnums=0, mode="reverse"):
+def jacobian(fn, argnums=0, mode="reverse") -> Callable:
     """Return a function that computes the Jacobian dy/dx of a tensor with respect to a tensor.
 
     Reverse mode builds it row by row, a pass for each entry of y; forward mode column by column, a pass for each entry
@@ -274,7 +276,7 @@ def _units(x):
     return keras.ops.reshape(keras.ops.eye(size, dtype=x.dtype), (size, *x.shape))
 
 
-def hessian(fn, argnums=0):
+def hessian(fn, argnums=0) -> Callable:
     """Return a function that computes the Hessian of a scalar function, forward mode over reverse mode.
 
     Arguments and errors are those of `jacobian`. The function returns a tensor `(*x.shape, *x.shape)`, symmetric.

@@ -10,6 +10,7 @@ import keras
 
 from keras_course.checks import choice, fraction, is_whole, positive, validate, whole_numbers
 from keras_course.checks.tensors import on_tensors, variable
+from keras_course.ops._types import Tensor
 
 _BACKEND = keras.config.backend()
 if _BACKEND == "torch":
@@ -17,7 +18,7 @@ if _BACKEND == "torch":
 
 
 @on_tensors(x=4, kernel=4, bias=1)
-def conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", dilation=(1, 1)):
+def conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", dilation=(1, 1)) -> Tensor:
     """Cross-correlate pictures with a kernel and add a bias: `keras.ops.conv`, without its copies on PyTorch.
 
     Takes x `(B, H, W, C)`, a kernel `(k_h, k_w, C / groups, K)` and a bias `(K,)` or None; gives `(B, H', W', K)`.
@@ -47,7 +48,7 @@ def conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", dilation=(1
 
 
 @on_tensors(x=4, kernel=4, bias=1)
-def depthwise_conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", dilation=(1, 1)):
+def depthwise_conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", dilation=(1, 1)) -> Tensor:
     """Cross-correlate each channel with kernels of its own: x `(B, H, W, C)`, kernel `(k_h, k_w, C, M)`, M each."""
     strides, dilation = _pairs(padding, strides=strides, dilation=dilation)
     if _BACKEND != "torch":
@@ -60,7 +61,7 @@ def depthwise_conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", d
 
 
 @on_tensors(x=4)
-def max_pool2d(x, pool_size, *, strides, padding="valid"):
+def max_pool2d(x, pool_size, *, strides, padding="valid") -> Tensor:
     """Return the largest value of each window of each channel: from `(B, H, W, C)` to `(B, H', W', C)`.
 
     `pool_size` and `strides` are pairs, or integers for both sides, `padding` is "valid" or "same".
@@ -74,7 +75,7 @@ def max_pool2d(x, pool_size, *, strides, padding="valid"):
 
 
 @on_tensors(x=4)
-def average_pool2d(x, pool_size, *, strides, padding="valid"):
+def average_pool2d(x, pool_size, *, strides, padding="valid") -> Tensor:
     """Return the mean of each window of each channel; what is padded does not count.
 
     Shapes and arguments are those of `max_pool2d`.
@@ -87,7 +88,7 @@ def average_pool2d(x, pool_size, *, strides, padding="valid"):
 
 @on_tensors(x=None, gain=1, offset=1)
 @validate(epsilon=positive)
-def batch_normalize(x, gain, offset, epsilon):
+def batch_normalize(x, gain, offset, epsilon) -> tuple[Tensor, Tensor, Tensor]:
     """Standardize each channel over batch and places, and return the mean and the variance that this took, too.
 
     Takes x `(B, ..., C)`, gain and offset `(C,)`; gives `(y, mean, variance)`, shaped like x, `(C,)` and `(C,)`.
@@ -105,7 +106,7 @@ def batch_normalize(x, gain, offset, epsilon):
 
 @on_tensors(now=None)
 @validate(average=variable, momentum=fraction)
-def move_average(average, now, momentum):
+def move_average(average, now, momentum) -> None:
     """Let a variable keep the share `momentum` of its value and take the rest from `now`, shaped like it."""
     if tuple(now.shape) != tuple(average.shape):
         raise ValueError(f"now has shape {tuple(now.shape)}; it must be {tuple(average.shape)}, as average has")
@@ -117,7 +118,7 @@ def move_average(average, now, momentum):
 
 
 @validate(kernel=variable)
-def lay_out_kernel(kernel, order=(3, 0, 1, 2)):
+def lay_out_kernel(kernel, order=(3, 0, 1, 2)) -> None:
     """Keep a new kernel `(k_h, k_w, C, K)` in the order in which PyTorch's convolution reads it, K first, C last.
 
     Nobody sees a difference: shape and values are what they were. Without it every step writes all kernels, and their

@@ -1,9 +1,11 @@
 """Pieces whose best form depends on the backend."""
 
 import keras
+import numpy as np
 
 from keras_course.checks import is_whole
 from keras_course.checks.tensors import on_tensors
+from keras_course.ops._types import Tensor
 
 _BACKEND = keras.config.backend()
 if _BACKEND == "jax":
@@ -15,7 +17,7 @@ else:
     from torch._subclasses.fake_tensor import FakeTensor
 
 
-def known(value):
+def known(value) -> np.ndarray | None:
     """Return the value of a tensor as a NumPy array; None inside a compiled function, where it has none yet."""
     if isinstance(value, keras.KerasTensor):
         return None
@@ -29,7 +31,7 @@ def known(value):
 
 
 @on_tensors(target=None, values=None)
-def write_at(target, index, values, axis):
+def write_at(target, index, values, axis) -> Tensor:
     """Return `target` with `values` written at positions `index`, `index + 1`, ... along `axis`.
 
     `index` is an integer scalar (it may be traced), and `values` a tensor like `target`, but shorter along `axis`.
@@ -57,7 +59,7 @@ def write_at(target, index, values, axis):
 
 
 @on_tensors(x=None)
-def gelu(x):
+def gelu(x) -> Tensor:
     """The exact GELU x Phi(x), with Phi the distribution function of the standard normal law."""
     if _BACKEND == "jax":  # written out it takes a tenth off a GPT's training step on a CPU
         return x * (0.5 + 0.5 * keras.ops.erf(x * 0.5**0.5))

@@ -1,9 +1,13 @@
 """Keras variables as arguments of a function: what makes a model one that can be differentiated and compiled."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 from keras import tree
 
 from keras_course.checks import as_real, function, validate
+from keras_course.ops._types import Tensor
 
 _BACKEND = keras.config.backend()
 if _BACKEND == "torch":
@@ -26,18 +30,18 @@ class Scope(keras.StatelessScope):
             self.state_mapping = {**self.original_scope.state_mapping, **self.state_mapping}
         return self
 
-    def get_current_value(self, variable):
+    def get_current_value(self, variable) -> Tensor:
         value = super().get_current_value(variable)
         if value is None and _BACKEND == "torch" and variable._value is not None:
             return variable._value.view_as(variable._value)  # stays as it is when the variable is renewed
         return value
 
-    def add_update(self, update):
+    def add_update(self, update) -> None:
         super().add_update(update)
         self.assigned[id(update[0])] = update[0]
 
 
-def functional(fn, variables):
+def functional(fn, variables) -> Callable:
     """Return `g(values, *args)`, which is `fn(*args)` with `variables` holding `values` meanwhile.
 
     So a Keras model, a function with state, becomes one of tensors, which every backend can differentiate and compile.
@@ -48,7 +52,7 @@ def functional(fn, variables):
 
 
 @validate(fn=function)
-def tracked(fn, variables):
+def tracked(fn, variables) -> Callable:
     """Return `functional(fn, variables)` that returns `(output, assigned)`, the second as pairs (variable, value)."""
     variables = listed(variables)
 
@@ -60,7 +64,7 @@ def tracked(fn, variables):
     return g
 
 
-def listed(variables):
+def listed(variables) -> list:
     """Return variables as a list, or raise a ValueError."""
     if isinstance(variables, keras.Variable):
         raise ValueError(f"variables must be a list of keras.Variable; write [v] for one, here {variables.path}")
@@ -69,7 +73,7 @@ def listed(variables):
     return list(variables)
 
 
-def keeping(fn, variables):
+def keeping(fn, variables) -> Callable:
     """Return `functional(fn, variables)` that does not drop what `fn` assigns: the enclosing scope gets it."""
     g = tracked(fn, variables)
 
@@ -82,7 +86,7 @@ def keeping(fn, variables):
     return kept
 
 
-def renew(variable, value):
+def renew(variable, value) -> None:
     """Assign a value; on PyTorch not in place, as a gradient that is still to come may need the old one."""
     old = variable.value
     if _BACKEND == "torch" and isinstance(old, torch.nn.Parameter):
@@ -91,7 +95,7 @@ def renew(variable, value):
         variable.assign(value)
 
 
-def values_of(variables):
+def values_of(variables) -> list:
     """Return the values of variables; on PyTorch without the history that would cling to the results."""
     values = [v.value for v in variables]
     if _BACKEND == "torch":
@@ -99,7 +103,7 @@ def values_of(variables):
     return values
 
 
-def to_tensors(structure, name="an argument"):
+def to_tensors(structure, name="an argument") -> Any:
     """Return a structure of tensors, or raise a ValueError with its name."""
 
     def to_tensor(x):
