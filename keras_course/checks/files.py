@@ -121,5 +121,17 @@ def from_json(text: str) -> object:
         raise ValueError("it is nested too deeply") from error
 
 
+def read_json(path: pathlib.Path) -> object:
+    """Return what a JSON file in UTF-8 holds, with or without a byte-order mark.
+
+    Raises:
+        ValueError: it is none; the message names the file.
+    """
+    try:
+        return from_json(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:  # a UnicodeDecodeError is one
+        raise ValueError(f"{path} is not JSON in UTF-8: {error}") from error
+
+
 def _refuse(constant):
     raise ValueError(f"{constant} is no JSON")

@@ -17,7 +17,7 @@ import numpy as np
 
 from keras_course.checks import path as check_path
 from keras_course.checks import string, validate, whole_number
-from keras_course.checks.files import atomic_write_all
+from keras_course.checks.files import atomic_write_all, read_json
 from keras_course.language._bpe_merges import apply_merges, learn_merges
 from keras_course.language._bpe_pieces import split
 from keras_course.language._characters import check_ids
@@ -192,10 +192,7 @@ class BPETokenizer:
                 with a space.
         """
         vocab_path, merges_path = check_path(folder=folder) / VOCAB_FILE, check_path(folder=folder) / MERGES_FILE
-        try:
-            vocab = json.loads(vocab_path.read_text(encoding="utf-8-sig"))
-        except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
-            raise ValueError(f"{vocab_path} is not JSON in UTF-8: {error}") from error
+        vocab = read_json(vocab_path)
         try:
             text = merges_path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:

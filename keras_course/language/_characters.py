@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_course.checks import path as check_path
 from keras_course.checks import string, validate
-from keras_course.checks.files import atomic_write
+from keras_course.checks.files import atomic_write, read_json
 
 FILE = "tokenizer.json"
 FORMAT = "keras_course.CharTokenizer"
@@ -130,13 +130,13 @@ class CharTokenizer:
         """
         path = check_path(folder=folder) / FILE
         try:
-            content = json.loads(path.read_text(encoding="utf-8-sig"))
+            content = read_json(path)
             if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
                 raise ValueError(f'it is no JSON object with "format": "{FORMAT}"')
             if set(content) != {"characters"}:
                 raise ValueError(f'beside "format" it must have "characters" and nothing else; got {sorted(content)}')
             return cls.from_config(content)
-        except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors too
+        except ValueError as error:
             raise ValueError(f"{path} does not describe a character tokenizer: {error}") from error
 
     def _unknown(self, text: str, positions: np.ndarray) -> str:

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from keras_course.checks import path as check_path
-from keras_course.checks.files import atomic_write_all
+from keras_course.checks.files import atomic_write_all, read_json
 from keras_course.checks.tokens import context_length, vocab_size
 from keras_course.language._gpt import gpt
 from keras_course.layers import TransformerBlock, gelu_tanh
@@ -180,10 +180,7 @@ def _weight(model, place):
 
 def _read_config(path):
     """Return `({symbol: size}, dropout)` from a `config.json`."""
-    try:
-        config = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON: {error}") from None
+    config = read_json(path)
     if not isinstance(config, dict):
         raise ValueError(f"{path} holds no table of settings")
     for key, allowed in _SWITCHES.items():

@@ -7,7 +7,6 @@ outputs of each of `SAMPLERS` (`<name>.npz`). Noise comes from NumPy.
 """
 
 import functools
-import os
 import pathlib
 import sys
 
@@ -20,6 +19,7 @@ from conformance import Subject, inputs_of, outputs_of, owns_its_loss
 from draws import by_numpy, noise_by_numpy
 from keras import ops, tree
 
+from keras_course.checks.files import atomic_write
 from keras_course.language import gpt
 from keras_course.portable import portable_init
 
@@ -92,8 +92,8 @@ def compute(folder, names):
 def main(folder, names):
     keras.initializers.VarianceScaling.__call__ = by_numpy()
     for name, arrays in compute(folder, names):
-        np.savez(folder / "unfinished.npz", **arrays)
-        os.replace(folder / "unfinished.npz", folder / f"{name}.npz")  # a reader sees whole files only
+        # a reader sees whole files only
+        atomic_write(folder / f"{name}.npz", functools.partial(np.savez, **arrays))
 
 
 if __name__ == "__main__":
