@@ -144,6 +144,20 @@ def read_facts(folder, argument="resume") -> dict:
     return facts
 
 
+def check_same(earlier: dict, facts: dict, folder: pathlib.Path) -> None:
+    """Raise a ValueError if a run that goes on differs in a fact before "complete", where those stand that decide."""
+    for key in list(facts)[: list(facts).index("complete")]:
+        was, now = earlier.get(key), facts[key]
+        if was != now:
+            if isinstance(was, dict):  # all settings would be a page
+                changed = [name for name in now if was.get(name) != now[name]]
+                was, now = ({name: value.get(name) for name in changed} for value in (was, now))
+            raise ValueError(
+                f"resume={str(folder)!r}: {key} was {was!r} when that run was started, and is now {now!r}. Go on with "
+                "what it was started with, or start a new run."
+            )
+
+
 def write_history(folder, rows):
     """Write `history.csv`: one line for each row, a dict of columns."""
     page = io.StringIO()

@@ -114,16 +114,7 @@ def _facts(recipe, data, part, seed, start):
 
 def _continued(facts, earlier, folder):
     """Return the facts of a run that goes on, after comparing those that decide on its result."""
-    for key in list(facts)[: list(facts).index("complete")]:
-        was, now = earlier.get(key), facts[key]
-        if was != now:
-            if isinstance(was, dict):  # all settings would be a page
-                changed = [name for name in now if was.get(name) != now[name]]
-                was, now = ({name: value.get(name) for name in changed} for value in (was, now))
-            raise ValueError(
-                f"resume={str(folder)!r}: {key} was {was!r} when that run was started, and is now {now!r}. Go on with "
-                "what it was started with, or start a new run."
-            )
+    _folder.check_same(earlier, facts, folder)
     same = facts["commit"] == earlier.get("commit")
     return {**facts, "started": earlier.get("started"), "commit": facts["commit"] if same else None}
 

@@ -117,7 +117,7 @@ def train(
 
         if order.recipe.task.parts == 1:
             return run_part(0, folder)
-        return _all_parts(run_part, order, folder)
+        return _all_parts(run_part, order, folder, earlier)
 
 
 def _opened(out, resume):
@@ -157,7 +157,7 @@ def _settle(recipe, data, steps, seed, start, earlier):
         raise ValueError(f"steps={steps}: {recipe.name!r} trains nothing, so it takes no steps.")
     seed = earlier.get("seed", 0) if seed is None else seed
     whole_number(0, seed=seed)
-    start = earlier.get("start") if start is None else start
+    start = earlier.get("start") if start is None else _folder_of(start)
     if start is None and recipe.start is not None:
         raise ValueError(
             f"start=None: {recipe.name!r} begins with the weights of {recipe.start!r}; train that first, and give the "
@@ -171,11 +171,16 @@ def _settle(recipe, data, steps, seed, start, earlier):
     return Order(asked.with_steps(int(steps)), int(seed), start, compared)
 
 
-def _trained(recipe, start):
-    """Return the complete run that a recipe begins with."""
+def _folder_of(start):
+    """Return the folder of the run to start from in full, as it must be found again when this run is resumed."""
     if not isinstance(start, str | os.PathLike):
         raise ValueError(f"start={start!r} must be the folder of a run.")
-    folder = pathlib.Path(start).expanduser().resolve()
+    return str(pathlib.Path(start).expanduser().resolve())
+
+
+def _trained(recipe, start):
+    """Return the complete run that a recipe begins with."""
+    folder = pathlib.Path(start)
     facts = _folder.read_facts(folder, "start")
     if facts["recipe"] != recipe.start or not facts["complete"]:
         state = "complete" if facts["complete"] else "interrupted"
@@ -185,17 +190,19 @@ def _trained(recipe, start):
     return Trained(*load_run(folder), facts, folder)
 
 
-def _all_parts(run_part, order, folder):
+def _all_parts(run_part, order, folder, earlier):
     """Train each part in a folder of its own; the value of the whole is the mean over the parts."""
     plan = {
         "recipe": order.recipe.name,
         "data": order.recipe.task.data,
-        "start": None if order.start is None else str(order.start),
+        "start": order.start,
         "steps": order.recipe.steps,
         "seed": order.seed,
         "backend": backend.current(),
         "complete": False,
     }
+    if earlier:
+        _folder.check_same(earlier, plan, folder)
     if folder is not None:
         _folder.write_facts(folder, plan)
     runs = []
@@ -210,6 +217,7 @@ def _all_parts(run_part, order, folder):
         **plan,
         "complete": True,
         "value": statistics.mean(values),
+        "parts": len(values),
         "values": values,
         "deviation": statistics.stdev(values),
         "minutes": round(sum(run.facts["minutes"] for run in runs), 2),

@@ -179,13 +179,19 @@ def _shared(versions, shared):
     return {name: version for name, version in versions.items() if (name in _conditions.SHARED) == shared}
 
 
+def _value(row):
+    """Return the value of a run; a mean over parts, such as fixed splits, stands beside its standard deviation."""
+    spread = f" (deviation {row['deviation']:.4f} over {row['parts']} parts)" if "parts" in row else ""
+    return f"{row['value']:.4f}{spread}"
+
+
 def _runs(groups):
     """Return the table of groups that were measured under the same conditions."""
     seeds = sorted({row["seed"] for group in groups for row in group})
     heads = ["backend", "mean", *(f"seed {seed}" for seed in seeds), "minutes", "commit", "date"]
     lines = []
     for group in groups:
-        values = {row["seed"]: f"{row['value']:.4f}" for row in group}
+        values = {row["seed"]: _value(row) for row in group}
         lines.append(
             [
                 _conditions.each(map(_backend_of, group)),

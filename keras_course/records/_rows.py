@@ -23,7 +23,10 @@ _REQUIRED = {
         **_COMMON,
     },
 }
-_ALLOWED = {"recipe": {"higher_is_better": bool}, "speed": {}}  # a metric without it is better when lower
+_ALLOWED = {  # a metric without `higher_is_better` is better when lower; a run without `parts` has one
+    "recipe": {"higher_is_better": bool, "parts": int, "deviation": _NUMBER},
+    "speed": {},
+}
 _MACHINE = {"cpu": str, "cores": int, "gpu": str | None}
 
 

@@ -101,6 +101,8 @@ def test_metric_that_is_better_when_higher():
     page = results_page(rows)
     assert tables(page)[0][1][1:4] == ["accuracy in % (higher is better)", "1.50", "3.00"]
     assert "Expected: at least 1.6 (up to 0.1 less for one seed)" in page
+    page = results_page([recipe_row(parts=20, deviation=0.25)])
+    assert "1.5000 (deviation 0.2500 over 20 parts)" in page
 
 
 def test_a_gpu_has_rows_of_its_own():

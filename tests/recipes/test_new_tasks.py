@@ -17,6 +17,7 @@ import keras_course
 from keras_course import cli, recipes
 from keras_course.recipes import Sound, _folder
 from keras_course.recipes._sample import write_sample
+from keras_course.records import check_row, recipe_row
 
 
 class Interrupt(keras.callbacks.Callback):
@@ -65,6 +66,7 @@ def test_resumed_run_ends_like_one_that_was_not_interrupted(name, full, first, t
     report = cli._report(resumed)
     assert f"{whole.recipe.task.metric.name}: {whole.value:.4f}" in report
     folder = (resumed.parts or (resumed,))[-1].folder
+    assert check_row(recipe_row(resumed.facts | {"commit": "0123456789"})) is None  # it can be recorded
     loaded = keras_course.load_model(folder)
     assert [w.shape for w in loaded.weights] == [w.shape for w in whole.model.weights]
     changed = dataclasses.replace(row, batch_size=row.batch_size - 1)
