@@ -4,7 +4,7 @@ import ctypes
 import sys
 
 
-def keep_working_memory():
+def keep_working_memory() -> None:
     """Let the C library keep large blocks that are freed, for the rest of this process; a CPU trains faster then.
 
     XLA and PyTorch allocate their working memory anew in every step. The GNU C library hands such large blocks back to

@@ -28,16 +28,16 @@ class Recorder(keras.callbacks.Callback):
         self._started = time.monotonic()
 
     @property
-    def epoch(self):
+    def epoch(self) -> int:
         """The number of complete epochs."""
         return len(self.rows)
 
     @property
-    def seconds(self):
+    def seconds(self) -> float:
         """Time spent, that of interrupted sessions included up to their last complete epoch."""
         return time.monotonic() - self._started
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs=None) -> None:
         step = (epoch + 1) * self.steps_per_epoch
         row = {"epoch": epoch + 1, "step": step, **{name: float(value) for name, value in logs.items()}}
         if not math.isfinite(row["loss"]):  # a validation may overflow for one epoch, and the run recovers
@@ -54,7 +54,7 @@ class Recorder(keras.callbacks.Callback):
         atomic_write(self.folder / _folder.CHECKPOINT, lambda path: np.savez(path, history=history, **arrays))
         _folder.write_history(self.folder, self.rows)
 
-    def restore(self, model):
+    def restore(self, model) -> None:
         """Bring back the state at the end of the last epoch, if one was completed.
 
         Raises:

@@ -10,7 +10,7 @@ import warnings
 import keras
 
 
-def plan(steps):
+def plan(steps) -> tuple[int, int]:
     """Return (E, steps per epoch): ten epochs of equal length, or as near to ten as divides; cut to Keras's own caps.
 
     The caps are the environment variables KERAS_MAX_EPOCHS and KERAS_MAX_STEPS_PER_EPOCH.
@@ -31,7 +31,7 @@ def plan(steps):
     return min(epochs, cap_epochs or epochs), min(steps // epochs, cap_steps or steps)
 
 
-def fit(model, data, recorder, recipe, facts, callbacks, verbose):
+def fit(model, data, recorder, recipe, facts, callbacks, verbose) -> None:
     """Train from where `recorder` stands to the last epoch, with a validation after each."""
     if recorder.epoch >= facts["epochs"]:  # nothing to train, or interrupted between the last epoch and the end
         return
@@ -76,7 +76,7 @@ class EpochLines(keras.callbacks.Callback):
         super().__init__()
         self.recorder, self.steps, self.unit = recorder, steps, unit
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs=None) -> None:
         row = self.recorder.rows[-1]
         losses = {"loss": "loss", "validation loss": "val_loss"}
         shown = [f"{name} {row[column]:.4f}" for name, column in losses.items() if column in row]

@@ -14,6 +14,7 @@ import pathlib
 import textwrap
 import threading
 import zipfile
+from typing import Any
 
 from keras_course import backend
 from keras_course._lectures import import_topics
@@ -52,7 +53,7 @@ def model_path(path: str | os.PathLike) -> pathlib.Path:
     return file
 
 
-def load_model(path: str | os.PathLike):
+def load_model(path: str | os.PathLike) -> Any:
     """Return the Keras model of a `.keras` file, or of the folder of a run, on the backend that is selected.
 
     The layers of all lectures are known, and nothing that the file brings along is executed.

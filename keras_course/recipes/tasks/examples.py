@@ -114,10 +114,10 @@ class ExamplesData(Data):
         self.sha256 = hashlib.sha256(b"".join(parts)).hexdigest()
         self.facts = {"inputs": {"mean": mean.tolist(), "deviation": deviation.tolist()}}
 
-    def arguments(self, build):
+    def arguments(self, build) -> dict:
         return data_arguments(build, self.x.shape[1:], self.num_outputs)
 
-    def batches(self, batch_size, steps_per_epoch, seed, start_epoch):
+    def batches(self, batch_size, steps_per_epoch, seed, start_epoch) -> "datasets.ExampleBatches":
         augment = self.task.augment
         return datasets.example_batches(
             self.x,
@@ -142,13 +142,13 @@ class LabelledExamples(ExamplesData):
     def _targets(self, y, train_y=None):
         return y
 
-    def objective(self, model):
+    def objective(self, model) -> dict:
         from keras_course.perceptron._heads import classifier_head
 
         head = classifier_head(model)
         return {"loss": head.loss, "metrics": [head.metric]}
 
-    def measure(self, model, row):
+    def measure(self, model, row) -> dict[str, float]:
         return {self.task.metric.name: 100 * (1 - row["val_accuracy"])}
 
 
@@ -163,12 +163,12 @@ class MeasuredExamples(ExamplesData):
         self.deviation = float(train_y.std(dtype="float64"))
         return ((y - train_y.mean(dtype="float64")) / self.deviation).astype("float32")[:, None]
 
-    def objective(self, model):
+    def objective(self, model) -> dict:
         import keras
 
         return {"loss": keras.losses.MeanSquaredError()}
 
-    def measure(self, model, row):
+    def measure(self, model, row) -> dict[str, float]:
         return {self.task.metric.name: self.deviation * row["val_loss"] ** 0.5}
 
 

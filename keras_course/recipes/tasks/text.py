@@ -85,15 +85,15 @@ class Text(Data):
                 )
         self.validation = in_batches(datasets.validation_windows(held_out, task.context_length))
 
-    def arguments(self, build):
+    def arguments(self, build) -> dict:
         return {"vocab_size": self.tokenizer.vocab_size, "context_length": self.task.context_length}
 
-    def objective(self, model):
+    def objective(self, model) -> dict:
         import keras
 
         return {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
 
-    def batches(self, batch_size, steps_per_epoch, seed, start_epoch):
+    def batches(self, batch_size, steps_per_epoch, seed, start_epoch) -> "datasets.TokenWindows":
         return datasets.token_windows(
             self.tokens,
             self.task.context_length,
@@ -103,7 +103,7 @@ class Text(Data):
             start_epoch=start_epoch,
         )
 
-    def sample(self, model, seed, length=300):
+    def sample(self, model, seed, length=300) -> str:
         """Return a text that the model writes; it begins with the prompt, or with the first character of its text."""
         from keras_course.language import generate
 
