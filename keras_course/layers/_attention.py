@@ -80,13 +80,11 @@ def _weights(q, k, mask, bias, causal):
     scores = ops.cast(_products(q * q.shape[-1] ** -0.5, k), "float32")
     if bias is not None:
         scores = scores + ops.cast(bias, "float32")
-    if causal:
-        mask = both(mask, causal_mask(ops.shape(q)[1]))
-    if mask is not None:
-        scores = ops.where(mask, scores, -float("inf"))
-    largest = ops.maximum(ops.max(scores, axis=-1, keepdims=True), -1e30)  # finite where all keys are masked
-    odds = ops.exp(scores - ops.stop_gradient(largest))  # one of them is 1, if not all are masked
-    return ops.cast(odds / ops.maximum(ops.sum(odds, axis=-1, keepdims=True), 0.5), q.dtype)
+    seen = both(mask, causal_mask(ops.shape(q)[1]) if causal else None)
+    if seen is not None:
+        scores = ops.where(seen, scores, -1e30)
+    weights = ops.cast(ops.softmax(scores, axis=-1), q.dtype)
+    return weights if mask is None else weights * ops.cast(ops.any(mask, axis=-1, keepdims=True), weights.dtype)
 
 
 def _products(q, k):
