@@ -83,7 +83,8 @@ def _weights(q, k, mask, bias, causal):
     seen = both(mask, causal_mask(ops.shape(q)[1]) if causal else None)
     if seen is not None:
         scores = ops.where(seen, scores, -1e30)
-    weights = ops.cast(ops.softmax(scores, axis=-1), q.dtype)
+    one = scores.shape[-1] == 1  # Keras warns of a softmax over a single number
+    weights = ops.cast(ops.ones_like(scores) if one else ops.softmax(scores, axis=-1), q.dtype)
     return weights if mask is None else weights * ops.cast(ops.any(mask, axis=-1, keepdims=True), weights.dtype)
 
 
