@@ -9,7 +9,7 @@ NumPy only; the checks that need Keras are imported from `checks.tokens`, `check
 from keras_course.checks._arrays import as_array, as_floats, as_points, as_real, as_row, finite, tensor
 from keras_course.checks._choices import instead_of
 from keras_course.checks._derivatives import argument_numbers, jacobian_of, matched, one_array, positions, tuples
-from keras_course.checks._kinds import checked, plain
+from keras_course.checks._kinds import checked, plain, seen_data
 from keras_course.checks._numbers import (
     HIGHEST,
     between_0_and_1,
@@ -65,6 +65,7 @@ __all__ = [
     "plain",
     "positions",
     "positive",
+    "seen_data",
     "string",
     "strings",
     "tensor",

@@ -42,6 +42,12 @@ def checked(function) -> Callable:
     return call
 
 
+def seen_data(estimator, attribute) -> None:
+    """Raise a ValueError for an estimator that lacks an attribute which `fit` sets."""
+    if not hasattr(estimator, attribute):
+        raise ValueError(f"this {type(estimator).__name__} has not seen data yet: call fit(x, y) first")
+
+
 def plain(value) -> Any:
     """Return a value with Python's numbers in place of NumPy's, inside tuples, lists and dicts, too.
 

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from keras_course.checks import as_floats, as_points, choice, validate, whole
+from keras_course.checks import as_floats, as_points, choice, seen_data, validate, whole
 
 _BLOCK = 2**22  # differences of coordinates that are computed at once: 32 MiB
 
@@ -49,7 +49,8 @@ class NearestNeighbors:
 
     def neighbors(self, x) -> np.ndarray:
         """Return the row numbers of the k nearest training points, the nearest first, `(M, k)`."""
-        x = self._as_points(x)
+        seen_data(self, "x")
+        x = _columns(x, self.x.shape[1])
         rows = max(1, _BLOCK // self.x.size)
         return np.concatenate([self._nearest(x[i : i + rows]) for i in range(0, len(x), rows)])
 
@@ -72,19 +73,11 @@ class NearestNeighbors:
             raise ValueError(f"x has {len(x)} points, fewer than num_neighbors={self.num_neighbors}")
         return x, y.astype(int) if self.task == "classification" else y
 
-    def _as_points(self, x):
-        if not hasattr(self, "x"):
-            raise ValueError("this NearestNeighbors has not seen data yet: call fit(x, y) first")
-        x = _columns(x)
-        if x.shape[1] != self.x.shape[1]:
-            raise ValueError(f"x has shape {x.shape}; after fit it must have {self.x.shape[1]} columns")
-        return x
-
     def _nearest(self, x):
         distances = ((x[:, None] - self.x) ** 2).sum(axis=2)  # (M, N)
         return np.argsort(distances, axis=1, kind="stable")[:, : self.num_neighbors]
 
 
-def _columns(x):
+def _columns(x, count=None):
     x = as_floats("x", x)
-    return as_points(x[:, None] if x.ndim == 1 else x)
+    return as_points(x[:, None] if x.ndim == 1 else x, columns=count)

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from keras_course.checks import as_floats, choice, not_negative, positive, validate, whole
+from keras_course.checks import as_floats, choice, not_negative, positive, seen_data, validate, whole
 from keras_course.fundamentals._data import as_numbers, as_pairs
 
 
@@ -164,18 +164,14 @@ class PolynomialRegressor:
 
     def predict(self, x) -> np.ndarray:
         """Return f(x) for M numbers `(M,)` or `(M, 1)`, `(M,)`."""
-        self._check_fitted()
+        seen_data(self, "weights")
         return polynomial_features(x, self.degree, scale=self.fitted_scale) @ self.weights
 
     @property
     def coefficients(self) -> np.ndarray:
         """The weights of the powers of x itself, `(d + 1,)`, the constant first."""
-        self._check_fitted()
+        seen_data(self, "weights")
         return self.weights / self.fitted_scale ** np.arange(self.degree + 1)
-
-    def _check_fitted(self):
-        if not hasattr(self, "weights"):
-            raise ValueError("this PolynomialRegressor has not seen data yet: call fit(x, y) first")
 
     def _loss(self, X, y, w):
         return (np.sum((X @ w - y) ** 2) + self.penalty * np.sum(w**2)) / len(y)

@@ -6,7 +6,7 @@ estimated by maximum likelihood (so covariances divide by the number of points, 
 
 import numpy as np
 
-from keras_course.checks import as_points
+from keras_course.checks import as_points, seen_data
 from keras_course.perceptron._data import as_labeled
 
 
@@ -47,12 +47,8 @@ class _GaussianClasses:
         return np.argmax(self.log_joint(x), axis=1)
 
     def _points(self, x):
-        if not hasattr(self, "means"):
-            raise ValueError(f"this {type(self).__name__} has not seen data yet: call fit(x, y) first")
-        x = as_points(x)
-        if x.shape[1] != self.means.shape[1]:
-            raise ValueError(f"x has shape {x.shape}; after fit it must have {self.means.shape[1]} columns")
-        return x
+        seen_data(self, "means")
+        return as_points(x, columns=self.means.shape[1])
 
 
 def _has_inverse(covariance, size):

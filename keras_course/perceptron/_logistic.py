@@ -76,9 +76,7 @@ class LogisticRegressionFit:
 
     def predict_proba(self, x) -> np.ndarray:
         """Return the probabilities of the classes for points `(N, D)`, `(N, K)`."""
-        x = as_points(x)
-        if x.shape[1] != len(self.weights):
-            raise ValueError(f"x has shape {x.shape}; after fit it must have {len(self.weights)} columns")
+        x = as_points(x, columns=len(self.weights))
         p = _probabilities(x @ self.weights + self.bias)
         return np.column_stack([1 - p, p]) if p.shape[1] == 1 else p
 

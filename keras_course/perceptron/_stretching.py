@@ -35,7 +35,7 @@ def stretch_linearly(x, *, seed=0) -> tuple[np.ndarray, np.ndarray]:
         True
     """
     A = np.random.default_rng(seed).standard_normal((2, 2))
-    return _plane(x) @ A, A
+    return as_points(x, columns=2) @ A, A
 
 
 @validate(scale=positive)
@@ -57,7 +57,7 @@ def stretch_by_sigmoid(x, scale=1.0) -> np.ndarray:
         >>> stretch_by_sigmoid([[0.0, 100.0]]).tolist()
         [[0.5, 1.0]]
     """
-    return _BENDS["sigmoid"](10 * scale * _plane(x))
+    return _BENDS["sigmoid"](10 * scale * as_points(x, columns=2))
 
 
 @validate(hidden_dims=wholes(1), activation=choice(*_BENDS), seed=numpy_seed)
@@ -84,16 +84,9 @@ def stretch_by_network(x, *, hidden_dims=(10,), activation="sigmoid", seed=0) ->
         >>> stretch_by_network(np.zeros((5, 2)), hidden_dims=(10, 10), activation="relu").shape
         (5, 2)
     """
-    rng, h = np.random.default_rng(seed), _plane(x)
+    rng, h = np.random.default_rng(seed), as_points(x, columns=2)
     for layer, (n, m) in enumerate(itertools.pairwise((2, *hidden_dims, 2))):
         h = h @ rng.normal(0.0, (2 / n) ** 0.5, (n, m)) + rng.standard_normal(m)
         if layer < len(hidden_dims):
             h = _BENDS[activation](h)
     return h
-
-
-def _plane(x):
-    x = as_points(x)
-    if x.shape[1] != 2:
-        raise ValueError(f"x has shape {x.shape}; points of the plane are (N, 2)")
-    return x

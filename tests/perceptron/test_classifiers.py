@@ -117,7 +117,7 @@ def test_discriminants_refuse():
     with pytest.raises(ValueError, match="labels must be"):
         lda.fit([[0.0], [1.0]], [1, 2])
     lda.fit([[0.0], [1.0], [3.0], [4.0]], [0, 0, 1, 1])
-    with pytest.raises(ValueError, match=r"x has shape \(1, 2\); after fit it must have 1 columns"):
+    with pytest.raises(ValueError, match=r"x has shape \(1, 2\); it must have 1 columns"):
         lda.predict([[0.0, 1.0]])
 
 

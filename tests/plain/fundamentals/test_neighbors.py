@@ -75,5 +75,5 @@ def test_neighbors_refuse():
         NearestNeighbors(1, task="classification").fit([0.0, 1.0], ["a", "b"])
     with pytest.raises(ValueError, match="it must hold 2 finite numbers"):
         NearestNeighbors(1).fit([0.0, 1.0], [0.0, np.nan])
-    with pytest.raises(ValueError, match=r"x has shape \(1, 2\); after fit it must have 1 columns"):
+    with pytest.raises(ValueError, match=r"x has shape \(1, 2\); it must have 1 columns"):
         NearestNeighbors(1).fit([0.0, 1.0], [0.0, 1.0]).predict([[0.0, 1.0]])
