@@ -106,7 +106,7 @@ def hold(folder: pathlib.Path, argument: str) -> Iterator[pathlib.Path]:
         lock.release()
 
 
-def finish(folder):
+def finish(folder) -> None:
     """Remove what only a run that goes on needs; call it last, so that a failure before can be resumed."""
     (folder / CHECKPOINT).unlink(missing_ok=True)
     _remove_lock(folder)
@@ -117,7 +117,7 @@ def _remove_lock(folder):
         (folder / LOCK).unlink()
 
 
-def write_facts(folder, facts):
+def write_facts(folder, facts) -> None:
     """Write `run.json`."""
     atomic_write(folder / RUN, to_json(facts, indent=2) + "\n")
 
@@ -158,7 +158,7 @@ def check_same(earlier: dict, facts: dict, folder: pathlib.Path) -> None:
             )
 
 
-def write_history(folder, rows):
+def write_history(folder, rows) -> None:
     """Write `history.csv`: one line for each row, a dict of columns."""
     page = io.StringIO()
     writer = csv.DictWriter(page, rows[0], lineterminator="\n")
@@ -178,6 +178,6 @@ def read_history(folder) -> list[dict]:
     return [{name: int(value) if name in whole else float(value) for name, value in row.items()} for row in rows]
 
 
-def save_figure(figure, path):
+def save_figure(figure, path) -> None:
     """Write a Matplotlib figure to `path`."""
     atomic_write(path, lambda temporary: figure.savefig(temporary, dpi=150))

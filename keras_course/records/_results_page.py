@@ -3,6 +3,7 @@
 import dataclasses
 import statistics
 from collections.abc import Mapping
+from typing import Self
 
 from keras_course._lectures import LECTURES
 from keras_course.backend import BACKENDS
@@ -36,7 +37,7 @@ class _Result:
     groups: list[list[dict]]
 
     @classmethod
-    def of(cls, name, recipe, rows):
+    def of(cls, name, recipe, rows) -> Self:
         rows = _conditions.latest(rows, "backend", "seed")
         groups = [
             sorted((row for row in rows if row["backend"] == backend and _conditions.gpu_of(row) == gpu), key=_seed)
