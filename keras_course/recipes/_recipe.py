@@ -91,7 +91,7 @@ class Recipe:
         for key in ("task", "optimizer"):
             settings[key]["kind"] = type(getattr(self, key)).__name__
         if self.topic is None:
-            settings["builder"] = f"{self.builder.__module__}.{self.builder.__name__}"
+            settings["builder"] = self.builder.__name__  # its module has another name where it runs as a script
         return json.loads(json.dumps(settings))  # as it reads when it comes back from run.json
 
 
