@@ -29,6 +29,42 @@ class HeavyBall(keras.optimizers.Optimizer):
         self.assign(variable, new)
 
 
+class Noise(keras.layers.Layer):
+    """It adds the noise that a function returns for (shape, seed generator)."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function, self.generator = function, keras.random.SeedGenerator(4)
+
+    def call(self, x):
+        return x + keras.ops.cast(self.function(x.shape, self.generator), x.dtype)
+
+    def get_config(self):
+        return {"function": self.function}
+
+
+class Half(keras.layers.Layer):
+    """It masks the examples whose first feature is negative."""
+
+    supports_masking = True
+
+    def compute_mask(self, x, previous=None):
+        return x[:, 0] > 0
+
+    def call(self, x):
+        return x
+
+
+class Idle(keras.layers.Layer):
+    """It has a weight that no output depends on."""
+
+    def build(self, shape):
+        self.idle = self.add_weight(shape=(2,), initializer="zeros")
+
+    def call(self, x):
+        return x
+
+
 TRAINED = {  # layers, and what compile() gets beside them
     "dense": ([keras.layers.Dense(4, activation="tanh"), keras.layers.Dense(3)], {}),
     "pictures": (
@@ -41,7 +77,21 @@ TRAINED = {  # layers, and what compile() gets beside them
     ),
     "noisy": ([keras.layers.Dense(8), keras.layers.Dropout(0.5), keras.layers.Dense(3)], {}),
     "noisy, seeded": ([keras.layers.GaussianNoise(0.5, seed=1), keras.layers.Dropout(0.5, seed=2)], {}),
+    "noisy channels": (
+        [keras.layers.Reshape((4, 4)), keras.layers.SpatialDropout1D(0.5, seed=3), keras.layers.Flatten()],
+        {},
+    ),
+    "noisy, with Keras's generator": ([Noise(lambda shape, _: keras.random.normal(shape))], {}),
+    "noisy, with one integer": ([Noise(lambda shape, _: keras.random.normal(shape, seed=1))], {}),
+    "noisy, not recorded": ([Noise(lambda shape, seed: keras.random.gamma(shape, 2.0, seed=seed))], {}),
     "half frozen": ([keras.layers.Dense(4, trainable=False), keras.layers.BatchNormalization(trainable=False)], {}),
+    "masked": ([Half()], {"metrics": ["accuracy"]}),
+    "idle": ([Idle()], {}),
+    "scaled": ([keras.layers.Dense(4)], {"optimizer": keras.optimizers.SGD(0.1, loss_scale_factor=8.0)}),
+    "scaled as needed": (
+        [keras.layers.Dense(4)],
+        {"optimizer": keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(), dynamic_growth_steps=2)},
+    ),
     "mixed": ([keras.layers.Dense(3, dtype="mixed_bfloat16")], {"weighted_metrics": ["accuracy"]}),
 }
 
@@ -71,7 +121,7 @@ on_torch = pytest.mark.skipif(backend.current() != "torch", reason="Keras compil
 
 
 def trained(layers, options, jit, fits=1, fuse=False):
-    """Return the history and the weights after two epochs of three steps, the last one of fewer examples."""
+    """Return the history and the variables after two epochs of three steps, the last one of fewer examples."""
     keras.utils.set_random_seed(0)
     layers = [type(layer).from_config(layer.get_config()) for layer in layers]  # each model has its own
     model = portable_init(keras.Sequential([keras.Input((16,)), *layers, keras.layers.Dense(3)]), 0)
@@ -84,9 +134,10 @@ def trained(layers, options, jit, fits=1, fuse=False):
     weights = rng.uniform(0.5, 2, 20) if "weighted_metrics" in options else None
     data = {"x": x, "y": y, "sample_weight": weights, "validation_data": (x, y)}
     history = [model.fit(**data, batch_size=8, epochs=2, shuffle=False, verbose=0).history for _ in range(fits)]
-    return history, model.get_weights()
+    return history, [keras.ops.convert_to_numpy(v) for v in model.variables]  # with the states of seed generators
 
 
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
 @pytest.mark.parametrize("name", TRAINED if backend.current() == "torch" else ["dense"])  # others keep Keras's step
 def test_jit_training_changes_no_number(name):
     history, weights = trained(*TRAINED[name], jit=True, fits=2)
@@ -140,14 +191,18 @@ def test_the_optimizer_is_fused_where_it_can_be_recorded(monkeypatch):
         assert applied(3, accumulated=3) == 1 + 3  # one that failed to be recorded, and one a step
 
 
-@needs_compiler
-def test_fused_noise_is_another_in_each_step():
-    model = keras.Sequential([keras.Input((64,)), keras.layers.Dropout(0.5), keras.layers.Dense(64)])
-    model.compile(keras.optimizers.SGD(0.0), "mse")
-    ops.jit_training(model, fuse=True)
-    x = np.random.default_rng(0).normal(size=(8, 64)).astype("float32")
-    losses = [float(model.train_on_batch(x, x)) for _ in range(3)]
-    assert len(set(losses)) == 3
+@pytest.mark.parametrize("fuse", [False, pytest.param(True, marks=needs_compiler)])
+def test_noise_is_another_in_each_step_and_the_same_for_one_seed(fuse):
+    def losses(seed):
+        model = keras.Sequential([keras.Input((64,)), keras.layers.Dropout(0.5, seed=seed), keras.layers.Dense(64)])
+        portable_init(model, 0).compile(keras.optimizers.SGD(0.0), "mse")
+        ops.jit_training(model, fuse=fuse)
+        x = np.random.default_rng(0).normal(size=(8, 64)).astype("float32")
+        return [float(model.train_on_batch(x, x)) for _ in range(3)]
+
+    first, again, another = losses(0), losses(0), losses(9)
+    assert len({*first, *another}) == 6
+    assert first == again
 
 
 @on_torch
@@ -216,8 +271,9 @@ def test_jit_training_goes_through_the_layers_once_for_each_shape():
         model.fit(np.ones((20, 3)), np.ones(20), batch_size=8, epochs=5, verbose=0)  # 15 steps of two shapes
         return Counting.count - before
 
-    assert calls() == calls(keras.layers.Dropout(0.1)) == 5  # one by Keras, then two for each shape
-    assert calls(keras.layers.Dropout(0.1, seed=0)) == 18  # one by Keras, a look at each shape, and every step
+    noises = [keras.layers.Dropout(0.1), keras.layers.Dropout(0.1, seed=0), keras.layers.GaussianNoise(0.1)]
+    assert [calls(*layers) for layers in ((), noises)] == [5, 5]  # one by Keras, then two for each shape
+    assert calls(*TRAINED["noisy, not recorded"][0]) >= 5 + 15  # and every step
 
 
 def test_jit_training_of_single_batches():

@@ -38,6 +38,7 @@ class Work(NamedTuple):
 SHAPE = {"vocab_size": 65, "context_length": 64, "hidden_dim": 128, "num_layers": 4, "num_heads": 4}
 LARGE = {"vocab_size": 65, "context_length": 256, "hidden_dim": 384, "num_layers": 6, "num_heads": 6}
 ON_CPU = Work("gpt_training", "nanogpt_shakespeare_cpu", SHAPE, batch_size=12, steps=50)
+WITH_DROPOUT = ON_CPU._replace(title="gpt_dropout_training", shape={**SHAPE, "dropout": 0.2})
 ON_GPU = Work("nanogpt_training", "nanogpt_shakespeare", LARGE, batch_size=64, steps=20)
 BATCHES = (1, 16)  # of generation
 WRITTEN = SHAPE["context_length"] - 1
@@ -46,7 +47,7 @@ WRITTEN = SHAPE["context_length"] - 1
 # The peers ---------------------------------------------------------------------------------------------------------
 
 
-def torch_gpt(vocab_size, context_length, hidden_dim, num_layers, num_heads):
+def torch_gpt(vocab_size, context_length, hidden_dim, num_layers, num_heads, dropout=0.0):
     """Return the network as one writes it in plain PyTorch, from tokens `(B, T)` to logits `(B, T, V)`."""
     import torch
     from torch import nn
@@ -61,18 +62,23 @@ def torch_gpt(vocab_size, context_length, hidden_dim, num_layers, num_heads):
             self.mlp_norm = nn.LayerNorm(hidden_dim, bias=False)
             self.mlp_in = nn.Linear(hidden_dim, 4 * hidden_dim, bias=False)
             self.mlp_out = nn.Linear(4 * hidden_dim, hidden_dim, bias=False)
+            self.dropout = nn.Dropout(dropout)
 
         def forward(self, x):
             qkv = self.qkv(self.attention_norm(x)).unflatten(-1, (3, num_heads, -1))  # (B, T, 3, H, D)
-            y = functional.scaled_dot_product_attention(*(t.transpose(1, 2) for t in qkv.unbind(2)), is_causal=True)
-            x = x + self.projection(y.transpose(1, 2).flatten(-2))
-            return x + self.mlp_out(functional.gelu(self.mlp_in(self.mlp_norm(x))))
+            rate = dropout if self.training else 0.0
+            y = functional.scaled_dot_product_attention(
+                *(t.transpose(1, 2) for t in qkv.unbind(2)), dropout_p=rate, is_causal=True
+            )
+            x = x + self.dropout(self.projection(y.transpose(1, 2).flatten(-2)))
+            return x + self.dropout(self.mlp_out(functional.gelu(self.mlp_in(self.mlp_norm(x)))))
 
     class GPT(nn.Module):
         def __init__(self):
             super().__init__()
             self.tokens = nn.Embedding(vocab_size, hidden_dim)
             self.positions = nn.Embedding(context_length, hidden_dim)
+            self.dropout = nn.Dropout(dropout)
             self.blocks = nn.Sequential(*(Block() for _ in range(num_layers)))
             self.norm = nn.LayerNorm(hidden_dim, bias=False)
             for weight in self.parameters():
@@ -81,13 +87,13 @@ def torch_gpt(vocab_size, context_length, hidden_dim, num_layers, num_heads):
 
         def forward(self, x):
             h = self.tokens(x) + self.positions(torch.arange(x.shape[1], device=x.device))
-            return functional.linear(self.norm(self.blocks(h)), self.tokens.weight)
+            return functional.linear(self.norm(self.blocks(self.dropout(h))), self.tokens.weight)
 
     return GPT()
 
 
-def transformers_gpt(vocab_size, context_length, hidden_dim, num_layers, num_heads):
-    """Return `transformers.GPT2LMHeadModel` of this size, without dropout and without an end of text."""
+def transformers_gpt(vocab_size, context_length, hidden_dim, num_layers, num_heads, dropout=0.0):
+    """Return `transformers.GPT2LMHeadModel` of this size, without an end of text."""
     import transformers
 
     config = transformers.GPT2Config(
@@ -97,9 +103,9 @@ def transformers_gpt(vocab_size, context_length, hidden_dim, num_layers, num_hea
         n_layer=num_layers,
         n_head=num_heads,
         activation_function="gelu",
-        resid_pdrop=0.0,
-        embd_pdrop=0.0,
-        attn_pdrop=0.0,
+        resid_pdrop=dropout,
+        embd_pdrop=dropout,
+        attn_pdrop=dropout,
         bos_token_id=None,
         eos_token_id=None,
     )
@@ -171,7 +177,7 @@ def our_training(work, name, compiled=False):
     common.select(name)
     from keras_course.language import gpt
 
-    model = common.compile_gpt(gpt.from_preset(work.preset, dropout=0.0), fuse=compiled)
+    model = common.compile_gpt(gpt.from_preset(work.preset, dropout=work.shape.get("dropout", 0.0)), fuse=compiled)
     fit = common.fit_windows(model, work.shape["context_length"], work.batch_size, work.steps)
     return lambda: common.synchronize(fit())
 
@@ -188,18 +194,19 @@ def our_generation(name, batch_size):
 # The comparison ----------------------------------------------------------------------------------------------------
 
 
-def comparisons(with_compile=False, work=ON_CPU):
+def comparisons(with_compile=False, works=(ON_CPU, WITH_DROPOUT)):
     """Return `{benchmark: (tokens in one call, {peer: maker}, {backend: maker})}` for `turns.take_turns`."""
-    training = {
-        "torch loop, AdamW": (torch_training, work, "torch", False),
-        "torch loop, fused AdamW": (torch_training, work, "torch", True),
-        "transformers, fused AdamW": (torch_training, work, "transformers", True),
-    }
-    if with_compile:
-        training["torch.compile, fused AdamW"] = (torch_training, work, "torch", True, True)
-    names = backend.available()
-    title = f"{work.title}_compiled" if with_compile else work.title
-    found = {title: (work.tokens, training, {name: (our_training, work, name, with_compile) for name in names})}
+    found, names = {}, backend.available()
+    for work in works:
+        peers = {
+            "torch loop, AdamW": (torch_training, work, "torch", False),
+            "torch loop, fused AdamW": (torch_training, work, "torch", True),
+            "transformers, fused AdamW": (torch_training, work, "transformers", True),
+        }
+        if with_compile:
+            peers["torch.compile, fused AdamW"] = (torch_training, work, "torch", True, True)
+        ours = {name: (our_training, work, name, with_compile) for name in names}
+        found[f"{work.title}_compiled" if with_compile else work.title] = (work.tokens, peers, ours)
     for size in BATCHES:
         peers = {"transformers.generate": (transformers_generation, size)}
         ours = {name: (our_generation, name, size) for name in names}
@@ -225,9 +232,9 @@ def main(arguments=None):
         sys.exit(
             f"This comparison needs {' and '.join(missing)}. Install with: pip install 'keras_course[torch,bench]'"
         )
-    work = ON_GPU if options.gpu else ON_CPU
+    works = (ON_GPU,) if options.gpu else (ON_CPU, WITH_DROPOUT)
     docs = records.docs_of_checkout() if options.record else None  # before minutes are spent on it
-    for benchmark, (tokens, peers, ours) in comparisons(options.compile, work).items():
+    for benchmark, (tokens, peers, ours) in comparisons(options.compile, works).items():
         rows = turns.compare(benchmark, tokens, "tokens", peers, ours, options.rounds)
         if docs is not None:
             records.record_speeds([{**row, **origin(row["backend"])} for row in rows], "language", docs)

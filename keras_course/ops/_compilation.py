@@ -7,7 +7,7 @@ import keras
 from keras import tree
 
 from keras_course.checks import function, validate
-from keras_course.ops._variables import functional, listed, to_tensors, tracked, values_of
+from keras_course.ops._variables import listed, to_tensors, tracked, values_of
 
 _BACKEND = keras.config.backend()
 if _BACKEND == "jax":
@@ -16,6 +16,8 @@ elif _BACKEND == "tensorflow":
     import tensorflow as tf
 else:
     import torch
+
+    from keras_course.ops._noise import CannotRecord, seeds_as_tensors
 
 
 @validate(fn=function)
@@ -33,8 +35,8 @@ def jit(fn, *, variables=()):
             at each call, so a compiled function sees later training, and what `fn` assigns is kept.
 
     Returns:
-        A function with the arguments of `fn`. On PyTorch a function that assigns a variable (one that draws from a
-        `SeedGenerator`, say) runs uncompiled, as a recording would repeat the same noise.
+        A function with the arguments of `fn`. It draws the noise that `fn` draws, anew at each call. (On PyTorch a
+        function that calls `keras.random.gamma`, `beta` or `binomial` runs uncompiled.)
 
     Raises:
         Exception: of the backend, at the first call: `fn` looks at the value of a tensor, or hands it to NumPy.
@@ -49,12 +51,15 @@ def jit(fn, *, variables=()):
     compiled = jax.jit(functools.partial(run_and_track, fn, variables))
 
     def call(*args):
-        output, assigned = compiled(values_of(variables), to_tensors(args))
-        for i, value in assigned.items():
-            variables[i].assign(value)
-        return output
+        return _assign(variables, *compiled(values_of(variables), to_tensors(args)))
 
     return call
+
+
+def _assign(variables, output, assigned):
+    for i, value in assigned.items():
+        variables[i].assign(value)
+    return output
 
 
 def run_and_track(fn, variables, values, args):
@@ -81,38 +86,49 @@ class Recordings(dict):
 
 
 def record_calls(fn, *args):
-    """Return the primitive calls of `fn(*args)` as a program. No number flows, so none is frozen by way of NumPy."""
+    """Return the primitive calls of `fn(*args)` as a program. No number flows, so none is frozen by way of NumPy.
+
+    Raises:
+        CannotRecord: `fn` draws noise that the program could only repeat.
+    """
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    return make_fx(fn, tracing_mode="fake", _allow_non_fake_inputs=True)(*args)
+    def with_noise(*args):
+        with seeds_as_tensors():
+            return fn(*args)
+
+    return make_fx(with_noise, tracing_mode="fake", _allow_non_fake_inputs=True)(*args)
 
 
 def _record(fn, variables, args):
     """Return a function that repeats the primitive calls of `fn(*args)` for arguments of the same shapes.
 
-    It runs twice: once to see whether it assigns a variable, and once to be recorded.
+    It runs twice: once to see what it returns and assigns, and once to be recorded.
     """
-    structure, assigned = run_and_track(fn, variables, values_of(variables), args)
-    if assigned:
-        return lambda args: fn(*args)
-
-    of_tensors = functional(fn, variables)
+    with torch.random.fork_rng():  # the first run uses up no noise
+        structure = run_and_track(fn, variables, values_of(variables), args)
 
     def flat(*leaves):
         values, leaves = leaves[: len(variables)], leaves[len(variables) :]
-        return tuple(tree.flatten(of_tensors(values, *tree.pack_sequence_as(args, leaves))))
+        output, assigned = run_and_track(fn, variables, values, tree.pack_sequence_as(args, leaves))
+        return tuple(tree.flatten((output, {i: value.clone() for i, value in assigned.items()})))  # of another variable
 
     leaves = (*values_of(variables), *tree.flatten(args))
-    with warnings.catch_warnings():  # PyTorch advises torch.compile instead, which takes a hundred times as long
-        warnings.simplefilter("ignore", DeprecationWarning)
+    try:
         program = record_calls(flat, *leaves)
-        if not any(map(_chooses_outputs, program.graph.nodes)):
+    except CannotRecord:
+        return lambda args: fn(*args)
+    if not any(map(_chooses_outputs, program.graph.nodes)):
+        with warnings.catch_warnings():  # PyTorch advises torch.compile instead, which takes a hundred times as long
+            warnings.simplefilter("ignore", DeprecationWarning)
             program = torch.jit.trace(program, leaves, check_trace=False)
 
     def replay(args):
-        return tree.pack_sequence_as(structure, program(*values_of(variables), *tree.flatten(args)))
+        flat_results = program(*values_of(variables), *tree.flatten(args))
+        return _assign(variables, *tree.pack_sequence_as(structure, flat_results))
 
-    replay.flat = program
+    if not structure[1]:
+        replay.flat = program
     return replay
 
 

@@ -7,12 +7,14 @@ import keras
 from keras import tree
 
 from keras_course.checks import flag, validate
-from keras_course.ops._compilation import Recordings, record_calls, run_and_track
-from keras_course.ops._variables import to_tensors, values_of
+from keras_course.ops._compilation import Recordings, record_calls
+from keras_course.ops._variables import to_tensors, tracked, values_of
 
 _BACKEND = keras.config.backend()
 if _BACKEND == "torch":
     import torch
+
+    from keras_course.ops._noise import CannotRecord
 
 
 def _check_trainable(model):
@@ -41,9 +43,9 @@ def jit_training(model, *, fuse=False):
     any time; another schedule or another momentum is not seen: `compile` again. An optimizer that looks at values (it
     accumulates gradients, say, or its schedule has a warm-up) stays as it is, and a warning says so.
 
-    What a recording would get wrong is trained as Keras does it: a step that draws from a `SeedGenerator` (dropout does
-    if it has a seed), whose noise would be the same in each step, weights without a gradient, an output with a mask,
-    a loss that is scaled (mixed_float16, a `loss_scale_factor`).
+    Noise is fresh in each step, and it is the noise of Keras's own step: the states of all seed generators are what they
+    would be without recording. `fit` falls back to Keras's own step if the model has no weights to train or calls
+    `keras.random.gamma`, `beta` or `binomial`.
 
     Args:
         model: a compiled `keras.Model` without a `train_step` of its own. Another `compile` takes the recordings back.
@@ -104,13 +106,12 @@ def _lay_out_like(trained, optimizer):
 def _record_step(model, data, fuse, otherwise):
     """Return the function that trains on data of these shapes, and returns the logs.
 
-    The passes run once to see whether a recording would repeat them faithfully, and then without numbers, recorded.
+    The passes run once to see which variables they assign, and then without numbers, recorded.
     """
     optimizer, trained = model.optimizer, model.trainable_variables
     if not trained:
         return otherwise
-    variables = (*model.variables, *model.metrics_variables, *optimizer.variables)
-    variables = list({id(v): v for v in variables}.values())
+    variables = _unique((*model.variables, *model.metrics_variables, *optimizer.variables))
     _lay_out_like(trained, optimizer)
 
     def passes(values, data, update=None):
@@ -120,44 +121,52 @@ def _record_step(model, data, fuse, otherwise):
         def both():
             x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
             prediction = model(x, training=True)
+            masks = [getattr(each, "_keras_mask", None) for each in tree.flatten(prediction)]
             loss = model.compute_loss(x, y, prediction, weight, training=True)
-            gradients = torch.autograd.grad(loss, [leaf[id(v)] for v in trained], allow_unused=True)
+            scaled = optimizer.scale_loss(loss)
+            gradients = torch.autograd.grad(scaled, [leaf[id(v)] for v in trained], allow_unused=True)
             with torch.no_grad():
                 gradients = gradients if update is None else update(gradients)
                 model._loss_tracker.update_state(loss, sample_weight=len(tree.flatten(x)[0]))
-            return prediction, gradients
+            return prediction, masks, gradients
 
-        return run_and_track(both, variables, leaves, ())
+        return tracked(both, variables)(leaves)
 
     def record(update=None):
         def program(values, data):
             outputs, assigned = passes(values, data, update)
+            value_of = {id(variable): value for variable, value in zip(variables, values, strict=True)}
             with torch.no_grad():
-                new = {i: 1 * value for i, value in assigned.items()}  # it may be what another variable still is
-                for i, value in new.items():
-                    values[i].copy_(value)
+                new = [(variable, value.clone()) for variable, value in assigned]  # of another variable, maybe
+                for variable, value in new:
+                    value_of[id(variable)].copy_(value)
             return outputs
 
         return record_calls(program, values_of(variables), data)
 
     with torch.random.fork_rng():  # nothing is used up here of the noise that has no seed
-        (prediction, gradients), assigned = passes(values_of(variables), data)
-        random = any(not variables[i].value.is_floating_point() for i in assigned)  # a SeedGenerator counts
-        masked = any(getattr(each, "_keras_mask", None) is not None for each in tree.flatten(prediction))
-        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer) or optimizer.loss_scale_factor is not None
-        if random or masked or scaled or any(g is None for g in gradients):
-            return otherwise
+        _, assigned = passes(values_of(variables), data)
+    variables = _unique((*variables, *(variable for variable, _ in assigned)))  # Keras's global SeedGenerator, say
+    try:
         program = _fuse(record, optimizer, trained) if fuse else record()
+    except CannotRecord:
+        return otherwise
 
     def step(data):
         with torch.no_grad():
-            prediction, gradients = program(values_of(variables), data)
+            prediction, masks, gradients = program(values_of(variables), data)
             if gradients is not None:
                 optimizer.apply(gradients, trained)
+        for each, mask in zip(tree.flatten(prediction), masks, strict=True):
+            each._keras_mask = mask
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
         return model.compute_metrics(x, y, prediction, weight)
 
     return step
+
+
+def _unique(variables):
+    return list({id(variable): variable for variable in variables}.values())
 
 
 def _fuse(record, optimizer, trained):

@@ -1,0 +1,83 @@
+"""Noise in recorded programs, on PyTorch.
+
+Keras draws noise with a `torch.Generator`, which it makes from the state of a `SeedGenerator`. A recorded program has
+tensors only, so it would repeat the noise of its recording. While a function is recorded, its draws are therefore
+replaced by operations that take the seed as a tensor and make the generator when the program runs. Then the state of a
+`SeedGenerator` is a variable like any other, and the noise is, bit for bit, the noise of Keras's own step.
+"""
+
+import contextlib
+import functools
+
+import torch
+from keras.src.backend.torch import random  # where Keras draws; no public name leads to it
+from keras.src.random.seed_generator import draw_seed
+from torch.overrides import TorchFunctionMode
+
+_DRAWS = {  # what Keras calls with a generator
+    torch.bernoulli: "(Tensor p, *, Tensor seed) -> Tensor",
+    torch.multinomial: "(Tensor p, int num_samples, bool replacement, *, Tensor seed) -> Tensor",
+    torch.normal: "(float mean, float std, int[] size, *, Tensor seed, ScalarType? dtype=None) -> Tensor",
+    torch.rand: "(int[] size, *, Tensor seed, ScalarType? dtype=None) -> Tensor",
+    torch.randint: "(int low, int high, int[] size, *, Tensor seed, ScalarType? dtype=None) -> Tensor",
+}
+
+
+def _draw(function, *args, seed, **kwargs):
+    generator = torch.Generator(seed.device).manual_seed(int(seed.sum()) & 0xFFFFFFFF)  # as Keras does it
+    with seed.device:
+        return function(*args, generator=generator, **kwargs)
+
+
+def _shape_alone(function, *args, seed, **kwargs):
+    with seed.device:
+        return function(*args, **kwargs)
+
+
+_OPERATIONS = torch.library.Library("keras_course", "FRAGMENT")
+for _function, _schema in _DRAWS.items():
+    _name = _function.__name__
+    _OPERATIONS.define(_name + _schema)
+    _OPERATIONS.impl(_name, functools.partial(_draw, _function), "CompositeExplicitAutograd")
+    torch.library.register_fake(f"keras_course::{_name}", functools.partial(_shape_alone, _function), lib=_OPERATIONS)
+
+
+class CannotRecord(Exception):
+    """A draw that a recorded program could only repeat."""
+
+
+@contextlib.contextmanager
+def seeds_as_tensors():
+    """Inside, draws of Keras are operations on seeds. Where there is none for a draw, it raises `CannotRecord`."""
+    draws, originals = _Draws(), (random.torch_seed_generator, random.draw_seed)
+    random.torch_seed_generator, random.draw_seed = draws.generator, _refuse
+    try:
+        with draws:
+            yield
+    finally:
+        random.torch_seed_generator, random.draw_seed = originals
+
+
+def _refuse(seed):
+    raise CannotRecord("Keras draws from a gamma, beta or binomial distribution by seeding PyTorch as a whole")
+
+
+class _Draws(TorchFunctionMode):
+    """Replaces a call that takes a generator by our operation; each generator stands for a seed."""
+
+    def __init__(self):
+        super().__init__()
+        self.seeds = {}
+
+    def generator(self, seed):
+        generator = torch.Generator()
+        self.seeds[generator] = draw_seed(seed)
+        return generator
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        seed = self.seeds.get(kwargs.get("generator"))
+        if seed is None:
+            return function(*args, **kwargs)
+        kwargs = {name: value for name, value in kwargs.items() if name not in ("generator", "device")}
+        return getattr(torch.ops.keras_course, function.__name__)(*args, seed=seed, **kwargs)
