@@ -191,20 +191,6 @@ def test_the_optimizer_is_fused_where_it_can_be_recorded(monkeypatch):
         assert applied(3, accumulated=3) == 1 + 3  # one that failed to be recorded, and one a step
 
 
-@pytest.mark.parametrize("fuse", [False, pytest.param(True, marks=needs_compiler)])
-def test_noise_is_another_in_each_step_and_the_same_for_one_seed(fuse):
-    def losses(seed):
-        model = keras.Sequential([keras.Input((64,)), keras.layers.Dropout(0.5, seed=seed), keras.layers.Dense(64)])
-        portable_init(model, 0).compile(keras.optimizers.SGD(0.0), "mse")
-        ops.jit_training(model, fuse=fuse)
-        x = np.random.default_rng(0).normal(size=(8, 64)).astype("float32")
-        return [float(model.train_on_batch(x, x)) for _ in range(3)]
-
-    first, again, another = losses(0), losses(0), losses(9)
-    assert len({*first, *another}) == 6
-    assert first == again
-
-
 @on_torch
 def test_without_a_compiler_it_says_what_to_do():
     from torch._inductor import config

@@ -7,8 +7,9 @@ The network is nanoGPT's for a CPU: L = 4 blocks of H = 4 heads, C = 128, N = 64
 and no dropout (10,745,088 weights). Notation: B = batch size, T = N tokens in a window.
 
 Training: steps on B = 12 random windows (64 with --gpu), drawn in the loop; AdamW (1e-3, betas 0.9 and 0.99, decay 0.1
-on matrices), gradients clipped to a norm of 1. Ours goes through `model.fit`. Generation: 63 tokens sampled after one,
-with a cache. GPT-2 in `transformers` always has biases (809,856 weights); in generation ours has them too.
+on matrices), gradients clipped to a norm of 1; without dropout, and on the CPU also with a rate of 0.2. Ours goes
+through `model.fit`. Generation: 63 tokens sampled after one, with a cache. GPT-2 in `transformers` always has biases
+(809,856 weights); in generation ours has them too.
 """
 
 import argparse

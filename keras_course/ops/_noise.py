@@ -11,11 +11,10 @@ import functools
 
 import torch
 from keras.src.backend.torch import random  # where Keras draws; no public name leads to it
-from keras.src.random.seed_generator import draw_seed
+from keras.src.random.seed_generator import SeedGenerator, draw_seed
 from torch.overrides import TorchFunctionMode
 
-_DRAWS = {  # what Keras calls with a generator
-    torch.bernoulli: "(Tensor p, *, Tensor seed) -> Tensor",
+_DRAWS = {  # what Keras calls with a generator, and `torch.bernoulli` in its dropout
     torch.multinomial: "(Tensor p, int num_samples, bool replacement, *, Tensor seed) -> Tensor",
     torch.normal: "(float mean, float std, int[] size, *, Tensor seed, ScalarType? dtype=None) -> Tensor",
     torch.rand: "(int[] size, *, Tensor seed, ScalarType? dtype=None) -> Tensor",
@@ -49,17 +48,28 @@ class CannotRecord(Exception):
 @contextlib.contextmanager
 def seeds_as_tensors():
     """Inside, draws of Keras are operations on seeds. Where there is none for a draw, it raises `CannotRecord`."""
-    draws, originals = _Draws(), (random.torch_seed_generator, random.draw_seed)
-    random.torch_seed_generator, random.draw_seed = draws.generator, _refuse
-    try:
-        with draws:
+    with _Draws() as draws:
+        replaced = {"torch_seed_generator": draws.generator, "draw_seed": _refuse, "dropout": _dropout}
+        originals = {name: getattr(random, name) for name in replaced}
+        try:
+            vars(random).update(replaced)
             yield
-    finally:
-        random.torch_seed_generator, random.draw_seed = originals
+        finally:
+            vars(random).update(originals)
 
 
 def _refuse(seed):
     raise CannotRecord("Keras draws from a gamma, beta or binomial distribution by seeding PyTorch as a whole")
+
+
+def _dropout(inputs, rate, noise_shape=None, seed=None, *, by_keras=random.dropout):
+    """Return what Keras returns, by cheaper calls: `rand` for `bernoulli`, and a product, as in PyTorch, for `where`."""
+    of_layer = isinstance(seed, SeedGenerator) and seed.get_config()["seed"] is None
+    if rate in (0, 1) or (noise_shape is None and (seed is None or of_layer)):  # Keras calls PyTorch's dropout
+        return by_keras(inputs, rate, noise_shape, seed)
+    shape = random._get_concrete_noise_shape(inputs, noise_shape)
+    kept = torch.rand(shape, generator=random.torch_seed_generator(seed)) < 1 - rate
+    return inputs / (1 - rate) * kept.to(inputs.dtype)
 
 
 class _Draws(TorchFunctionMode):

@@ -43,9 +43,9 @@ def jit_training(model, *, fuse=False):
     any time; another schedule or another momentum is not seen: `compile` again. An optimizer that looks at values (it
     accumulates gradients, say, or its schedule has a warm-up) stays as it is, and a warning says so.
 
-    Noise is fresh in each step, and it is the noise of Keras's own step: the states of all seed generators are what they
-    would be without recording. `fit` falls back to Keras's own step if the model has no weights to train or calls
-    `keras.random.gamma`, `beta` or `binomial`.
+    Noise is fresh in each step, and it is the noise of Keras's own step: the states of all seed generators are the same
+    after it. `fit` falls back to Keras's own step if the model has no weights to train or calls `keras.random.gamma`,
+    `beta` or `binomial`.
 
     Args:
         model: a compiled `keras.Model` without a `train_step` of its own. Another `compile` takes the recordings back.

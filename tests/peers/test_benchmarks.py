@@ -121,14 +121,17 @@ def test_turns_name_the_implementation_that_fails():
         turns.take_turns({"killed": (functools.partial, os._exit, 1)}, 1)
 
 
+WORKS = [(peers.ON_CPU, 804_096), (peers.WITH_DROPOUT, 804_096), (peers.ON_GPU, 10_745_088)]
+
+
 @needs_torch
-@pytest.mark.parametrize(("work", "count"), [(peers.ON_CPU, 804_096), (peers.ON_GPU, 10_745_088)])
+@pytest.mark.parametrize(("work", "count"), WORKS)
 def test_torch_peer_computes_the_same_function(work, count, drawn_by_numpy):
     import torch
 
     from keras_course.language import gpt
 
-    ours, peer = gpt.from_preset(work.preset, dropout=0.0), peers.torch_gpt(**work.shape)
+    ours, peer = gpt.from_preset(work.preset, dropout=0.0), peers.torch_gpt(**work.shape).eval()
     assert sum(w.numel() for w in peer.parameters()) == ours.count_params() == count
     with torch.no_grad():
         for weight, source in zip(peer.parameters(), weights_in_order(ours), strict=True):
@@ -136,6 +139,9 @@ def test_torch_peer_computes_the_same_function(work, count, drawn_by_numpy):
         length = work.shape["context_length"]
         x = common.random_tokens(65, 2 * length).reshape(2, length)
         expected = peer(torch.from_numpy(x).long()).numpy()
+        peer.train()
+        noisy = not np.allclose(peer(torch.from_numpy(x).long()).numpy(), expected, atol=1e-4)
+    assert noisy == ("dropout" in work.shape)
     np.testing.assert_allclose(np.asarray(ours.predict(x, verbose=0)), expected, atol=1e-4)
 
 
@@ -171,8 +177,10 @@ def test_peers_do_the_work_that_they_are_timed_for(monkeypatch):
 
 
 def test_ours_does_the_work_that_it_is_timed_for(compiled):
-    peers.our_training(peers.ON_CPU._replace(steps=2), backend.current())()
-    assert int(compiled[0].optimizer.iterations) == 2
+    for work in (peers.ON_CPU, peers.WITH_DROPOUT):
+        peers.our_training(work._replace(steps=2), backend.current())()
+    assert [int(model.optimizer.iterations) for model in compiled] == [2, 2]
+    assert ["dropout" in {layer.name for layer in model.layers} for model in compiled] == [False, True]
     peers.our_generation(backend.current(), 2)()
 
 
@@ -180,7 +188,7 @@ def test_ratio_is_ours_over_the_fastest_peer_and_is_recorded(monkeypatch, tmp_pa
     seconds = {"slow": [4.0, 4.0, 8.0], "fast": [2.0, 2.0, 4.0], "keras_course, jax": [1.0, 1.0, 2.0]}
     monkeypatch.setattr(turns, "take_turns", lambda makers, rounds: seconds)
     monkeypatch.setattr(
-        peers, "comparisons", lambda with_compile, work: {"toy": (100, {"slow": (), "fast": ()}, {"jax": ()})}
+        peers, "comparisons", lambda with_compile, works: {"toy": (100, {"slow": (), "fast": ()}, {"jax": ()})}
     )
     (tmp_path / "results").mkdir()
     monkeypatch.setattr(peers.records, "docs_of_checkout", lambda: tmp_path)
@@ -195,13 +203,14 @@ def test_every_implementation_of_a_comparison_trains_the_same_work(monkeypatch):
     monkeypatch.setattr(peers.backend, "available", lambda: ("jax", "torch"))
     seen = []
     monkeypatch.setattr(turns, "compare", lambda benchmark, *rest: seen.append((benchmark, *rest)) or [])
-    for arguments, work, tokens in (([], peers.ON_CPU, 50 * 12 * 64), (["--gpu"], peers.ON_GPU, 20 * 64 * 256)):
+    on_cpu, on_gpu = (peers.ON_CPU, peers.WITH_DROPOUT), (peers.ON_GPU,)
+    for arguments, works, tokens in (([], on_cpu, 50 * 12 * 64), (["--gpu"], on_gpu, 20 * 64 * 256)):
         seen.clear()
         peers.main([*arguments, "--compile"])
-        benchmark, counted, unit, theirs, ours, rounds = seen[0]
-        assert (benchmark, counted, unit, rounds) == (f"{work.title}_compiled", tokens, "tokens", 5)
-        assert all(maker[1] == work for maker in (*theirs.values(), *ours.values()))
-        assert len(theirs) == 4
+        for work, (benchmark, counted, unit, theirs, ours, rounds) in zip(works, seen, strict=False):
+            assert (benchmark, counted, unit, rounds) == (f"{work.title}_compiled", tokens, "tokens", 5)
+            assert all(maker[1] == work for maker in (*theirs.values(), *ours.values()))
+            assert len(theirs) == 4
 
 
 def test_missing_peers_are_said_in_one_sentence(monkeypatch):
