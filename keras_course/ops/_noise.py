@@ -63,7 +63,7 @@ def _refuse(seed):
 
 
 def _dropout(inputs, rate, noise_shape=None, seed=None, *, by_keras=random.dropout):
-    """Return what Keras returns, by cheaper calls: `rand` for `bernoulli`, and a product, as in PyTorch, for `where`."""
+    """Return Keras's dropout by cheaper calls: `rand` for `bernoulli`, and a product, as in PyTorch, for `where`."""
     of_layer = isinstance(seed, SeedGenerator) and seed.get_config()["seed"] is None
     if rate in (0, 1) or (noise_shape is None and (seed is None or of_layer)):  # Keras calls PyTorch's dropout
         return by_keras(inputs, rate, noise_shape, seed)
