@@ -43,9 +43,9 @@ def jit_training(model, *, fuse=False):
     any time; another schedule or another momentum is not seen: `compile` again. An optimizer that looks at values (it
     accumulates gradients, say, or its schedule has a warm-up) stays as it is, and a warning says so.
 
-    Noise is fresh in each step, and it is the noise of Keras's own step: the states of all seed generators are the same
-    after it. `fit` falls back to Keras's own step if the model has no weights to train or calls `keras.random.gamma`,
-    `beta` or `binomial`.
+    Noise is fresh in each step, and it is the noise of Keras's own step; seed generators end in the same states. `fit`
+    falls back to Keras's own step if the model has no weights to train, assigns variables that are not its own (draws
+    without a seed do, as they change Keras's global generator), or calls `keras.random.gamma`, `beta` or `binomial`.
 
     Args:
         model: a compiled `keras.Model` without a `train_step` of its own. Another `compile` takes the recordings back.
@@ -111,7 +111,8 @@ def _record_step(model, data, fuse, otherwise):
     optimizer, trained = model.optimizer, model.trainable_variables
     if not trained:
         return otherwise
-    variables = _unique((*model.variables, *model.metrics_variables, *optimizer.variables))
+    variables = (*model.variables, *model.metrics_variables, *optimizer.variables)
+    variables = list({id(v): v for v in variables}.values())
     _lay_out_like(trained, optimizer)
 
     def passes(values, data, update=None):
@@ -135,18 +136,20 @@ def _record_step(model, data, fuse, otherwise):
     def record(update=None):
         def program(values, data):
             outputs, assigned = passes(values, data, update)
-            value_of = {id(variable): value for variable, value in zip(variables, values, strict=True)}
+            old = {id(v): value for v, value in zip(variables, values, strict=True)}
             with torch.no_grad():
-                new = [(variable, value.clone()) for variable, value in assigned]  # of another variable, maybe
-                for variable, value in new:
-                    value_of[id(variable)].copy_(value)
+                new = [(old[id(v)], value.clone()) for v, value in assigned]  # it may be what another variable still is
+                for value, changed in new:
+                    value.copy_(changed)
             return outputs
 
         return record_calls(program, values_of(variables), data)
 
     with torch.random.fork_rng():  # nothing is used up here of the noise that has no seed
-        _, assigned = passes(values_of(variables), data)
-    variables = _unique((*variables, *(variable for variable, _ in assigned)))  # Keras's global SeedGenerator, say
+        copy = tree.map_structure(torch.clone, data)  # `RandomBrightness` writes into its input
+        _, assigned = passes(values_of(variables), copy)
+    if {id(v) for v, _ in assigned} - {id(v) for v in variables}:  # Keras's generator, which `set_random_seed` replaces
+        return otherwise
     try:
         program = _fuse(record, optimizer, trained) if fuse else record()
     except CannotRecord:
@@ -163,10 +166,6 @@ def _record_step(model, data, fuse, otherwise):
         return model.compute_metrics(x, y, prediction, weight)
 
     return step
-
-
-def _unique(variables):
-    return list({id(variable): variable for variable in variables}.values())
 
 
 def _fuse(record, optimizer, trained):
