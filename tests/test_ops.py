@@ -280,8 +280,16 @@ def test_jit_keeps_what_a_function_assigns():
     if backend.current() != "tensorflow":  # there a compiled function assigns variables as any other does
         with pytest.raises(ValueError, match="not in `variables`"):
             ops.jit(lambda x: x + keras.random.normal((3,), seed=generator))(np.zeros(3, "float32"))
-    draw = ops.jit(lambda x: x + keras.random.normal((3,), seed=generator), variables=[generator.state])
-    assert not np.allclose(array(draw(X)), array(draw(X)))
+    before, now = keras.Variable(1.0), keras.Variable(2.0)
+
+    def advance(x):
+        before.assign(now)
+        now.assign(now + x)
+        return 2.0 * before
+
+    compiled = ops.jit(advance, variables=[now, before])
+    assert [float(array(compiled(np.float32(1.0)))) for _ in range(3)] == [4.0, 6.0, 8.0]
+    assert (float(before.numpy()), float(now.numpy())) == (4.0, 5.0)
 
 
 def test_jit_of_a_gradient(model):

@@ -138,7 +138,8 @@ def _record_step(model, data, fuse, otherwise):
             outputs, assigned = passes(values, data, update)
             old = {id(v): value for v, value in zip(variables, values, strict=True)}
             with torch.no_grad():
-                new = [(old[id(v)], value.clone()) for v, value in assigned]  # it may be what another variable still is
+                # It may be what another variable still is, and PyTorch's compiler drops a clone
+                new = [(old[id(v)], 1 * value) for v, value in assigned]
                 for value, changed in new:
                     value.copy_(changed)
             return outputs
