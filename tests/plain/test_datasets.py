@@ -20,7 +20,7 @@ import keras
 import pytest
 
 from keras_course import datasets
-from keras_course.datasets import _fetch, _text
+from keras_course.datasets import _dataset, _fetch, _text
 
 REAL = os.environ.get("KERAS_COURSE_DATA")
 DOWNLOADED = [row for row in datasets.list_datasets() if row.sources and row.kind == "text"]
@@ -193,6 +193,23 @@ def test_wrong_download_is_refused_and_not_kept(data, server, monkeypatch):
     monkeypatch.setattr(_text, "TEXTS", [with_file(row, url=f"{server.address}/absent.txt")])
     with pytest.raises(FileNotFoundError, match=r"absent.txt cannot be reached.*404"):
         datasets.text("names")
+
+
+def test_a_new_set_is_a_row_and_a_parser(tmp_path, server):
+    """A set of two files, of which the second source has an address: what it needs is looked for file by file."""
+    files = {}
+    for name, content in (("one", b"1"), ("two", b"2")):
+        (tmp_path / name).write_bytes(content)
+        url = f"{server.address}/{name}"
+        files[name] = _dataset.File(f"numbers/{name}", 1, hashlib.sha256(content).hexdigest(), url)
+    nowhere = _dataset.Source((_dataset.File("numbers/none", 1, "0" * 64),), parse=int)
+    both = _dataset.Source(tuple(files.values()), parse=lambda one, two: (int(one), int(two)))
+    row = _dataset.Dataset("numbers", "table", "2 numbers", "CC0", "here", None, "digits", (nowhere, both))
+    assert _fetch.fetch(row) == (1, 2)
+    (tmp_path / "numbers").mkdir()
+    (tmp_path / "numbers" / "two").write_bytes(b"3")
+    with pytest.raises(ValueError, match="two is not the data set 'numbers': its SHA-256"):
+        _fetch.fetch(row, tmp_path)
 
 
 OFFLINE = """
