@@ -130,7 +130,7 @@ def project(vx, vy, obstacle, *, num_sweeps=50) -> tuple[Tensor, Tensor]:
     Args:
         vx: velocity to the right, cells per time step.
         vy: velocity down, cells per time step.
-        obstacle: share of each cell that is solid, 0 to 1.
+        obstacle: fraction of each cell that is solid, 0 to 1.
         num_sweeps: number of sweeps; a sweep carries pressure one cell far.
 
     Returns:
@@ -175,7 +175,7 @@ def simulate(vx, vy, num_steps, obstacle, *, num_sweeps=50, strip=_STRIP) -> Flo
         vx: velocity to the right at the start, cells per time step.
         vy: velocity down at the start, cells per time step.
         num_steps: number of time steps.
-        obstacle: share of each cell that is solid, 0 to 1.
+        obstacle: fraction of each cell that is solid, 0 to 1.
         num_sweeps: Jacobi sweeps of each projection.
         strip: width of inlet and wall in cells; 0 leaves both out, and the grid is a torus with nothing but air and
             the obstacle.

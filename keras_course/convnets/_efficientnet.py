@@ -97,7 +97,7 @@ def efficientnet(
         dropout: rate in [0, 1) at which inputs of the last layer are dropped in training.
         drop_path: rate in [0, 1) at which whole blocks are skipped in training, for each image; it rises from 0 in
             the first block to about this in the last one.
-        momentum: share of the old moving average that batch normalization keeps in a step.
+        momentum: fraction of the old moving average that batch normalization keeps in a step.
         epsilon: of batch normalization.
         weights: None for random ones, or "imagenet" for those of `keras.applications`, which are downloaded once; with
             another number of classes the last layer stays random. They were trained on images standardized by the

@@ -29,7 +29,7 @@ class DoubleDescent:
         parameters: number of fitted parameters of each, `(M,)`.
         threshold: n K, the number of equations: the peak is expected where `parameters` is near it.
         train_risk, test_risk: mean over points and outputs of the squared error, `(M,)`.
-        train_error, test_error: share of points with a wrong class, `(M,)`; NaN in a regression.
+        train_error, test_error: fraction of points with a wrong class, `(M,)`; NaN in a regression.
     """
 
     widths: np.ndarray

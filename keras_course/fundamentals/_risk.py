@@ -86,8 +86,8 @@ def train_validation_test(x, y, *, validation=0.2, test=0.2, stratify=False, see
 
     Args:
         x, y: N points and targets.
-        validation, test: shares of the examples, above 0 and below 1 together.
-        stratify: keep the share of each class of y alike in all parts.
+        validation, test: fractions of the examples, above 0 and below 1 together.
+        stratify: keep the proportion of each class of y equal in all parts.
         seed: whole number, of the order.
 
     Returns:

@@ -22,7 +22,7 @@ from keras_course.portable import portable_init
 class ScalingLaw:
     """A power law L(N) = floor + coefficient N^-exponent; call it with a size to get the loss.
 
-    `r2` is the share of the variance of ln(L - floor) that the line explains; 1 if all points lie on it.
+    `r2` is the fraction of the variance of ln(L - floor) that the line explains; 1 if all points lie on it.
     """
 
     exponent: float

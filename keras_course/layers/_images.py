@@ -170,7 +170,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     broken when they are measured.
 
     Args:
-        momentum: share of the old moving average that a training step keeps, in [0, 1).
+        momentum: fraction of the old moving average that a training step keeps, in [0, 1).
         epsilon: number above 0 that is added to the variance.
         kwargs: all other arguments of `keras.layers.BatchNormalization`; it has no mask, another `axis`, `renorm` or
             `synchronized`.

@@ -124,7 +124,7 @@ def backpropagated_gradients(model, loss, x, y) -> dict[str, np.ndarray]:
 
 
 def dead_units(model, x) -> dict[str, float]:
-    """Return the share of units in each hidden layer that are off for every input: no example can wake them again.
+    """Return the fraction of units in each hidden layer that are off for every input: no example can wake them again.
 
     A rectifier whose pre-activation is negative for all data passes no gradient to its weights.
 

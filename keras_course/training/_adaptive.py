@@ -58,7 +58,7 @@ class RMSProp(Optimizer):
 
     Args:
         learning_rate: gamma, a positive number or a schedule.
-        rho: share of the past that the mean keeps, in [0, 1).
+        rho: decay rate of the mean, in [0, 1).
         epsilon: keeps the quotient finite. Keras has sqrt(r + epsilon).
 
     References:
@@ -96,8 +96,8 @@ class Adam(Optimizer):
 
     Args:
         learning_rate: gamma, a positive number or a schedule.
-        beta_1: share of the past in m, in [0, 1).
-        beta_2: share of the past in v, in [0, 1).
+        beta_1: decay rate of m, in [0, 1).
+        beta_2: decay rate of v, in [0, 1).
         epsilon: keeps the quotient finite. Keras has 1e-7, and adds it to sqrt(v), not to sqrt(v'): there it counts
             for more in the first steps.
 
@@ -136,8 +136,8 @@ class AdamW(Adam):
 
     Args:
         learning_rate: gamma, a positive number or a schedule.
-        beta_1: share of the past in m, in [0, 1).
-        beta_2: share of the past in v, in [0, 1).
+        beta_1: decay rate of m, in [0, 1).
+        beta_2: decay rate of v, in [0, 1).
         epsilon: as in `Adam`.
         weight_decay: lambda. PyTorch has 0.01 as well, Keras 0.004; `keras.optimizers.Adam(weight_decay=...)` is this
             optimizer, and so is decoupled, where PyTorch's `Adam(weight_decay=...)` adds lambda w to g.
@@ -168,8 +168,8 @@ class Lion(Optimizer):
 
     Args:
         learning_rate: gamma, a positive number or a schedule; a tenth of Adam's is usual.
-        beta_1: share of the past in the step, in [0, 1).
-        beta_2: share of the past in m, in [0, 1).
+        beta_1: weight of the past in the step, in [0, 1).
+        beta_2: decay rate of m, in [0, 1).
 
     References:
         Symbolic Discovery of Optimization Algorithms, Chen et al., 2023, https://arxiv.org/abs/2302.06675

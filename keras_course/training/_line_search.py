@@ -45,7 +45,7 @@ def backtracking(function, w, direction, *, initial_step=1.0, c1=1e-4, shrink=0.
         w: array of weights.
         direction: array p like w, along which f falls.
         initial_step: the first a to be tried.
-        c1: share of the decrease that the slope promises which is asked for, in (0, 1).
+        c1: fraction of the decrease that the slope promises which is required, in (0, 1).
         shrink: what a is multiplied by after a failure, in (0, 1).
 
     Returns:

@@ -129,7 +129,7 @@ class RunningStatistics:
     Args:
         mean: mu `(C,)`, or a number.
         variance: v `(C,)`, or a number, not negative.
-        momentum: share of the past, in [0, 1). Keras has 0.99: hundreds of steps until the first values are
+        momentum: weight of the past, in [0, 1). Keras has 0.99: hundreds of steps until the first values are
             forgotten. PyTorch's momentum 0.1 is 1 - 0.9; it also multiplies v_batch by n / (n - 1).
 
     Example:

@@ -54,12 +54,12 @@ class LayerProbe:
 
     @property
     def zeros(self) -> float:
-        """Share of the entries that are exactly zero."""
+        """Fraction of the entries that are exactly zero."""
         return float(np.mean(self.values == 0))
 
     @property
     def dead_units(self) -> float:
-        """Share of the units (positions along the last axis) that are zero for every example."""
+        """Fraction of the units (positions along the last axis) that are zero for every example."""
         return float(np.mean(np.all(self.values.reshape(-1, self.values.shape[-1]) == 0, axis=0)))
 
     @property

@@ -201,7 +201,7 @@ def average_weights(average, w, momentum=0.99) -> Any:
     Args:
         average: structure of arrays.
         w: structure like it.
-        momentum: share of the past, in [0, 1).
+        momentum: weight of the past, in [0, 1).
 
     Returns:
         A structure like `average`.
