@@ -5,7 +5,19 @@ A figure that knows one topic is a function of the topic's package, such as `ker
 
 from keras_course.plots._bars import length_histogram, ratio_bars
 from keras_course.plots._canvas import panels
+from keras_course.plots._diagram import Arrow, Block, diagram
 from keras_course.plots._heatmaps import attention_map, visible
 from keras_course.plots._lines import lines, loss_curves
 
-__all__ = ["attention_map", "length_histogram", "lines", "loss_curves", "panels", "ratio_bars", "visible"]
+__all__ = [
+    "Arrow",
+    "Block",
+    "attention_map",
+    "diagram",
+    "length_histogram",
+    "lines",
+    "loss_curves",
+    "panels",
+    "ratio_bars",
+    "visible",
+]

@@ -15,24 +15,9 @@ from collections.abc import Callable
 import fuzz
 import keras
 import numpy as np
-from fuzz import WRONG
+from exceptions_of_fuzz import ALLOWED, KINDS, RESULTS, SLOW, SLOWEST
 
 import keras_course
-
-# What the package returns, which nobody constructs, and what takes no data but files, runs and the machine
-RESULTS = {
-    "autodiff.Flow", "autodiff.OperationCount", "autodiff.ShapeRun", "convnets.FeatureMaximum", "convnets.LossSurface",
-    "convnets.ReceptiveField", "datasets.Dataset", "fundamentals.BiasVariance", "fundamentals.DoubleDescent",
-    "fundamentals.RiskCurve", "fundamentals.Split", "language.ScalingLaw", "language.Step", "language.ToolCallError",
-    "language.Transcript", "metrics.Cost", "perceptron.Activation", "perceptron.Head",
-    "perceptron.LogisticRegressionFit",
-    "perceptron.Path", "perceptron.PerceptronFit", "recipes.Data", "recipes.Run", "recipes.Sound", "recipes.Task",
-    "recipes.Trained", "training.Descent", "training.LayerProbe",
-    "training.LineSearch", "training.RangeTest", "training.VariancePath",
-    "datasets.ExampleBatches", "datasets.Images", "datasets.Table", "datasets.TokenWindows",
-    "ops.known",
-    "recipes.train", "recipes.load_run", "backend.require", "convnets.copy_weights",
-}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -275,6 +260,7 @@ EXAMPLES = {
     "perceptron.vanishing_bound": {"x": 2.0},
     "plots.loss_curves": {"histories": {"a": {"step": [1, 2], "loss": [2.0, 1.0]}}},
     "plots.attention_map": {"weights": np.eye(3)},
+    "plots.diagram": {"blocks": {"x": (0, 0, "x"), "y": (0, 1, "y")}, "arrows": [("x", "y")]},
     "plots.visible": {"token": "a"},
     "plots.length_histogram": {"lengths": {"a": [1, 2]}},
     "plots.lines": {"curves": {"a": [1.0, 4.0]}},
@@ -339,82 +325,6 @@ USES = {
     "layers.Dense": np.ones((2, 3), "float32"),
     "convnets.LocalResponseNormalization": IMAGES, "convnets.SubsampleAndPad": IMAGES,
 }.items()},
-}  # fmt: skip
-
-
-# Arguments that are of another kind than their example looks: a tensor may hold NaN or nothing
-KINDS = {
-    **{f"training.{name}": "structure" for name in (
-        "average_weights.average", "average_weights.w", "clip_by_global_norm.g", "clip_by_norm.g", "clip_by_value.g",
-        "minimize.start")},
-    **{f"training.{name}": "tensor" for name in (
-        "anisotropic.w", "beale.w", "RunningStatistics.mean", "RunningStatistics.variance", "normalize.gamma",
-        "normalize.beta", "normalize.x", "normalize_backward.x", "normalize_backward.gamma", "normalize_backward.dy",
-        "orthogonalize.matrix")},
-    "autodiff.Dual.value": "tensor", "autodiff.Dual.tangent": "tensor", "autodiff.Var.name": "text",
-    "autodiff.backward.cotangent": "tensor", "autodiff.vjp.primals": "structure",
-    "autodiff.count_operations.primals": "structure",
-    "autodiff.gradcheck.primals": "structure", "ops.vjp.primals": "structure",
-    **{f"recipes.Recipe.{field}": "text" for field in (
-        "summary", "preset", "topic", "builder")},
-    **{f"recipes.{name}": "text" for name in (
-        "Metric.name", "Metric.unit", "NextToken.data", "NextToken.prompt", "Classification.data", "Regression.data",
-        "Regression.unit")},
-    "plots.attention_map.title": "text", "plots.loss_curves.title": "text", "plots.visible.token": "text",
-    "language.prefix_mean.x": "tensor", "language.parse_tool_call.reply": "text", "datasets.crop_and_flip.x": "tensor",
-    "datasets.example_batches.x": "tensor", "layers.gelu.x": "tensor",
-    "layers.gelu_tanh.x": "tensor", "layers.relu_squared.x": "tensor",
-    **{f"layers.{name}.{x}": "tensor" for name in ("attention", "attention_weights") for x in "qkv"},
-    "decoding.length_penalty.length": "tensor",
-    "layers.rotate.x": "tensor", "perceptron.leaky_relu.z": "tensor", "perceptron.step.z": "tensor",
-    "perceptron.double_well.t": "tensor", "convnets.permute_pixels.x": "tensor", "plots.lines.style": "text",
-    "plots.loss_curves.unit": "text", "plots.length_histogram.xlabel": "text",
-    "plots.ratio_bars.xlabel": "text",
-}  # fmt: skip
-
-# Where any call takes over ten seconds: these are only tried by the full run
-SLOWEST = {"autodiff.optimize_shape", "datasets.cifar10_12k", "language.scaling_sweep"}
-
-# Where a call that is accepted takes long: by default these are only given what is always wrong
-SLOW = {
-    "autodiff.differentiable_fluid", "convnets.alexnet", "convnets.cifar_resnet", "convnets.convnext",
-    "convnets.efficientnet", "convnets.maximize_feature", "convnets.resnet", "convnets.resnet_to_convnext",
-    "convnets.vgg", "fundamentals.KerasClassifier", "fundamentals.KerasRegressor", "fundamentals.mlp_sweep",
-    "language.gpt", "perceptron.mlp", "training.deep_mlp", "training.gradient_noise",
-    "training.learning_rate_range_test",
-}  # fmt: skip
-
-# What looks wrong and is right
-ALLOWED = {
-    **{f"training.{name}.learning_rate": {"lambda"} for name in (  # a schedule
-        "AdaGrad", "Adam", "AdamW", "GD", "Lion", "Momentum", "Muon", "Nesterov", "RMSProp", "SGD")},
-    "metrics.Perplexity.dtype": WRONG,  # Keras's own
-    "recipes.AdamW.clip": {"None"},  # gradients stay as they are
-    "language.enable_lora.alpha": {"None"},  # as large as the rank
-    **{f"{name}.{argument}": {"None"} for argument in ("top_k", "top_p", "stop") for name in (
-        "decoding.generate_tokens", "language.generate")},
-    "decoding.generate_tokens.context": WRONG,  # any structure, which the decoder may use
-    "language.load_gpt2.path": {"''"},  # the current folder
-    "language.save_gpt2.path": {"''"},
-    "autodiff.Dual.level": WRONG,  # counts transformations; nobody sets it
-    "training.probe_gradients.y": {"None"},  # then the sum of all outputs is the loss
-    "perceptron.fit_logistic_regression.C": {"inf"},  # no penalty
-    "perceptron.gradient_descent.start": {"True", "array", "dict"},  # any structure of arrays that the loss takes
-    "perceptron.quadratic_surrogate.point": {"True", "array", "dict"},
-    "perceptron.stochastic_gradient_descent.start": {"True", "array", "dict"},
-    "perceptron.sigmoid_chain.x": {"True"},
-    "perceptron.threshold_unit.bias": {"True"},
-    "perceptron.novikoff_bound.bias": {"True"},
-    "metrics.perplexity.nats": {"inf", "10**20"},  # of a model that is certain, and wrong
-    "metrics.bits_per_character.nats": {"inf"},
-    "metrics.count_flops.input_shape": {"None"},  # the model's own
-    "fundamentals.mlp_sweep.num_classes": {"None"},  # a regression
-    "fundamentals.random_features_sweep.num_classes": {"None"},
-    "fundamentals.PolynomialRegressor.scale": {"1.5"},
-    "fundamentals.capacity_curve.fits": {"dict"},
-    "fundamentals.KerasClassifier.model": {"dict"},
-    "fundamentals.KerasRegressor.model": {"dict"},
-    "plots.lines.x": {"strings"},
 }  # fmt: skip
 
 

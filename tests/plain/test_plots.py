@@ -124,3 +124,31 @@ def test_neither_keras_nor_the_global_state_of_matplotlib_is_needed():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.split() == ["False", "False", "False"]
+
+
+def test_diagram():
+    blocks = {"x": plots.Block(0, 0, "image", "data"), "f": (0, 1, "conv"), "+": (0, 2.5, "+", "operation")}
+    arrows = [("x", "f", "28 x 28"), plots.Arrow("f", "+"), ("x", "+", "skip", 0.6), ("f", "+", "", -0.6)]
+    figure = plots.diagram(blocks, arrows, title="block")
+    (ax,) = figure.axes
+    assert [text.get_text() for text in ax.texts] == ["image", "conv", "+", "28 x 28", "skip"]
+    assert len(ax.patches) == len(blocks) + len(arrows)
+    assert (ax.get_xlim(), ax.get_ylim()) == ((-1.1, 1.1), (3.0, -0.5))  # rows go down, and bends are in sight
+    assert size(figure) > 3000
+
+
+@pytest.mark.parametrize(
+    ("blocks", "arrows", "message"),
+    [
+        ({}, [], "blocks={} must be a dict"),
+        ({"x": (0, 0)}, [], r"blocks\['x'\]=\(0, 0\) must be a Block: x, y, text, kind"),
+        ({"x": (0, 0, "x", "cube")}, [], r"blocks\['x'\].kind='cube'"),
+        ({"x": (0, float("nan"), "x")}, [], r"blocks\['x'\].y"),
+        ({"x": (0, 0, 3)}, [], r"blocks\['x'\].text=3"),
+        ({"x": (0, 0, "x")}, [("x", "y")], r"arrows\[0\].end='y'"),
+        ({"x": (0, 0, "x")}, "xy", "arrows='xy' must be a list of Arrows"),
+    ],
+)
+def test_wrong_diagrams(blocks, arrows, message):
+    with pytest.raises(ValueError, match=message):
+        plots.diagram(blocks, arrows)
