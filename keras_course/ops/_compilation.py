@@ -2,6 +2,7 @@
 
 import functools
 import warnings
+from collections.abc import Callable
 
 import keras
 from keras import tree
@@ -21,7 +22,7 @@ else:
 
 
 @validate(fn=function)
-def jit(fn, *, variables=()):
+def jit(fn, *, variables=()) -> Callable:
     """Compile a function of tensors with the selected backend.
 
     JAX: `jax.jit`. TensorFlow: `tf.function` with XLA. PyTorch: the function is recorded once per set of shapes as a
@@ -62,7 +63,7 @@ def _assign(variables, output, assigned):
     return output
 
 
-def run_and_track(fn, variables, values, args):
+def run_and_track(fn, variables, values, args) -> tuple:
     """Run `fn(*args)` with `values` bound; return its output and `{position: new value}` of what it assigned."""
     output, assigned = tracked(fn, variables)(values, *args)
     place = {id(v): i for i, v in enumerate(variables)}
@@ -85,7 +86,7 @@ class Recordings(dict):
         return self[key](args)
 
 
-def record_calls(fn, *args):
+def record_calls(fn, *args) -> Callable:
     """Return the primitive calls of `fn(*args)` as a program. No number flows, so none is frozen by way of NumPy.
 
     Raises:
@@ -139,7 +140,7 @@ def _chooses_outputs(node):
 
 
 @validate(cond=function, body=function)
-def jit_while(cond, body, *, variables=()):
+def jit_while(cond, body, *, variables=()) -> Callable:
     """Compile the loop `while cond(carry): carry = body(carry)` into one program.
 
     JAX and TensorFlow compile loop and body together. PyTorch has no compiled loop: there the body is compiled, and

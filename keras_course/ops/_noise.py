@@ -8,6 +8,7 @@ replaced by operations that take the seed as a tensor and make the generator whe
 
 import contextlib
 import functools
+from collections.abc import Iterator
 
 import torch
 from keras.src.backend.torch import random  # where Keras draws; no public name leads to it
@@ -46,7 +47,7 @@ class CannotRecord(Exception):
 
 
 @contextlib.contextmanager
-def seeds_as_tensors():
+def seeds_as_tensors() -> Iterator[None]:
     """Inside, draws of Keras are operations on seeds. Where there is none for a draw, it raises `CannotRecord`."""
     with _Draws() as draws:
         replaced = {"torch_seed_generator": draws.generator, "draw_seed": _refuse, "dropout": _dropout}

@@ -25,7 +25,7 @@ def _check_trainable(model):
 
 
 @validate(model=_check_trainable, fuse=flag)
-def jit_training(model, *, fuse=False):
+def jit_training(model, *, fuse=False) -> keras.Model:
     """Let `model.fit` take compiled steps on every backend; call it after each `model.compile`.
 
     On JAX and TensorFlow Keras compiles a step by itself, and nothing changes. On PyTorch it goes through the Python

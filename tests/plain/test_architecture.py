@@ -123,6 +123,14 @@ def trains_by_hand(tree, here):
             yield f"defines {node.name}: use compute_loss"
 
 
+def hides_what_it_returns(tree, here):
+    """Public functions, and public methods of public classes, have a return annotation."""
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
+    for node in itertools.chain(tree.body, *(node.body for node in classes)):
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and node.returns is None:
+            yield f"{node.name} has no return annotation"
+
+
 def runs_what_it_reads(tree, here):
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"eval", "exec"}:
@@ -139,6 +147,7 @@ RULES = (
     is_slow_to_import,
     knows_backends,
     trains_by_hand,
+    hides_what_it_returns,
     runs_what_it_reads,
 )
 
@@ -184,6 +193,7 @@ PLANTED = {  # a source: the room that it stands in, and what must be said of it
     "import importlib\nimportlib.import_module('torch.nn')": ("recipes", "knows the backend: 'torch.nn'"),
     "import os\nos.environ['KERAS_BACKEND']": ("records", "knows the backend: 'KERAS_BACKEND'"),
     "def train_step(self, data): ...": ("language", "defines train_step"),
+    "class Layer:\n    def call(self, x): ...": ("layers", "call has no return annotation"),
     "eval(text)": ("cli", "calls eval"),
     "def f():\n    from pickle import load": ("recipes", "imports pickle"),
     "keras.models.load_model(path, safe_mode=False)": ("recipes", "passes safe_mode=False"),
@@ -203,12 +213,13 @@ def test_a_new_room_needs_a_floor():
 
 
 ALLOWED = {  # a source that resembles a fault: a room that it may stand in
+    "def _f(x): ...\nclass _Layer:\n    def call(self, x): ...": "layers",
     "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from matplotlib.figure import Figure": "plots",
     "from keras_course.convnets import resnet": "vision",
     "from keras_course.vision import unet": "diffusion",
     "from keras import backend\nbackend.is_float_dtype(x.dtype)": "training",
     "from keras_course import backend\nbackend.require()": "language",
-    "def f():\n    import sklearn.base": "fundamentals",
+    "def f() -> None:\n    import sklearn.base": "fundamentals",
     "import keras\nif keras.config.backend() == 'jax':\n    import jax": "ops",
 }
 
