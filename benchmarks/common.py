@@ -13,7 +13,7 @@ import statistics
 import time
 
 from keras_course import backend
-from keras_course.ops._memory import keep_working_memory
+from keras_course.backend import keep_working_memory
 
 BACKENDS = backend.BACKENDS
 TOKENS = 20_000  # length of the random text that models are timed on

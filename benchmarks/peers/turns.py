@@ -8,7 +8,7 @@ import os
 import statistics
 import time
 
-from keras_course._memory import keep_working_memory
+from keras_course.backend import keep_working_memory
 
 PAUSE = 0.3  # seconds between two turns, in which the threads of the last one stop spinning
 

@@ -3,6 +3,7 @@
 Together with `backend.py` this is the only place that asks which backend runs.
 """
 
+from keras_course.backend import keep_working_memory
 from keras_course.ops._compilation import jit, jit_while
 from keras_course.ops._gradients import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from keras_course.ops._images import (
@@ -14,7 +15,6 @@ from keras_course.ops._images import (
     max_pool2d,
     move_average,
 )
-from keras_course.ops._memory import keep_working_memory
 from keras_course.ops._pieces import gelu, known, write_at
 from keras_course.ops._training import jit_training
 from keras_course.ops._variables import functional

@@ -105,10 +105,10 @@ def test_ratio_pairs_the_two():
 
 
 def test_turns_are_taken_by_processes_of_their_own():
-    times = turns.take_turns(
-        {"short": (functools.partial, time.sleep, 0.01), "long": (functools.partial, time.sleep, 0.1)}, 2
-    )
-    assert [len(seconds) for seconds in times.values()] == [2, 2]
+    free = "lambda: None if 'keras' not in __import__('sys').modules else 1 / 0"  # to choose a backend
+    sleeping = {name: (functools.partial, time.sleep, wait) for name, wait in (("short", 0.01), ("long", 0.1))}
+    times = turns.take_turns({**sleeping, "free": (eval, free)}, 2)
+    assert [len(seconds) for seconds in times.values()] == [2, 2, 2]
     assert min(times["short"]) >= 0.01
     assert min(times["long"]) >= 0.1
     assert min(times["short"]) < 0.1

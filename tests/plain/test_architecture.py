@@ -30,6 +30,7 @@ FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 SIDEWAYS = {
     ("_registry", "_lectures"),
     ("_registry", "checks"),  # a builder takes numbers of NumPy
+    ("ops", "backend"),
     ("ops", "checks"),
     ("diffusion", "vision"),
 }
