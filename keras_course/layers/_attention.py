@@ -14,7 +14,7 @@ from keras_course.checks import choice, flag, fraction, validate, whole
 from keras_course.checks.tensors import on_tensors
 from keras_course.layers._dense import Dense
 from keras_course.layers._initializers import get_initializer, sibling
-from keras_course.layers._masks import both, causal_mask, check_heads, four_axes, plus, window_mask
+from keras_course.layers._masks import both, causal_mask, check_heads, four_axes, plus, window_blocks, window_mask
 from keras_course.layers._positions import alibi_slopes, rotate
 from keras_course.ops import write_at
 from keras_course.ops._attention import fused_attention
@@ -22,8 +22,8 @@ from keras_course.ops._types import Tensor
 
 
 @on_tensors(q=4, k=4, v=4, mask=4, bias=4)
-@validate(causal=flag)
-def attention(q, k, v, *, mask=None, bias=None, causal=False) -> Tensor:
+@validate(causal=flag, window=whole(1))
+def attention(q, k, v, *, mask=None, bias=None, causal=False, window=None) -> Tensor:
     """Scaled dot-product attention, by the fastest exact way of the backend.
 
     Takes q `(B, T, H, D)` and k, v `(B, N, G, D)`, where G divides H; returns `(B, T, H, D)`:
@@ -35,7 +35,8 @@ def attention(q, k, v, *, mask=None, bias=None, causal=False) -> Tensor:
         mask: booleans that broadcast to `(B, H, T, N)`, true where a query may see a key. A query that may see no key
             has weights and output 0.
         bias: numbers that broadcast to `(B, H, T, N)`, added to the scores.
-        causal: whether query t sees the keys up to t only; this needs T = N.
+        causal: whether query t sees the keys up to t only; this needs T = N, as `window` does.
+        window: how far a query sees: keys at a distance below this number only, or None for all.
 
     Returns:
         The output y. `attention_weights` returns A.
@@ -53,16 +54,18 @@ def attention(q, k, v, *, mask=None, bias=None, causal=False) -> Tensor:
         >>> attention(q, q, q, causal=True).shape == q.shape
         True
     """
-    check_heads(q, k, v, mask, bias, causal)
-    if causal and (mask is not None or bias is not None):  # kernels know the causal mask only by itself
-        mask, causal = both(mask, causal_mask(ops.shape(q)[1])), False
+    check_heads(q, k, v, mask, bias, causal, window)
+    if causal and mask is None and bias is None and window and 2 * window < (q.shape[1] or 0):
+        return _in_window(q, k, v, window)
+    if window or (causal and (mask is not None or bias is not None)):  # kernels know the causal mask only by itself
+        mask, causal = both(mask, _seen(q, causal, window)), False
     y = fused_attention(q, k, v, mask=mask, bias=bias, causal=bool(causal))
     return weighted_mean(_weights(q, k, mask, bias, causal), v) if y is None else y
 
 
 @on_tensors(q=4, k=4, mask=4, bias=4)
-@validate(causal=flag)
-def attention_weights(q, k, *, mask=None, bias=None, causal=False) -> Tensor:
+@validate(causal=flag, window=whole(1))
+def attention_weights(q, k, *, mask=None, bias=None, causal=False, window=None) -> Tensor:
     """Return the weights A `(B, H, T, N)` of `attention`, whose arguments these are.
 
     Example:
@@ -72,20 +75,35 @@ def attention_weights(q, k, *, mask=None, bias=None, causal=False) -> Tensor:
         >>> [round(float(weight), 2) for weight in attention_weights(q, q, causal=True)[0, 0, 1]]
         [0.5, 0.5, 0.0]
     """
-    check_heads(q, k, k, mask, bias, causal)
-    return _weights(q, k, mask, bias, causal)
+    check_heads(q, k, k, mask, bias, causal, window)
+    return _weights(q, k, mask, bias, causal, window)
 
 
-def _weights(q, k, mask, bias, causal):
+def _weights(q, k, mask, bias, causal, window=None):
     scores = ops.cast(_products(q * q.shape[-1] ** -0.5, k), "float32")
     if bias is not None:
         scores = scores + ops.cast(bias, "float32")
-    seen = both(mask, causal_mask(ops.shape(q)[1]) if causal else None)
+    seen = both(mask, _seen(q, causal, window))
     if seen is not None:
         scores = ops.where(seen, scores, -1e30)
     one = scores.shape[-1] == 1  # Keras warns of a softmax over a single number
     weights = ops.cast(ops.ones_like(scores) if one else ops.softmax(scores, axis=-1), q.dtype)
     return weights if mask is None else weights * ops.cast(ops.any(mask, axis=-1, keepdims=True), weights.dtype)
+
+
+def _seen(q, causal, window):
+    """Return the mask `(1, 1, T, T)` that the positions alone decide, or None."""
+    here = ops.arange(ops.shape(q)[1], dtype="int32")
+    return both(causal_mask(here, here) if causal else None, window_mask(here, here, window))
+
+
+def _in_window(q, k, v, window):
+    """Return causal attention in a window, in time proportional to T `window` instead of T^2."""
+    first = attention(*(x[:, :window] for x in (q, k, v)), causal=True)
+    blocks, mask = window_blocks(q, k, v, window)
+    others = q.shape[1] - window
+    rest = ops.reshape(attention(*blocks, mask=mask), (-1, others + -others % window, q.shape[2], v.shape[-1]))
+    return ops.concatenate([first, rest[:, :others]], axis=1)
 
 
 def _products(q, k):
@@ -263,11 +281,11 @@ class MultiHeadAttention(keras.layers.Layer):
         else:
             here = ops.arange(ops.shape(x)[1], dtype="int32")
             q, k, v = self._queries_keys_values(x, here)
-            mask = both(mask, window_mask(here, here, self.window))
             bias = plus(bias, self._distance_bias(here, here))
+        options = {"mask": mask, "bias": bias, "causal": self.causal, "window": self.window}
         if not return_weights and not (self.rate and training):
-            return self._merge(attention(q, k, v, mask=mask, bias=bias, causal=self.causal))
-        weights = attention_weights(q, k, mask=mask, bias=bias, causal=self.causal)
+            return self._merge(attention(q, k, v, **options))
+        weights = attention_weights(q, k, **options)
         y = self._merge(weighted_mean(self.dropout(weights, training=training), v))
         return (y, weights) if return_weights else y
 
@@ -312,8 +330,8 @@ class MultiHeadAttention(keras.layers.Layer):
             here, there = index + ops.arange(x.shape[1], dtype="int32"), ops.arange(cache[0].shape[1], dtype="int32")
             q, k, v = self._queries_keys_values(x, here)
             cache = write_at(cache[0], index, k, axis=1), write_at(cache[1], index, v, axis=1)
-            mask = both(mask, (there[None, :] <= here[:, None])[None, None])  # later positions are not written yet
-            mask = both(mask, window_mask(here, there, self.window))
+            past = causal_mask(here, there)  # later positions are not written yet
+            mask = both(both(mask, past), window_mask(here, there, self.window))
             bias = self._distance_bias(here, there)
         return self._merge(attention(q, *cache, mask=mask, bias=bias)), cache
 

@@ -24,15 +24,33 @@ def plus(bias, other) -> Tensor | None:
     return bias + other
 
 
-def causal_mask(steps) -> Tensor:
-    """Return the mask `(1, 1, T, T)` under which position t sees the positions up to t."""
-    positions = ops.arange(steps)
-    return (positions[None, :] <= positions[:, None])[None, None]
+def causal_mask(queries, keys) -> Tensor:
+    """Return the mask `(1, 1, T, N)` under which a query at a position sees the keys up to it."""
+    return (keys[None, :] <= queries[:, None])[None, None]
 
 
 def window_mask(queries, keys, window) -> Tensor | None:
     """Return the mask `(1, 1, T, N)` of positions at a distance below `window`, or None where that is None."""
     return None if window is None else (ops.abs(queries[:, None] - keys[None, :]) < window)[None, None]
+
+
+def window_blocks(q, k, v, window) -> tuple[list[Tensor], Tensor]:
+    """Cut sequences into blocks of W = `window` positions for causal attention in that window.
+
+    The queries of a block see keys of their own block and of the one before. The first block has none before it and is
+    left out.
+
+    Returns:
+        `([q, k, v], mask)`: q `(B n, W, H, D)`, k and v `(B n, 2 W, G, D)` for n blocks, the last one padded, and the
+        mask `(1, 1, W, 2 W)` of each block.
+    """
+    steps = q.shape[1]
+    padded = [ops.pad(x, [(0, 0), (0, -steps % window), (0, 0), (0, 0)]) for x in (q, k, v)]
+    q, k, v = (ops.reshape(x, (-1, x.shape[1] // window, window, *x.shape[2:])) for x in padded)
+    k, v = (ops.concatenate([x[:, :-1], x[:, 1:]], axis=2) for x in (k, v))
+    blocks = [ops.reshape(x, (-1, *x.shape[2:])) for x in (q[:, 1:], k, v)]
+    distances = window + ops.arange(window)[:, None] - ops.arange(2 * window)[None, :]
+    return blocks, ops.logical_and(distances >= 0, distances < window)[None, None]
 
 
 def four_axes(attention_mask) -> Tensor | None:
@@ -45,7 +63,7 @@ def four_axes(attention_mask) -> Tensor | None:
     return {2: lambda: mask[:, None, None, :], 3: lambda: mask[:, None], 4: lambda: mask}[len(mask.shape)]()
 
 
-def check_heads(q, k, v, mask, bias, causal) -> None:
+def check_heads(q, k, v, mask, bias, causal, window) -> None:
     """Raise a ValueError where the shapes of the arguments of attention do not fit each other."""
     heads, groups = q.shape[2], k.shape[2]
     if not groups or heads % groups or v.shape[2] != groups or q.shape[-1] != k.shape[-1]:
@@ -55,8 +73,9 @@ def check_heads(q, k, v, mask, bias, causal) -> None:
         )
     if not _fits(k.shape[:2], v.shape[:2]) or not _fits(q.shape[:1], k.shape[:1]):
         raise ValueError(f"k and v have shapes {tuple(k.shape)} and {tuple(v.shape)}; q has {tuple(q.shape)}")
-    if causal and not _fits(q.shape[1:2], k.shape[1:2]):
-        raise ValueError(f"causal=True needs as many keys as queries; k has {k.shape[1]} and q has {q.shape[1]}")
+    if (causal or window) and not _fits(q.shape[1:2], k.shape[1:2]):
+        sizes = f"k has {k.shape[1]} and q has {q.shape[1]}"
+        raise ValueError(f"causal={causal} and window={window} need as many keys as queries; {sizes}")
     full = (q.shape[0], heads, q.shape[1], k.shape[1])
     for name, given in {"mask": mask, "bias": bias}.items():
         if given is None:
