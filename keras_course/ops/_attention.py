@@ -29,13 +29,14 @@ def fused_attention(q, k, v, *, mask=None, bias=None, causal=False) -> Tensor | 
         if bias is not None:
             bias = bias.to(q.dtype)
             mask = bias if mask is None else torch.where(mask, bias, float("-inf"))
+        q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+        shape, groups = q.shape[:3], k.shape[1]
+        if shape[2] == 1 and (mask is None or mask.shape[1] == 1):
+            q = q.reshape(-1, groups, shape[1] // groups, q.shape[3])  # heads as queries: twice as fast for one token
         y = torch.nn.functional.scaled_dot_product_attention(
-            *(x.transpose(1, 2) for x in (q, k, v)),
-            attn_mask=mask,
-            is_causal=causal,
-            enable_gqa=q.shape[2] != k.shape[2],
+            q, k, v, attn_mask=mask, is_causal=causal and shape[2] > 1, enable_gqa=q.shape[1] != groups
         )
-        return y.transpose(1, 2)
+        return y.reshape(*shape, -1).transpose(1, 2)
     if _BACKEND == "jax" and jax.default_backend() != "cpu":
         y = keras.ops.dot_product_attention(q, k, v, mask=mask, bias=bias, is_causal=causal)
         if mask is None:
