@@ -11,6 +11,7 @@ from keras_course.convnets._cifar_resnet import SubsampleAndPad, cifar_resnet
 from keras_course.convnets._convnext import convnext
 from keras_course.convnets._efficientnet import efficientnet
 from keras_course.convnets._equivariance import equivariance_error, invariance_error, permute_pixels
+from keras_course.convnets._figures import plot_lenet5, plot_residual_blocks
 from keras_course.convnets._imagenet import copy_weights
 from keras_course.convnets._inside import activations, grad_cam, kernels_as_images, saliency
 from keras_course.convnets._lenet import lenet5
@@ -47,6 +48,8 @@ __all__ = [
     "maximize_feature",
     "parse_pattern",
     "permute_pixels",
+    "plot_lenet5",
+    "plot_residual_blocks",
     "random_direction",
     "receptive_field",
     "receptive_fields",

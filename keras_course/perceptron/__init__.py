@@ -15,6 +15,7 @@ from keras_course.perceptron._descent import (
     stochastic_gradient_descent,
 )
 from keras_course.perceptron._discriminant import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
+from keras_course.perceptron._figures import plot_network, plot_unit
 from keras_course.perceptron._heads import GaussianNegativeLogLikelihood, Head, output_head
 from keras_course.perceptron._logistic import LogisticRegressionFit, fit_logistic_regression, logistic_regression
 from keras_course.perceptron._mark_one import MarkOne
@@ -47,6 +48,8 @@ __all__ = [
     "mlp",
     "novikoff_bound",
     "output_head",
+    "plot_network",
+    "plot_unit",
     "quadratic_surrogate",
     "rosenblatt",
     "sigmoid_chain",

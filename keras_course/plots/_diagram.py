@@ -142,9 +142,8 @@ def _draw_arrow(ax, arrow, blocks, patches):
     start, end = blocks[arrow.start], blocks[arrow.end]
     style = {"arrowstyle": "-|>", "mutation_scale": 11, "color": "#444444", "linewidth": 1.2, "zorder": 1}
     if arrow.bend:
-        side = 1 if arrow.bend > 0 else -1
-        edges = [block.x + side * _KINDS[block.kind][2] / 2 for block in (start, end)]
         out = start.x + arrow.bend
+        edges = [block.x + (0.5 if out > block.x else -0.5) * _KINDS[block.kind][2] for block in (start, end)]
         path = Path([(edges[0], start.y), (out, start.y), (out, end.y), (edges[1], end.y)])
         ax.add_patch(FancyArrowPatch(path=path, joinstyle="round", **style))
         where, align = (out, (start.y + end.y) / 2), "center"
