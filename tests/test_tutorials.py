@@ -9,6 +9,7 @@ import doctest
 import importlib
 import pathlib
 import re
+import runpy
 
 import keras
 import matplotlib.pyplot as plt
@@ -63,6 +64,14 @@ def test_github_shows_the_formulas_as_they_are_written(path):
     text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     for formula in re.findall(r"\$\$.*?\$\$|\$[^$\n]+\$", text, flags=re.DOTALL):
         assert not re.search(r"\\[!-/:-@\[-`{-~]|\\$", formula, flags=re.MULTILINE), f"{formula} in {path.name}"
+
+
+@pytest.mark.full
+def test_first_image_of_readme_is_drawn():
+    image = ROOT / "docs" / "overview.png"
+    before = image.stat().st_mtime_ns
+    runpy.run_path(str(image.with_suffix(".py")), run_name="__main__")
+    assert image.stat().st_mtime_ns > before
 
 
 def test_a_failing_fence_fails_with_its_line(tmp_path):
