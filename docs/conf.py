@@ -24,13 +24,20 @@ if "KERAS_BACKEND" not in os.environ:
 project = "keras_course"
 version = release = keras_course.__version__
 copyright = "the keras_course authors"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # copies MathJax into the site, which then needs no network
+    "sphinx_design",
+]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "keras_course"
 
 # Markdown as GitHub reads it
-myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_fence_as_directive = ["math"]
 myst_heading_anchors = 3
 
@@ -40,7 +47,7 @@ autodoc_member_order = "groupwise"
 autodoc_inherit_docstrings = False
 autodoc_typehints = "none"
 napoleon_numpy_docstring = False
-napoleon_custom_sections = ["Differences from the paper"]
+napoleon_custom_sections = ["Differences from the paper", ("Call arguments", "params_style")]
 
 
 def write_tutorials():
@@ -69,6 +76,12 @@ def relink(text, source, target):
         return f"[{words}]({os.path.relpath(goal, target)}{anchor})"
 
     return re.sub(r"(?<!!)\[([^\]]*)\]\((?!\w+:)([^)#\s]+)(#[^)\s]*)?\)", fit, text)
+
+
+def read_page(app, name, source):
+    """Point the links of a page to the tutorials at their copies in the tree that Sphinx reads."""
+    text = re.sub(r"(\]\(|^\[[^\]]+\]: )\.\./tutorials/", r"\1tutorials/", source[0], flags=re.MULTILINE)
+    source[0] = text.replace("(tutorials/README.md)", "(tutorials/index.md)")
 
 
 def write_api():
@@ -130,6 +143,7 @@ def skip_fields(app, what, name, object, skip, options):
 def setup(app):
     write_tutorials()
     write_api()
+    app.connect("source-read", read_page)
     app.connect("autodoc-process-docstring", mark_equations, priority=400)  # before napoleon
     app.connect("autodoc-process-docstring", list_presets)
     app.connect("autodoc-process-signature", show_arguments)

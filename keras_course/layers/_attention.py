@@ -142,7 +142,7 @@ class MultiHeadAttention(keras.layers.Layer):
         causal: whether a token sees itself and the tokens before it only. Self-attention only, as the next two.
         window: a token sees tokens at a distance below this number only (sliding window); None for all.
         positions: what attention knows of positions: None; "rotary" turns queries and keys (see `rotate`); "alibi"
-            subtracts m_h |t - s| from the scores (see `alibi_slopes`); "relative" adds a learned number for each head
+            subtracts `m_h |t - s|` from the scores (see `alibi_slopes`); "relative" adds a learned number for each head
             and each t - s.
         context_length: longest sequence that is accepted, in tokens; None for no limit.
         use_bias: whether the output projection has a bias.

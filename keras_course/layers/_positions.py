@@ -60,7 +60,7 @@ def rotate(x, positions, *, base=10_000.0) -> Tensor:
 
 @validate(num_heads=whole(1))
 def alibi_slopes(num_heads) -> np.ndarray:
-    """Return the slopes of attention with linear biases (ALiBi): head h subtracts m_h |t - s| from its scores.
+    """Return the slopes of attention with linear biases (ALiBi): head h subtracts `m_h |t - s|` from its scores.
 
     For H = 2^n heads, m_h = 2^(-8 h / H) with h = 1, ..., H. For another H the slopes of the next smaller power of two
     come first, then every other slope of the next larger one.

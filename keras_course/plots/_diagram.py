@@ -60,7 +60,7 @@ def diagram(blocks: Mapping[str, Block], arrows: Iterable[Arrow | tuple] = (), *
 
     Args:
         blocks: name to `Block`, or to a tuple of its arguments.
-        arrows: `Arrow`s, or tuples of their arguments.
+        arrows: each an `Arrow`, or a tuple of its arguments.
         title: title of the figure.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What the pages say of the code is so: the README's table of lectures, the results, the notation."""
+"""What the pages say is true: the lectures in README and on the site, the links, the glossary and the notation."""
 
 import inspect
 import pathlib
@@ -33,13 +33,46 @@ def test_readme_lists_the_lectures_that_are_there():
     assert rows_under("Lectures", read(ROOT / "README.md")) == expected
 
 
+def test_the_first_page_of_the_site_has_a_card_for_each_lecture():
+    cards = re.findall(r"grid-item-card\} (\d+)\. (.+)\n(?::link: (.+)\n)?", read(DOCS / "index.md"))
+    pages = [lecture.tutorial.removesuffix(".md") if lecture.ready else "" for lecture in LECTURES]
+    assert cards == [(str(row.number), row.title, page) for row, page in zip(LECTURES, pages, strict=True)]
+
+
+def anchors_of(page):
+    """Return the anchors that GitHub and the site give to the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", prose_of(page), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def prose_of(page):
+    return re.sub(r"```.*?```", "", read(page), flags=re.DOTALL)
+
+
 def test_links_lead_somewhere():
     pages = [ROOT / "README.md", *DOCS.glob("*.md"), *(ROOT / "tutorials").glob("*.md")]
     for page in pages:
-        prose = re.sub(r"```.*?```", "", read(page), flags=re.DOTALL)
-        links = re.findall(r"\]\((?!\w+:)([^)#\s]+)", prose)
-        missing = [link for link in links if not (page.parent / link).exists()]
-        assert not missing, f"{page.name} links to {missing}"
+        links = re.findall(r"(?:\]\(|^\[.+\]: )(?!\w+:)([^)#\s]*)#?([^)\s]*)", prose_of(page), flags=re.MULTILINE)
+        for path, anchor in links:
+            goal = page.parent / path if path else page
+            assert goal.exists(), f"{page.name} links to {path}"
+            assert not anchor or anchor in anchors_of(goal), f"{page.name} links to a heading #{anchor} of {goal.name}"
+
+
+def test_glossary_has_each_term_once_and_says_where_it_is_taught():
+    page = read(DOCS / "glossary.md")
+    entries = re.findall(r"^((?:\*\*.+\*\*\n)+)((?:  .+\n)+)", page, flags=re.MULTILINE)
+    names = [re.findall(r"\*\*(.+)\*\*", lines) for lines, _ in entries]
+    assert sum(map(len, names)) == len({name.casefold() for terms in names for name in terms}) == page.count("**") / 2
+    assert [terms[0] for terms in names] == sorted((terms[0] for terms in names), key=str.casefold)
+    links = dict(re.findall(r"^\[(.+)\]: (.+)$", page, flags=re.MULTILINE))
+    for (term, *_), (_, definition) in zip(names, entries, strict=True):
+        taught = re.findall(r"[Ll]ecture (\d+)(?:\]\[(.+?)\])?", definition)
+        assert taught, term
+        for number, link in taught:
+            lecture = LECTURES[int(number) - 1]
+            assert lecture.ready == bool(link), f"{term}: lecture {number} is to be linked if it is there"
+            assert not link or lecture.tutorial in links[link], f"{term} links to another lecture than {number}"
 
 
 def test_notation_covers_the_arguments_of_builders():
