@@ -149,15 +149,17 @@ def test_grouped_queries_equal_repeated_keys():
 
 
 def test_a_query_that_may_see_no_key_gets_zeros_and_harms_no_gradient():
+    """Query 2 is masked, and query 0 of a sequence with padding on its left sees only what the causal mask hides."""
     q, k, v = RNG.normal(size=(3, B, T, H, 4)).astype("float32")
     mask = np.ones((B, 1, T, T), bool)
-    mask[1, :, 2] = False
-    y, weights = array(attention(q, k, v, mask=mask)), array(attention_weights(q, k, mask=mask))
-    assert not y[1, 2].any()
-    assert not weights[1, :, 2].any()
-    np.testing.assert_allclose(np.delete(weights.sum(axis=-1)[1], 2, axis=1), 1, rtol=1e-5)
+    mask[1, :, 2], mask[1, :, :, 0] = False, False
+    given = {"mask": mask, "causal": True}
+    y, weights = array(attention(q, k, v, **given)), array(attention_weights(q, k, **given))
+    np.testing.assert_array_equal(y[1, [0, 2]], 0)
+    np.testing.assert_array_equal(weights[1][:, [0, 2]], 0)
+    np.testing.assert_allclose(np.delete(weights.sum(axis=-1)[1], [0, 2], axis=1), 1, rtol=1e-5)
     for bias in (None, np.zeros((1, 1, T, T), "float32")):
-        slopes = ops.grad(lambda *x, b=bias: keras.ops.sum(attention(*x, mask=mask, bias=b) ** 2), argnums=(0, 1, 2))
+        slopes = ops.grad(lambda *x, b=bias: keras.ops.sum(attention(*x, **given, bias=b) ** 2), argnums=(0, 1, 2))
         assert all(np.isfinite(array(slope)).all() for slope in slopes(q, k, v))
 
 

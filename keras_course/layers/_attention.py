@@ -88,7 +88,7 @@ def _weights(q, k, mask, bias, causal, window=None):
         scores = ops.where(seen, scores, -1e30)
     one = scores.shape[-1] == 1  # Keras warns of a softmax over a single number
     weights = ops.cast(ops.ones_like(scores) if one else ops.softmax(scores, axis=-1), q.dtype)
-    return weights if mask is None else weights * ops.cast(ops.any(mask, axis=-1, keepdims=True), weights.dtype)
+    return weights if mask is None else weights * ops.cast(ops.any(seen, axis=-1, keepdims=True), weights.dtype)
 
 
 def _seen(q, causal, window):
