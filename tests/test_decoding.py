@@ -8,6 +8,7 @@ import pytest
 from keras import ops
 
 from keras_course.decoding import Decoder, generate_tokens, length_penalty, without_cache
+from keras_course.layers import MultiHeadAttention
 
 V, STOP, LENGTH = 4, 3, 5
 LENGTHS = {0.0: [2, 1], 0.6: [2, 1], 2.0: [2, 5]}  # of the best texts: what the penalty changes
@@ -78,6 +79,36 @@ def test_without_cache_equals_a_cache(choice):
     texts = [generate_tokens(decoder, [[0, 1], [2] * 9], 13, **choice) for decoder in (cached, uncached)]
     for ours, theirs in zip(*texts, strict=True):
         assert ours.tolist() == theirs.tolist()
+
+
+@pytest.mark.parametrize("choice", [{"seed": 4}, {"beams": 3, "length_penalty": 0.6}], ids=["sample", "beams"])
+def test_a_translation_model(choice):
+    """Cached self- and cross-attention write what the whole model writes, each prompt from its own padded source."""
+    table, source = np.random.default_rng(0).normal(size=(V, 8)), np.random.default_rng(1).normal(size=(2, 3, 6))
+    own, other = MultiHeadAttention(2, causal=True, context_length=8), MultiHeadAttention(2)
+    own(table[None]), other(table[None], source[:1])
+    for layer in (own, other):
+        layer.set_weights([2 * np.random.default_rng(2).normal(size=w.shape) for w in layer.get_weights()])
+    embeddings = ops.convert_to_tensor(table.astype("float32"))
+
+    def forward(tokens, context):
+        h = own(ops.take(embeddings, tokens, axis=0))
+        return ops.matmul(h + other(h, context[0], attention_mask=context[1]), ops.transpose(embeddings))
+
+    def decode(tokens, cache, index, context):
+        h, cache = own.decode(ops.take(embeddings, tokens, axis=0), cache, index)
+        y, _ = other.decode(h, context[:2], index, attention_mask=context[2])
+        return ops.matmul(h + y, ops.transpose(embeddings)), list(cache)
+
+    source, padding = source.astype("float32"), np.array([[True] * 3, [True, True, False]])
+    cached = Decoder(decode, lambda rows: list(own.empty_cache(rows)), V, 8, [*own.variables, *other.variables])
+    whole = Decoder(*without_cache(forward, 8), V, 8, cached.variables)
+    texts = [
+        generate_tokens(decoder, [[0], [0]], 6, stop=STOP, context=context, **choice)
+        for decoder, context in ((cached, [*other.context_cache(source), padding]), (whole, [source, padding]))
+    ]
+    assert [text.tolist() for text in texts[0]] == [text.tolist() for text in texts[1]]
+    assert texts[0][0].tolist() != texts[0][1].tolist()
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def _rows_of(context, prompts, beams):
     """Return the context with a row for each beam, or raise a ValueError where it has not one for each prompt."""
 
     def repeat(x):
-        x = ops.convert_to_tensor(x)
+        x = ops.stop_gradient(ops.convert_to_tensor(x))  # what encoded it is not trained here
         if not len(x.shape) or x.shape[0] != prompts:
             raise ValueError(f"context has a tensor of shape {tuple(x.shape)}; it needs a row for each of {prompts}")
         return ops.repeat(x, beams, axis=0) if beams > 1 else x

@@ -139,7 +139,7 @@ class MultiHeadAttention(keras.layers.Layer):
         num_heads: number H of heads; it must divide C.
         num_kv_heads: number G of heads of keys and values (grouped queries); it must divide H, which is the default. 1
             is multi-query attention.
-        causal: whether a token sees itself and the tokens before it only. Self-attention only, as the next two.
+        causal: whether a token sees itself and the tokens before it only; in self-attention, as the next two.
         window: a token sees tokens at a distance below this number only (sliding window); None for all.
         positions: what attention knows of positions: None; "rotary" turns queries and keys (see `rotate`); "alibi"
             subtracts `m_h |t - s|` from the scores (see `alibi_slopes`); "relative" adds a learned number for each head
@@ -155,8 +155,8 @@ class MultiHeadAttention(keras.layers.Layer):
 
     Call arguments:
         x, context: see above.
-        attention_mask: booleans, true where a key may be seen: `(B, N)` for padding, `(B, T, N)` or `(B, H, T, N)`. A
-            query that may see no key gets the output of zeros.
+        attention_mask: booleans, true where a key may be seen: `(B, N)` for padding, `(B, T, N)` or `(B, H, T, N)`.
+            Where a query may see no key, its weights are 0.
         bias: numbers `(B, H, T, N)`, or 1 in place of B or H, that are added to the scores.
         return_weights: whether to return the weights `(B, H, T, N)` as well, as a pair (y, A).
 
@@ -228,7 +228,7 @@ class MultiHeadAttention(keras.layers.Layer):
         self.num_heads, self.num_kv_heads = int(num_heads), int(num_kv_heads or num_heads)
         self.causal, self.window, self.positions = bool(causal), window and int(window), positions
         self.context_length = context_length and int(context_length)
-        self.use_bias, self.qkv_bias, self.project = use_bias, qkv_bias, project
+        self.use_bias, self.qkv_bias, self.project = map(bool, (use_bias, qkv_bias, project))
         self.rate, self.seed = float(dropout), int(seed)
         self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
         self.projection_initializer = get_initializer(projection_initializer=projection_initializer)
@@ -255,10 +255,8 @@ class MultiHeadAttention(keras.layers.Layer):
         else:
             self.qkv = self._dense("qkv", width + shared, x_shape, **qkv)
         if self.project:
-            initializer = self.projection_initializer
-            self.projection = self._dense(
-                "projection", width, x_shape, use_bias=self.use_bias, kernel_initializer=initializer
-            )
+            options = {"use_bias": self.use_bias, "kernel_initializer": self.projection_initializer}
+            self.projection = self._dense("projection", width, x_shape, **options)
         if self.positions == "relative":
             distances = self.context_length if self.causal else 2 * self.context_length - 1
             self.relative_embedding = self.add_weight(
@@ -359,7 +357,7 @@ class MultiHeadAttention(keras.layers.Layer):
             lowest = 0 if self.causal else 1 - self.context_length  # the distance of the first row of the table
             rows = ops.maximum(distances - lowest, 0)  # a distance below it is masked
             bias = ops.transpose(ops.take(self.relative_embedding, rows, axis=0), (2, 0, 1))
-        return ops.cast(bias[None], self.compute_dtype)
+        return bias[None]
 
     def _merge(self, y):
         y = ops.reshape(y, (-1, ops.shape(y)[1], self.num_heads * self.head_dim))
@@ -377,19 +375,11 @@ class MultiHeadAttention(keras.layers.Layer):
         return (y, weights) if return_weights else y
 
     def get_config(self) -> dict:
+        sizes = ("num_heads", "num_kv_heads", "causal", "window", "positions", "context_length")
         return {
             **super().get_config(),
-            "num_heads": self.num_heads,
-            "num_kv_heads": self.num_kv_heads,
-            "causal": self.causal,
-            "window": self.window,
-            "positions": self.positions,
-            "context_length": self.context_length,
-            "use_bias": self.use_bias,
-            "qkv_bias": self.qkv_bias,
-            "project": self.project,
+            **{name: getattr(self, name) for name in (*sizes, "use_bias", "qkv_bias", "project", "seed")},
             "dropout": self.rate,
-            "seed": self.seed,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "projection_initializer": keras.initializers.serialize(self.projection_initializer),
         }
