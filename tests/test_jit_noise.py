@@ -26,6 +26,8 @@ DRAWS = {
     "two": lambda x, seed: keras.random.normal(x.shape, seed=seed) * keras.random.uniform(x.shape, seed=seed),
     "gamma": lambda x, seed: keras.random.gamma(x.shape, 2.0, seed=seed),
     "beta": lambda x, seed: keras.random.beta(x.shape, 2.0, 3.0, seed=seed),
+    "normal, scaled by a tensor": lambda x, seed: keras.random.normal(x.shape, stddev=k.std(x), seed=seed),
+    "randint up to a tensor": lambda x, seed: keras.random.randint(x.shape, 2, k.size(x) + k.argmax(x), seed=seed),
     "binomial": lambda x, seed: keras.random.binomial(x.shape, 100.0, 0.5, seed=seed),
 }
 

@@ -92,6 +92,10 @@ TRAINED = {  # layers, and what compile() gets beside them
     "noisy, with Keras's generator": ([Noise(lambda shape, _: keras.random.normal(shape))], {}),
     "noisy, with one integer": ([Noise(lambda shape, _: keras.random.normal(shape, seed=1))], {}),
     "noisy, not recorded": ([Noise(lambda shape, seed: keras.random.gamma(shape, 2.0, seed=seed))], {}),
+    "noisy, scaled by a tensor": (
+        [Noise(lambda shape, seed: keras.random.normal(shape, stddev=keras.ops.ones(()), seed=seed))],
+        {},
+    ),
     "half frozen": ([keras.layers.Dense(4, trainable=False), keras.layers.BatchNormalization(trainable=False)], {}),
     "masked": ([Half()], {"metrics": ["accuracy"]}),
     "idle": ([Idle()], {}),

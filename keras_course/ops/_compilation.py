@@ -37,7 +37,8 @@ def jit(fn, *, variables=()) -> Callable:
 
     Returns:
         A function with the arguments of `fn`. It draws the noise that `fn` draws, anew at each call. (On PyTorch a
-        function that calls `keras.random.gamma`, `beta` or `binomial` runs uncompiled.)
+        function runs uncompiled if it calls `keras.random.gamma`, `beta` or `binomial`, or passes a tensor as the mean,
+        the standard deviation or a bound of integers to `keras.random.normal` or `randint`.)
 
     Raises:
         Exception: of the backend, at the first call: `fn` looks at the value of a tensor, or hands it to NumPy.
@@ -144,8 +145,8 @@ def jit_while(cond, body, *, variables=()) -> Callable:
     """Compile the loop `while cond(carry): carry = body(carry)` into one program.
 
     JAX and TensorFlow compile loop and body together. PyTorch has no compiled loop: there the body is compiled, and
-    Python turns the crank. No gradient flows through the loop. Draw noise before it and carry it in: a `SeedGenerator`
-    inside a loop gives the same noise in every turn on JAX.
+    Python runs the loop. No gradient flows through the loop. Draw noise before it and carry it in: a `SeedGenerator`
+    inside a loop returns the same noise in every iteration on JAX.
 
     Args:
         cond: function of the carry that returns a boolean scalar.

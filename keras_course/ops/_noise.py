@@ -11,6 +11,7 @@ import functools
 from collections.abc import Iterator
 
 import torch
+from keras import tree
 from keras.src.backend.torch import random  # where Keras draws; no public name leads to it
 from keras.src.random.seed_generator import SeedGenerator, draw_seed
 from torch.overrides import TorchFunctionMode
@@ -91,4 +92,7 @@ class _Draws(TorchFunctionMode):
         if seed is None:
             return function(*args, **kwargs)
         kwargs = {name: value for name, value in kwargs.items() if name not in ("generator", "device")}
+        numbers = (args[1:] if function is torch.multinomial else args, kwargs)
+        if any(map(torch.is_tensor, tree.flatten(numbers))):
+            raise CannotRecord("PyTorch reads the value of a tensor that stands for a number of a distribution")
         return getattr(torch.ops.keras_course, function.__name__)(*args, seed=seed, **kwargs)

@@ -45,7 +45,8 @@ def jit_training(model, *, fuse=False) -> keras.Model:
 
     Noise is fresh in each step, and it is the noise of Keras's own step; seed generators end in the same states. `fit`
     falls back to Keras's own step if the model has no weights to train, assigns variables that are not its own (draws
-    without a seed do, as they change Keras's global generator), or calls `keras.random.gamma`, `beta` or `binomial`.
+    without a seed do, as they change Keras's global generator), calls `keras.random.gamma`, `beta` or `binomial`, or
+    passes a tensor as the mean, the standard deviation or a bound of integers to `keras.random.normal` or `randint`.
 
     Args:
         model: a compiled `keras.Model` without a `train_step` of its own. Another `compile` takes the recordings back.
