@@ -15,6 +15,7 @@ import http.client
 import os
 import pathlib
 import threading
+import urllib.error
 import urllib.request
 from typing import Any
 
@@ -43,18 +44,18 @@ def fetch(row: Dataset, data_dir: str | os.PathLike | None = None) -> Any:
     """
     folder = _data_folder(data_dir)
     places = {file: _places(row, file, folder) for source in row.sources for file in source.files}
+    found = {file: next((path for path in paths if path.is_file()), None) for file, paths in places.items()}
     for source in row.sources:
-        paths = [next((path for path in places[file] if path.is_file()), None) for file in source.files]
-        if None not in paths:
-            return source.parse(*(_read(path, row, file) for path, file in zip(paths, source.files, strict=True)))
+        if all(found[file] for file in source.files):
+            return _parse(source, row, found)
     if row.tfds and (prepared := _tfds.find_prepared(row.tfds.name)):
         return row.tfds.parse(*_tfds.read(prepared, row.tfds.splits))
-    source = next(source for source in row.sources if all(file.url for file in source.files))
     try:
-        paths = [_download(file) for file in source.files]
+        source = _to_download(row, found)
+        found |= {file: _download(file, row.name) for file in source.files if not found[file]}
     except OSError as error:
         raise FileNotFoundError(_not_found(row, places, folder, error)) from error
-    return source.parse(*(_read(path, row, file) for path, file in zip(paths, source.files, strict=True)))
+    return _parse(source, row, found)
 
 
 def check_sha256(content: bytes, where: object, name: str, sha256: str) -> bytes:
@@ -91,6 +92,19 @@ def _places(row, file, folder):
     return ours + (_tfds.places(row.tfds.name, file) if row.tfds else [])
 
 
+def _parse(source, row, found):
+    """Return the data of a source, all files of which are found."""
+    return source.parse(*(_read(found[file], row, file) for file in source.files))
+
+
+def _to_download(row, found):
+    """Return the first source whose missing files all have an address."""
+    for source in row.sources:
+        if all(found[file] or file.url for file in source.files):
+            return source
+    raise OSError("no address is known for some of its files")
+
+
 def _read(path, row, file):
     """Return the content of a file. Of one that is too large, only one byte too many is read."""
     with open(path, "rb") as stream:
@@ -102,7 +116,7 @@ def _read(path, row, file):
     return check_sha256(content, path, row.name, file.sha256)
 
 
-def _download(file: File) -> pathlib.Path:
+def _download(file: File, name: str) -> pathlib.Path:
     """Download a file into the cache, where it appears only if it is complete and has the right SHA-256."""
     import pooch
 
@@ -110,18 +124,23 @@ def _download(file: File) -> pathlib.Path:
         raise OSError(f"{file.url} cannot be reached ({reason})")
     path = _cache() / file.path
     get = pooch.HTTPDownloader(timeout=SECONDS)
-    pooch.retrieve(file.url, f"sha256:{file.sha256}", fname=path.name, path=path.parent, downloader=get)
+    try:
+        pooch.retrieve(file.url, f"sha256:{file.sha256}", fname=path.name, path=path.parent, downloader=get)
+    except ValueError as error:
+        raise ValueError(f"{file.url} is not the data set {name!r}: {error}") from error
     return path
 
 
 def _unreachable(url):
-    """Return why an address gives no answer within `SECONDS`, or None where it answers."""
+    """Return why a server does not answer within `SECONDS`, or None if it answers, even if it refuses the request."""
     reasons = [f"no answer within {SECONDS} seconds"]
 
     def ask():
         try:
             with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=SECONDS):
                 reasons[0] = None
+        except urllib.error.HTTPError:  # not every server allows HEAD; a download fails by itself
+            reasons[0] = None
         except (OSError, http.client.HTTPException) as error:
             reasons[0] = f"{type(error).__name__}: {error}"
 

@@ -187,16 +187,16 @@ def test_wrong_download_is_refused_and_not_kept(data, server, monkeypatch):
     row = next(row for row in _text.TEXTS if row.name == "names")
     (data / "wrong.txt").write_text("something else")
     monkeypatch.setattr(_text, "TEXTS", [with_file(row, url=f"{server.address}/wrong.txt")])
-    with pytest.raises(ValueError, match=f"names.txt.*{file_of(row).sha256}"):
+    with pytest.raises(ValueError, match=f"wrong.txt is not the data set 'names'.*names.txt.*{file_of(row).sha256}"):
         datasets.text("names")
     assert not [path for path in (data / "cache").rglob("*") if path.is_file()]
     monkeypatch.setattr(_text, "TEXTS", [with_file(row, url=f"{server.address}/absent.txt")])
-    with pytest.raises(FileNotFoundError, match=r"absent.txt cannot be reached.*404"):
+    with pytest.raises(FileNotFoundError, match=r"cannot be downloaded: 404.*absent.txt"):
         datasets.text("names")
 
 
 def test_a_new_set_is_a_row_and_a_parser(tmp_path, server):
-    """A set of two files, of which the second source has an address: what it needs is looked for file by file."""
+    """A set of two files, of which the second source has an address: each file is searched for, or downloaded."""
     files = {}
     for name, content in (("one", b"1"), ("two", b"2")):
         (tmp_path / name).write_bytes(content)
@@ -205,11 +205,15 @@ def test_a_new_set_is_a_row_and_a_parser(tmp_path, server):
     nowhere = _dataset.Source((_dataset.File("numbers/none", 1, "0" * 64),), parse=int)
     both = _dataset.Source(tuple(files.values()), parse=lambda one, two: (int(one), int(two)))
     row = _dataset.Dataset("numbers", "table", "2 numbers", "CC0", "here", None, "digits", (nowhere, both))
-    assert _fetch.fetch(row) == (1, 2)
     (tmp_path / "numbers").mkdir()
+    (tmp_path / "one").rename(tmp_path / "numbers" / "one")
+    assert _fetch.fetch(row, tmp_path) == (1, 2)
+    assert server.requests == ["HEAD /two", "GET /two"]
     (tmp_path / "numbers" / "two").write_bytes(b"3")
     with pytest.raises(ValueError, match="two is not the data set 'numbers': its SHA-256"):
         _fetch.fetch(row, tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"(?s)'numbers' is in none of .* no address is known"):
+        _fetch.fetch(row._replace(sources=(nowhere,)), tmp_path)
 
 
 OFFLINE = """
@@ -341,10 +345,11 @@ print(json.dumps([before, tensorflow.hidden]))
     assert run_python(code, PYTHONPATH=str(tmp_path)) == [False, [[[], "GPU"]]]
 
 
-def test_reachable_address_is_told_from_a_missing_one(tmp_path, server):
+def test_server_that_answers_is_reachable(tmp_path, server, monkeypatch):
     (tmp_path / "there.txt").write_text("x", encoding="utf-8")
     assert _fetch._unreachable(f"{server.address}/there.txt") is None
-    assert "404" in _fetch._unreachable(f"{server.address}/absent.txt")
+    monkeypatch.setattr(server.RequestHandlerClass.func, "do_HEAD", lambda handler: handler.send_error(405))
+    assert _fetch._unreachable(f"{server.address}/there.txt") is None
 
 
 def test_importing_and_offline_sets_stay_light():
