@@ -33,7 +33,8 @@ def validate(**rules: Callable[..., object]) -> Callable[[Callable], Callable]:
     def decorate(function):
         signature = inspect.signature(function)
         optional = {name for name in rules if signature.parameters[name].default is None}
-        positional = [p.name for p in signature.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+        kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+        positional = [p.name for p in signature.parameters.values() if p.kind in kinds]
 
         @functools.wraps(function)
         def call(*args, **kwargs):

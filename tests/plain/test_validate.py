@@ -22,7 +22,7 @@ class Sum:
 
 
 @validate(kind=choice("a", "b"), loud=flag, parts=instance(list, tuple))
-def call(x, kind="a", *, loud=False, parts=None, **others):
+def call(x, /, kind="a", *, loud=False, parts=None, **others):
     """Return everything."""
     return x, kind, loud, parts, others
 
@@ -39,7 +39,7 @@ def test_what_is_right_passes_as_it_is():
     [
         (lambda: call(1, "c"), "kind='c' is none of 'a', 'b'"),
         (lambda: call(1, kind=None), "kind=None is none of"),
-        (lambda: call(x=1, loud=1), "loud=1 must be True or False"),
+        (lambda: call(1, loud=1), "loud=1 must be True or False"),
         (lambda: call(1, parts="ab"), "parts='ab' must be a list or tuple"),
         (lambda: Sum(-1), "start=-1 must be a whole number, at least 0"),
         (lambda: Sum(start=1.5), "start=1.5"),
@@ -54,7 +54,7 @@ def test_what_is_wrong_is_named(wrong, message):
 
 
 def test_python_still_refuses_what_does_not_fit_the_signature():
-    for wrong in (lambda: call(), lambda: call(1, "a", "b"), lambda: call(1, x=2)):
+    for wrong in (lambda: call(), lambda: call(1, "a", "b"), lambda: call(1, "a", kind="b")):
         with pytest.raises(TypeError):
             wrong()
     with pytest.raises(KeyError, match="absent"):
