@@ -13,7 +13,7 @@ from keras_course.checks import whole_number
 
 
 def sibling(initializer, k) -> Callable:
-    """Return the `k`-th initializer of the same law, with a seed of its own.
+    """Return the `k`-th initializer of the same distribution, with a seed of its own.
 
     Args:
         initializer: a Keras initializer or the name of one.

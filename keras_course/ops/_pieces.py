@@ -60,7 +60,7 @@ def write_at(target, index, values, axis) -> Tensor:
 
 @on_tensors(x=None)
 def gelu(x) -> Tensor:
-    """The exact GELU x Phi(x), with Phi the distribution function of the standard normal law."""
+    """The exact GELU x Phi(x), where Phi is the standard normal distribution function."""
     if _BACKEND == "jax":  # written out it takes a tenth off a GPT's training step on a CPU
         return x * (0.5 + 0.5 * keras.ops.erf(x * 0.5**0.5))
     return keras.ops.gelu(x, approximate=False)

@@ -40,7 +40,7 @@ def speed_row(**changes):
         "kind": "speed",
         "benchmark": "step",
         "value": 30.0,
-        "unit": "ms",
+        "unit": "images/s",
         "peer": "plain torch",
         "ratio": 1.25,
         "peer_value": 24.0,
@@ -157,7 +157,7 @@ def test_performance_begins_with_the_ratios_to_the_fastest_peer():
         ["`step_16`", "plain torch", "0.50", ""],
     ]
     assert details[1] == [
-        *("`step` (ms)", "JAX", "30.0", "plain torch", "24.0", "1.25", "jax, jitted step", "20.0", "1.50", "3"),
+        *("`step` (images/s)", "JAX", "30.0", "plain torch", "24.0", "1.25", "jax, jitted step", "20.0", "1.50", "3"),
     ]
     assert details[2][6:9] == ["", "", ""]  # the peer's name does not begin with that of the framework
 
