@@ -49,7 +49,7 @@ def checkpoint(fn) -> Callable:
         A function of the same arguments; it may be differentiated again.
 
     Raises:
-        ValueError: `fn` reads a recorded array that is no argument (raised at the call).
+        ValueError: `fn` reads a recorded array that is not an argument (raised at the call).
         TypeError: `fn` returns no array (raised at the call).
 
     References:
@@ -84,7 +84,7 @@ def checkpointed_chain(functions, segments) -> Callable:
         A function of an array, y = f_T(... f_1(x)).
 
     Raises:
-        ValueError: there are no functions, or S is no integer from 1 to T.
+        ValueError: there are no functions, or S is not an integer from 1 to T.
 
     Example:
         >>> import numpy as np
@@ -134,7 +134,7 @@ def stored(y) -> Storage:
         A `Storage` with `arrays` and `bytes`; inputs, results and constants are counted, each once.
 
     Raises:
-        TypeError: y is no `Var`.
+        TypeError: y is not a `Var`.
 
     Example:
         >>> import numpy as np

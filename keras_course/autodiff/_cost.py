@@ -34,7 +34,7 @@ def accumulation_cost(widths, mode) -> int:
         An integer.
 
     Raises:
-        ValueError: fewer than two widths, one that is no positive integer, or an unknown mode.
+        ValueError: there are fewer than two widths, a width is not a positive integer, or the mode is unknown.
 
     References:
         Evaluating Derivatives, Griewank and Walther, 2008, https://doi.org/10.1137/1.9780898717761

@@ -124,7 +124,7 @@ def project(vx, vy, obstacle, *, num_sweeps=50) -> tuple[Tensor, Tensor]:
 
         p <- E[(p_left + p_right + p_up + p_down - div v) / 4],   then   v <- (1 - m)(v - grad p).
 
-    E extends a field from the air into the obstacle, where there is no air to have a pressure. With G the Gaussian
+    E extends a field from the air into the obstacle, where there is no pressure. With G the Gaussian
     blur of one cell, E[f] = (1 - m) f + m G[(1 - m) f] / G[1 - m]: a mean of the air around.
 
     Args:
@@ -137,8 +137,8 @@ def project(vx, vy, obstacle, *, num_sweeps=50) -> tuple[Tensor, Tensor]:
         The projected `(vx, vy)`.
 
     Raises:
-        ValueError: the shapes differ, `num_sweeps` is no integer from 0 on, or the obstacle is an array with a value
-            outside 0 to 1.
+        ValueError: the shapes differ, `num_sweeps` is not an integer of at least 0, or the obstacle is an array with a
+            value outside 0 to 1.
 
     References:
         Stable Fluids, Stam, 1999, https://doi.org/10.1145/311535.311548
@@ -167,7 +167,7 @@ def simulate(vx, vy, num_steps, obstacle, *, num_sweeps=50, strip=_STRIP) -> Flo
     """Let the wind blow around an obstacle.
 
     Takes vx, vy and the obstacle m, all `(H, W)`. Smoke marks two bands of rows, H/4 to H/2 and H/2 to 3H/4. At the
-    start the obstacle takes its share m of the wind in each cell. Then each time step carries the wind along with
+    start the obstacle removes the fraction m of the wind in each cell. Then each time step carries the wind along with
     itself, projects it and carries the smoke. Last, the first columns (the inlet) get what stood there at the start,
     and the first rows (a wall) no wind and no smoke.
 
@@ -184,8 +184,8 @@ def simulate(vx, vy, num_steps, obstacle, *, num_sweeps=50, strip=_STRIP) -> Flo
         The `Flow` at the end.
 
     Raises:
-        ValueError: the shapes differ, a count is no integer from 0 on, or the obstacle is an array with a value outside
-            0 to 1 (of a tensor, which may have no value yet, only the shape is checked).
+        ValueError: the shapes differ, a count is not an integer of at least 0, or the obstacle is an array with a value
+            outside 0 to 1 (of a tensor, which may have no value yet, only the shape is checked).
 
     References:
         Stable Fluids, Stam, 1999, https://doi.org/10.1145/311535.311548

@@ -68,7 +68,7 @@ def _differences(fn, primals, i):
 
 
 def _difference(analytic, numeric, errors, num_axes, mode, argument, tolerance):
-    """Return the message about the entry with the largest error; the first `num_axes` axes are those of the output."""
+    """Return the message about the entry with the largest error; the first `num_axes` axes index the output."""
     entry = tuple(int(k) for k in np.unravel_index(errors.argmax(), errors.shape))
     return (
         f"{mode} mode, derivative of output entry {entry[:num_axes]} by entry {entry[num_axes:]} of argument "

@@ -21,7 +21,7 @@ def graph_text(y) -> str:
         A string; each line has a node's name, its primitive with operands, and its shape.
 
     Raises:
-        TypeError: y is no `Var`.
+        TypeError: y is not a `Var`.
 
     Example:
         >>> import numpy as np
@@ -48,7 +48,7 @@ def graph_dot(y) -> str:
         A string that `dot -Tsvg` draws: boxes for inputs, ellipses for primitives, an arrow for each operand.
 
     Raises:
-        TypeError: y is no `Var`.
+        TypeError: y is not a `Var`.
 
     Example:
         >>> from keras_course.autodiff import Var, graph_dot

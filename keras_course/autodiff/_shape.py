@@ -6,7 +6,7 @@ Notation: state s_t of the air after t time steps, obstacle m, one time step F, 
     backward    u_T = dR/ds_T,    (u_t, g_t) = u_(t+1)' dF/d(s_t, m),    dR/dm = sum of all g_t
 
 This is reverse mode with a time step as the primitive operation: only the states are kept, and each step is computed
-a second time when its turn comes on the way back (a *checkpoint* at every step). One step is compiled, once, however
+a second time in the backward pass (a *checkpoint* at every step). One step is compiled, once, however
 many there are.
 """
 
@@ -124,7 +124,7 @@ def optimize_shape(
     Args:
         shape: rows H and columns W of the grid, at least 8 each.
         steps: number of steps of gradient ascent.
-        learning_rate: positive number. The gradient is that of a mean over all cells, so it is small.
+        learning_rate: positive number; it is large because a single cell changes the ratio little.
         num_steps: time steps of each simulation.
         num_sweeps: Jacobi sweeps of each projection.
         strip: width of inlet and wall in cells; see `simulate`.

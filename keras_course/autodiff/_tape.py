@@ -21,7 +21,7 @@ _IMMUTABLE = (Traced, float, int)  # of anything else the graph keeps a copy, si
 
 
 class Var(Traced):
-    """An array with a place in a graph: `value`, and the primitive and operands that gave it.
+    """An array that is a node of a graph: `value`, and the primitive and operands that computed it.
 
     numpy's functions and operators take it for an array, and record what they do. `x += y` makes a new node and
     leaves the old one alone; a real change in place, `x[0] = y`, raises a TypeError.
@@ -134,8 +134,9 @@ def backward(y, inputs, cotangent=None) -> list[np.ndarray]:
         A list of arrays, shaped like the inputs: u' dy/dx, zero where y does not depend on one.
 
     Raises:
-        ValueError: y is no scalar and no cotangent is given; the cotangent is not shaped like y; an input is computed.
-        TypeError: y or an input is no `Var`.
+        ValueError: y is not a scalar and no cotangent is given; the cotangent is not shaped like y; an input is
+            computed.
+        TypeError: y or an input is not a `Var`.
 
     Example:
         >>> from keras_course.autodiff import Var, backward

@@ -24,7 +24,7 @@ class Primitive:
     """A function with its two derivative rules. Subclasses define
 
         vjp(wanted, g, out, args, params)   the cotangents of args[i] for i in wanted: a list
-        jvp(tangents, out, args, params)    the tangent of the output from those of some operands: {i: v_i}
+        jvp(tangents, out, args, params)    the tangent of the output from tangents of some operands: {i: v_i}
 
     The rules are ordinary numpy code, so on traced arrays they are recorded in turn: hence higher derivatives.
     """

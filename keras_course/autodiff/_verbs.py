@@ -49,7 +49,7 @@ def vjp(fn, *primals) -> tuple[Any, Callable]:
 
     Raises:
         ValueError: a cotangent has not the keys, entries and shapes of the output (raised by the pullback).
-        TypeError: a primal is not made of real numbers, or the function uses what has no rule.
+        TypeError: a primal is not made of real numbers, or the function uses an operation without a rule.
 
     Example:
         >>> import numpy as np
@@ -96,7 +96,8 @@ def value_and_grad(fn, argnums=0) -> Callable:
 
     Raises:
         ValueError: the function's value is not a scalar, or there is no such argument (raised at the call).
-        TypeError: an argument is not made of real numbers, or the function uses what has no rule (at the call).
+        TypeError: an argument is not made of real numbers, or the function uses an operation without a rule (at the
+            call).
 
     Example:
         >>> from keras_course import autodiff
@@ -119,7 +120,7 @@ def value_and_grad(fn, argnums=0) -> Callable:
 def grad(fn, argnums=0) -> Callable:
     """Return a function that computes the gradient of a scalar function: `value_and_grad` without the value.
 
-    Arguments and errors are those of `value_and_grad`. Nest it for higher derivatives.
+    It takes the arguments of `value_and_grad` and raises the same errors. Nest it for higher derivatives.
 
     Example:
         >>> import numpy as np
@@ -162,8 +163,8 @@ def jvp(fn, primals, tangents) -> tuple:
 
     Raises:
         ValueError: the tangents have not the keys, entries and shapes of the primals.
-        TypeError: primals or tangents are no tuples, are not made of real numbers, or the function uses what has no
-            rule.
+        TypeError: primals or tangents are not tuples, are not made of real numbers, or the function uses an
+            operation without a rule.
 
     Example:
         >>> from keras_course import autodiff
@@ -229,7 +230,7 @@ def jacobian(fn, argnums=0, mode="reverse") -> Callable:
         A function with the arguments of `fn` that returns an array of shape `(*y.shape, *x.shape)`.
 
     Raises:
-        ValueError: `mode` is unknown, `argnums` no single position, or there is no such argument (at the call).
+        ValueError: `mode` is unknown, `argnums` is not a single position, or there is no such argument (at the call).
         TypeError: the function returns no array (at the call).
 
     Example:

@@ -86,8 +86,8 @@ def bias_variance_decomposition(
         A `BiasVariance`.
 
     Raises:
-        ValueError: a size that is no whole number in range, an unknown `estimate`, or predictions that are not finite
-            or not one for each point.
+        ValueError: a size is not a whole number in range, `estimate` is unknown, or the predictions are not finite or
+            not one for each point.
 
     References:
         Neural Networks and the Bias/Variance Dilemma, Geman, Bienenstock and Doursat, 1992,

@@ -42,8 +42,8 @@ class DoubleDescent:
 
     @property
     def peak(self) -> int:
-        """The width of the largest test risk among those of at least a third of the threshold's parameters: smaller
-        models may be worse than any peak, as they are too stiff.
+        """The width of the largest test risk, among models of at least a third of the threshold's parameters: smaller
+        models may underfit so much that their risk is above the peak.
         """
         near = np.flatnonzero(self.parameters >= self.threshold / 3)
         if not len(near):
@@ -55,8 +55,8 @@ class DoubleDescent:
 def random_features(x, width, *, seed=0) -> np.ndarray:
     """Return a random hidden layer that is never trained: max(0, x V + c), with V and c drawn once.
 
-    The entries of V are drawn from N(0, 1/D), those of c from N(0, 1/4). A wider layer contains a narrower one of the
-    same seed.
+    The entries of V are drawn from N(0, 1/D), the entries of c from N(0, 1/4). A wider layer contains a narrower one of
+    the same seed.
 
     Args:
         x: n points, `(n, D)`.
@@ -67,7 +67,7 @@ def random_features(x, width, *, seed=0) -> np.ndarray:
         The features, `(n, H)` float64.
 
     Raises:
-        ValueError: x is no table of finite numbers, or `width` or `seed` is no whole number in range.
+        ValueError: x is not a table of finite numbers, or `width` or `seed` is not a whole number in range.
 
     References:
         Random Features for Large-Scale Kernel Machines, Rahimi and Recht, 2007,

@@ -27,7 +27,7 @@ def polynomial_features(x, degree, *, scale=1.0) -> np.ndarray:
         X, `(N, d + 1)` float64.
 
     Raises:
-        ValueError: x is not finite or of another shape, `degree` is no whole number of at least 0, or `scale` is not
+        ValueError: x is not finite or of another shape, `degree` is not a whole number of at least 0, or `scale` is not
             above 0.
 
     Example:
@@ -46,9 +46,10 @@ def least_squares(features, targets, *, penalty=0.0) -> np.ndarray:
 
         R w = Q' y
 
-    is solved from its last row upwards. Beside the normal equations X'X w = X'y this loses half as many digits, as
-    the condition number of X'X is the square of that of X. A penalty appends the rows sqrt(penalty) I to X and zeros to
-    y (ridge regression). Without one and with more columns than rows, many w fit exactly, and the shortest is returned:
+    is solved from its last row upwards. This loses half as many digits as the normal equations X'X w = X'y,
+    because the condition number of X'X is the square of the condition number of X. A penalty appends the rows
+    sqrt(penalty) I to X and zeros to y (ridge regression). Without a penalty and with more columns than rows, many w
+    fit exactly, and the shortest is returned:
 
         w = V diag(1 / s) U' y,  X = U diag(s) V'
 

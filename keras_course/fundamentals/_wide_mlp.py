@@ -29,7 +29,7 @@ def wide_mlp(input_shape, num_outputs, *, width=1000, activation="sigmoid", seed
         f(x) = phi(x W_1 + b_1) W_2 + b_2
 
     All weights *and biases* are drawn from U(-1/sqrt(n), 1/sqrt(n)), n the number of inputs of a unit, as PyTorch does
-    (Keras starts biases at 0): the units then bend at different places from the start. Trained by Adam, each of many
+    (Keras starts biases at 0): the units then bend at different positions from the start. Trained by Adam, each of many
     weights moves little; the function stays smooth although the weights could interpolate any points.
 
     Args:
@@ -44,7 +44,7 @@ def wide_mlp(input_shape, num_outputs, *, width=1000, activation="sigmoid", seed
         An uncompiled `keras.Model`.
 
     Raises:
-        ValueError: a size that is no whole number of at least 1, or an unknown `activation`.
+        ValueError: a size is not a whole number of at least 1, or `activation` is unknown.
 
     References:
         Bayesian Learning for Neural Networks, chapter 2, Neal, 1996, https://doi.org/10.1007/978-1-4612-0745-0

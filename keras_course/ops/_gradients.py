@@ -92,7 +92,7 @@ def _of_picked(fn, argnums, args):
 def grad(fn, argnums=0, *, variables=None) -> Callable:
     """Return a function that computes the gradient of a scalar function: `value_and_grad` without the value.
 
-    Arguments and errors are those of `value_and_grad`. Nest it for higher derivatives.
+    It takes the arguments of `value_and_grad` and raises the same errors. Nest it for higher derivatives.
 
     Example:
         >>> from keras import ops as k
@@ -144,7 +144,7 @@ def vjp(fn, *primals, variables=None) -> tuple[Any, Callable]:
 
         def pull(cotangent):
             gradients = tape.gradient(output, primals, cotangent, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-            return tree.map_structure(tf.convert_to_tensor, gradients)  # that of a look-up is a tf.IndexedSlices
+            return tree.map_structure(tf.convert_to_tensor, gradients)  # a look-up has a gradient of tf.IndexedSlices
 
     keep(state)
     return output, lambda cotangent: pull(_like("cotangent", cotangent, "the output", output))
@@ -184,7 +184,7 @@ def jvp(fn, primals, tangents, *, variables=None) -> tuple[Any, Any]:
 
     Raises:
         ValueError: the tangents are not shaped like the primals.
-        TypeError: primals or tangents are no tuples.
+        TypeError: primals or tangents are not tuples.
 
     Example:
         >>> from keras_course import ops
@@ -214,8 +214,8 @@ def jvp(fn, primals, tangents, *, variables=None) -> tuple[Any, Any]:
 def hvp(fn, primals, tangents, *, variables=None) -> Any:
     """Return the product H v of a scalar function's Hessian with a direction, without forming H.
 
-    Arguments and errors are those of `jvp`, of a function that returns a scalar. Returns a tuple shaped like `primals`
-    (a list shaped like `variables`).
+    It takes the arguments of `jvp`, where the function returns a scalar, and raises the same errors. It returns a tuple
+    shaped like `primals` (a list shaped like `variables`).
 
     Example:
         >>> from keras_course import ops
@@ -246,7 +246,7 @@ def jacobian(fn, argnums=0, mode="reverse") -> Callable:
         A function with the arguments of `fn` that returns a tensor of shape `(*y.shape, *x.shape)`.
 
     Raises:
-        ValueError: `mode` is unknown, `argnums` no single position, or there is no such argument (at the call).
+        ValueError: `mode` is unknown, `argnums` is not a single position, or there is no such argument (at the call).
         TypeError: the function returns several tensors (at the call).
 
     Example:
@@ -279,7 +279,8 @@ def _units(x):
 def hessian(fn, argnums=0) -> Callable:
     """Return a function that computes the Hessian of a scalar function, forward mode over reverse mode.
 
-    Arguments and errors are those of `jacobian`. The function returns a tensor `(*x.shape, *x.shape)`, symmetric.
+    It takes the arguments of `jacobian` and raises the same errors. The returned function returns a symmetric tensor
+    `(*x.shape, *x.shape)`.
 
     Example:
         >>> import numpy as np

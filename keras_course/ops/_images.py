@@ -1,4 +1,4 @@
-"""Convolution, pooling and batch statistics of pictures, channels last for the caller on every backend.
+"""Convolution, pooling and batch statistics of images, channels last for the caller on every backend.
 
 Notation: x (B, H, W, C) features, kernel (k_h, k_w, C_in / groups, C_out).
 
@@ -19,12 +19,12 @@ if _BACKEND == "torch":
 
 @on_tensors(x=4, kernel=4, bias=1)
 def conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", dilation=(1, 1)) -> Tensor:
-    """Cross-correlate pictures with a kernel and add a bias: `keras.ops.conv`, without its copies on PyTorch.
+    """Cross-correlate images with a kernel and add a bias: `keras.ops.conv`, without its copies on PyTorch.
 
-    Takes x `(B, H, W, C)`, a kernel `(k_h, k_w, C / groups, K)` and a bias `(K,)` or None; gives `(B, H', W', K)`.
+    Takes x `(B, H, W, C)`, a kernel `(k_h, k_w, C / groups, K)` and a bias `(K,)` or None; returns `(B, H', W', K)`.
 
     Args:
-        x: tensor of pictures or features.
+        x: tensor of images or features.
         kernel: tensor of weights.
         bias: tensor, or None.
         strides: pair, the steps along height and width; an integer for both.
@@ -32,7 +32,7 @@ def conv2d(x, kernel, bias=None, *, strides=(1, 1), padding="valid", dilation=(1
         dilation: pair or integer, the distances of neighboring taps.
 
     Raises:
-        ValueError: another `padding`, or what is no tensor or pair.
+        ValueError: `padding` is unknown, or an argument is not a tensor or a pair.
     """
     strides, dilation = _pairs(padding, strides=strides, dilation=dilation)
     if _BACKEND != "torch":
@@ -78,7 +78,7 @@ def max_pool2d(x, pool_size, *, strides, padding="valid") -> Tensor:
 def average_pool2d(x, pool_size, *, strides, padding="valid") -> Tensor:
     """Return the mean of each window of each channel; what is padded does not count.
 
-    Shapes and arguments are those of `max_pool2d`.
+    It takes the arguments of `max_pool2d`, and the output has the same shape.
     """
     pool_size, strides = _pairs(padding, pool_size=pool_size, strides=strides)
     if _BACKEND != "torch" or padding != "valid":
@@ -89,9 +89,9 @@ def average_pool2d(x, pool_size, *, strides, padding="valid") -> Tensor:
 @on_tensors(x=None, gain=1, offset=1)
 @validate(epsilon=positive)
 def batch_normalize(x, gain, offset, epsilon) -> tuple[Tensor, Tensor, Tensor]:
-    """Standardize each channel over batch and places, and return the mean and the variance that this took, too.
+    """Standardize each channel over batch and positions; return the mean and the variance, too.
 
-    Takes x `(B, ..., C)`, gain and offset `(C,)`; gives `(y, mean, variance)`, shaped like x, `(C,)` and `(C,)`.
+    Takes x `(B, ..., C)`, gain and offset `(C,)`; returns `(y, mean, variance)`, shaped like x, `(C,)` and `(C,)`.
     """
     shapes = [tuple(tensor.shape) for tensor in (x, gain, offset)]
     if len(shapes[0]) < 2 or {shapes[0][-1:]} != set(shapes[1:]):
@@ -107,7 +107,7 @@ def batch_normalize(x, gain, offset, epsilon) -> tuple[Tensor, Tensor, Tensor]:
 @on_tensors(now=None)
 @validate(average=variable, momentum=fraction)
 def move_average(average, now, momentum) -> None:
-    """Let a variable keep the share `momentum` of its value and take the rest from `now`, shaped like it."""
+    """Update a moving average: average <- momentum average + (1 - momentum) now."""
     if tuple(now.shape) != tuple(average.shape):
         raise ValueError(f"now has shape {tuple(now.shape)}; it must be {tuple(average.shape)}, as average has")
     now = keras.ops.cast(now, average.dtype)
@@ -121,8 +121,8 @@ def move_average(average, now, momentum) -> None:
 def lay_out_kernel(kernel, order=(3, 0, 1, 2)) -> None:
     """Keep a new kernel `(k_h, k_w, C, K)` in the order in which PyTorch's convolution reads it, K first, C last.
 
-    Nobody sees a difference: shape and values are what they were. Without it every step writes all kernels, and their
-    gradients, out anew. `order` has the axes as they lie in memory, those of neighboring numbers last.
+    Shape and values stay the same. Without it, every step copies all kernels and their gradients to that order. `order`
+    lists the axes in the order of the memory: neighboring elements differ in the index of the last one.
     """
     if not isinstance(order, tuple | list) or sorted(map(str, order)) != ["0", "1", "2", "3"]:
         raise ValueError(f"order={order!r} must hold 0, 1, 2 and 3")
@@ -133,7 +133,7 @@ def lay_out_kernel(kernel, order=(3, 0, 1, 2)) -> None:
 
 @validate(padding=choice("valid", "same"))
 def _pairs(padding, **pairs):
-    """Return pairs of whole numbers, of integers twice the same; raise a ValueError for what is none, and a padding."""
+    """Return pairs of whole numbers, where an integer stands for an equal pair; a ValueError for anything else."""
     pairs = {name: (value, value) if is_whole(value) else value for name, value in pairs.items()}
     whole_numbers(1, **pairs)
     for name, value in pairs.items():

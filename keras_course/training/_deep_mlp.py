@@ -61,9 +61,9 @@ def deep_mlp(
         hidden_dim: width C of each hidden layer.
         num_layers: number L of hidden layers.
         activation: phi, a Keras name or a function.
-        kernel_initializer: law of all kernels: "zeros", "uniform" (from -1 to 1), "small_normal" (sd 0.01), "normal"
-            (sd 1), "lecun", "glorot", "he" (all normal, see `variance_of`), "orthogonal" (with gain sqrt(2)), or a
-            Keras initializer.
+        kernel_initializer: initializer of all kernels: "zeros", "uniform" (from -1 to 1), "small_normal" (sd 0.01),
+            "normal" (sd 1), "lecun", "glorot", "he" (all normal, see `variance_of`), "orthogonal" (with gain sqrt(2)),
+            or a Keras initializer.
         norm: "batch", "layer", "group" (in eight groups, or as few as divide C), "rms" or None. Batch normalization
             stands in for the bias of its layer, which it would take out again.
         seed: integer seed of the weights, of layer l from `seed` + l.
@@ -98,16 +98,16 @@ def deep_mlp(
     return keras.Model(inputs, keras.layers.Dense(num_classes, kernel_initializer=kernel, name="logits")(x), name=name)
 
 
-def _initializer(law, seed):
-    if not isinstance(law, str):
-        return sibling(get_initializer(kernel_initializer=law), seed)
-    if law not in INITIALIZERS:
-        raise ValueError(f"kernel_initializer={law!r} must be one of {', '.join(INITIALIZERS)}")
-    return INITIALIZERS[law](seed)
+def _initializer(initializer, seed):
+    if not isinstance(initializer, str):
+        return sibling(get_initializer(kernel_initializer=initializer), seed)
+    if initializer not in INITIALIZERS:
+        raise ValueError(f"kernel_initializer={initializer!r} must be one of {', '.join(INITIALIZERS)}")
+    return INITIALIZERS[initializer](seed)
 
 
 def _norm(kind, width, name):
-    """Return a normalization with PyTorch's constants, which are those of the papers; Keras's epsilon is 1e-3."""
+    """Return a normalization with PyTorch's constants, as in the papers; Keras's epsilon is 1e-3."""
     if kind == "batch":
         return BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)
     if kind == "layer":

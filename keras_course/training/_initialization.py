@@ -1,11 +1,11 @@
 """Initialization as propagation of variance.
 
 Notation: a layer computes a = W h + b for h in R^q (q = `fan_in`), then h' = phi(a) in R^q' (q' = `fan_out`). Weights
-are independent with mean 0 and variance V, biases are 0. M = E[h^2] is the second moment of what enters a layer, and D
-= E[(dL/da)^2] that of the gradient that comes back through it.
+are independent with mean 0 and variance V, biases are 0. M = E[h^2] is the second moment of the input of a layer, and
+D = E[(dL/da)^2] is the second moment of the gradient with respect to its pre-activations.
 
     forward    Var[a] = q V M              each a sums q products
-    backward   D = q' V D' E[phi'(a)^2]    each h goes into q' sums, those of the layer above, whose gradients have D'
+    backward   D = q' V D' E[phi'(a)^2]    each h goes into q' sums of the layer above, whose gradients have D'
 
 A layer keeps M where q V E[phi(a)^2] / Var[a] = 1: for the identity V = 1 / q; for ReLU, which drops half of a^2,
 V = 2 / q. It keeps D where the same holds of q'. Glorot's rule is between the two.
@@ -103,8 +103,8 @@ def draw_weights(rule, shape, *, law="normal", seed=0) -> np.ndarray:
 def orthogonal(shape, *, gain=1.0, seed=0) -> np.ndarray:
     """Draw a matrix with orthogonal columns (or rows, if these are fewer), which keeps lengths exactly.
 
-    All its singular values are `gain`, where those of a matrix of independent normal numbers reach from near 0 to 2:
-    so a deep linear network stays well conditioned.
+    All its singular values are `gain`, so a deep linear network stays well conditioned. A square matrix of independent
+    numbers from N(0, 1/n) has singular values from near 0 to 2.
 
     Args:
         shape: shape of the kernel; all axes but the last are taken as one.
@@ -140,9 +140,9 @@ class VariancePath(NamedTuple):
     """What `propagate_variance` predicts.
 
     Args:
-        activations: M = E[h^2] of the input and behind each layer, `(L + 1,)`.
+        activations: M = E[h^2] of the input and after each layer, `(L + 1,)`.
         pre_activations: Var[a] in each layer, `(L,)`.
-        gradients: E[(dL/da)^2] in each layer, in units of that in the last one, `(L,)`.
+        gradients: E[(dL/da)^2] in each layer, in units of its value in the last layer, `(L,)`.
     """
 
     activations: np.ndarray

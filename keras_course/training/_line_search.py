@@ -148,7 +148,8 @@ def lbfgs(function, start, num_steps, *, memory=10, tolerance=1e-6) -> tuple[np.
         `(trajectory, losses)`: arrays `(S + 1, ...)` and `(S + 1,)` of the S steps that were made.
 
     Raises:
-        ValueError: `num_steps` or `memory` < 1, a negative `tolerance`, or f or its gradient at the start is no number.
+        ValueError: `num_steps` or `memory` < 1, a negative `tolerance`, or f or its gradient is not finite at
+            the start.
         RuntimeError: the line search failed.
 
     References:

@@ -55,8 +55,8 @@ def minimize(function, start, optimizer, num_steps, *, noise=0.0, seed=0) -> Des
         seed: seed of the noise, which is the same on every backend.
 
     Returns:
-        A `Descent`: the trajectory and the losses, as NumPy arrays. A learning rate that is too high shows as losses
-        that grow beyond all bounds; that is no error.
+        A `Descent`: the trajectory and the losses, as NumPy arrays. If the learning rate is too high, the losses grow
+        beyond all bounds; this does not raise an error.
 
     Raises:
         ValueError: `num_steps` < 1, `seed` < 0, `noise` negative or not finite, a `start` that is not finite, what is

@@ -29,7 +29,7 @@ class Optimizer:
 
     Args:
         learning_rate: gamma, a positive number; or a schedule, a function of the number of steps made so far, such as
-            those of this lecture and of `keras.optimizers.schedules`.
+            a schedule of this lecture or of `keras.optimizers.schedules`.
 
     Raises:
         ValueError: a learning rate that is not finite and positive, a decay outside [0, 1), or another constant that
@@ -53,7 +53,7 @@ class Optimizer:
         """Return `(w, state)` after one step against the gradient g, a structure like w.
 
         Raises:
-            ValueError: w and g differ in structure or shape, or the state is that of other weights.
+            ValueError: w and g differ in structure or shape, or the state belongs to other weights.
         """
         t, slots = state
         parts, gradients = pairs(floats(w), floats(g, "g"))

@@ -65,7 +65,7 @@ def learning_rate_range_test(
         highest: the last rate.
         num_steps: number of steps, and so of rates.
         batch_size: number of examples in each batch, drawn with replacement.
-        explosion: it stops where the loss is no number, or as many times the lowest so far.
+        explosion: the test stops if the loss is NaN, or more than `explosion` times the lowest loss so far.
         seed: seed of the batches.
 
     Returns:

@@ -27,7 +27,7 @@ class _Decay:
         not_negative(strength=self.strength)
 
     def init(self, w):
-        """Return the state before the first step: that of the optimizer."""
+        """Return the state of the optimizer before the first step."""
         return self.optimizer.init(w)
 
 
@@ -98,7 +98,7 @@ class Decoupled(_Decay):
 
 @validate(limit=positive)
 def clip_by_value(g, limit) -> Any:
-    """Cut every entry of a gradient to [-limit, limit]; this turns its direction. `clipvalue` in Keras.
+    """Cut every entry of a gradient to [-limit, limit]; this changes its direction. `clipvalue` in Keras.
 
     Args:
         g: an array, or nested lists of arrays.
@@ -108,7 +108,7 @@ def clip_by_value(g, limit) -> Any:
         A structure like g.
 
     Raises:
-        ValueError: `limit` is no finite number above 0.
+        ValueError: `limit` is not a finite number above 0.
 
     Example:
         >>> import numpy as np
@@ -134,7 +134,7 @@ def clip_by_norm(g, limit) -> Any:
         A structure like g.
 
     Raises:
-        ValueError: `limit` is no finite number above 0.
+        ValueError: `limit` is not a finite number above 0.
 
     Example:
         >>> import numpy as np
@@ -160,7 +160,7 @@ def clip_by_global_norm(g, limit) -> Any:
         A structure like g.
 
     Raises:
-        ValueError: `limit` is no finite number above 0.
+        ValueError: `limit` is not a finite number above 0.
 
     References:
         On the Difficulty of Training Recurrent Neural Networks, Pascanu et al., 2013,
@@ -237,7 +237,7 @@ def early_stop(losses, patience, *, min_delta=0.0) -> tuple[int, int]:
     """Tell where early stopping ends a training: once the validation loss has not improved for `patience` epochs.
 
     Args:
-        losses: validation loss after each epoch; one that is no number (NaN) is no improvement.
+        losses: validation loss after each epoch; NaN does not count as an improvement.
         patience: number of epochs that may pass without a new lowest loss, at least 1.
         min_delta: how much lower a loss has to be to count as lower.
 

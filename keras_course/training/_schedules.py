@@ -106,8 +106,8 @@ class ExponentialSchedule(StepSchedule):
 class InverseTimeSchedule(Schedule):
     """1/t decay: gamma(t) = gamma_0 / (1 + t / every).
 
-    The sum of all its rates is infinite, that of their squares finite: with noisy gradients such rates, and not rates
-    that stay the same, lead to the minimum itself (Robbins and Monro).
+    The sum of all rates is infinite, and the sum of their squares is finite. With noisy gradients, steps with these
+    rates converge to the minimum itself, and steps with a constant rate do not (Robbins and Monro).
 
     Args:
         learning_rate: gamma_0, positive.

@@ -12,7 +12,7 @@ def standardize(train, *others) -> list[np.ndarray]:
     measurement two different inputs, and would let the training see the test set.
 
     Args:
-        train: array `(n, ...)` of training data; the first axis is that of the examples.
+        train: array `(n, ...)` of training data; the first axis counts the examples.
         others: arrays `(m, ...)` of data of the same features, such as a test set.
 
     Returns:
@@ -35,7 +35,7 @@ def standardize(train, *others) -> list[np.ndarray]:
         if a.shape[1:] != arrays[0].shape[1:]:
             raise ValueError(f"others[{i}] has features of shape {a.shape[1:]}, but train has {arrays[0].shape[1:]}")
     mean, sd = arrays[0].mean(axis=0, dtype="float64"), arrays[0].std(axis=0, dtype="float64")
-    sd = np.where(sd > 1e-10 * np.abs(mean), sd, 1.0)  # what rounding leaves of a constant's sd is no scale
+    sd = np.where(sd > 1e-10 * np.abs(mean), sd, 1.0)  # a constant feature has only the sd of its rounding errors
     return [((a - mean) / sd).astype(a.dtype) for a in arrays]
 
 
