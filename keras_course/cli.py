@@ -125,7 +125,9 @@ def _add_train(commands):
         help=f"one of {', '.join(recipes.RECIPES)}; default: {recipes.DEFAULT}",
     )
     _add_backend_option(parser, "KERAS_BACKEND, else ~/.keras/keras.json, else tensorflow")
-    parser.add_argument("--data", metavar="D", help="name of a data set, or path of a text file; default: the recipe's")
+    parser.add_argument(
+        "--data", metavar="D", help="name of a data set, or path of a file, such as a text; default: the recipe's"
+    )
     parser.add_argument("--steps", metavar="N", type=int, help="number of training steps; default: the recipe's")
     parser.add_argument("--seed", metavar="S", type=int, help="fixes weights, data order and dropout; default: 0")
     parser.add_argument(
@@ -227,10 +229,11 @@ def _report(run):
     if isinstance(run.sample, str):
         lines += ["", "It writes:", "", run.sample]
     lines += ["", f"Everything is in {run.folder}. To use the model in Python:"]
-    lines.append(f"  keras_course.load_model({str((run.parts or (run,))[-1].folder)!r})")
+    folder = (run.parts or (run,))[-1].folder  # each part has a model
+    lines.append(f"  keras_course.load_model({str(folder)!r})")
     if "prompt" in facts:
         lines.append("To let it write more:")
-        lines.append(f"  keras-course generate {shlex.quote(str(run.folder))} --prompt {shlex.quote(facts['prompt'])}")
+        lines.append(f"  keras-course generate {shlex.quote(str(folder))} --prompt {shlex.quote(facts['prompt'])}")
     return "\n".join(lines)
 
 

@@ -108,7 +108,7 @@ class Graph(Data):
     def batches(self, batch_size, steps_per_epoch, seed, start_epoch):
         return itertools.repeat((self.inputs, self.labels, self.train))
 
-    def measure(self, model, row):
+    def measure(self, model, row, seed):
         wrong = keras.ops.convert_to_numpy(model(self.inputs)).argmax(-1) != self.labels
         return {"test error": 100 * wrong[self.train == 0].mean()}
 
@@ -158,7 +158,7 @@ class Balanced(Data):
         self.num_outputs, self.validation = self.of.num_outputs, self.of.validation
         self.arguments, self.objective, self.batches = self.of.arguments, self.of.objective, self.of.batches
 
-    def measure(self, model, row):
+    def measure(self, model, row, seed):
         predicted = model.predict(self.of.test_x, verbose=0).argmax(-1)
         value = balanced_accuracy_score(self.of.test_y, predicted)
         return {"balanced accuracy": value, "number of classes": len(np.unique(predicted))}
@@ -177,10 +177,9 @@ class BalancedAccuracy(Task):
 MLP = {**BUDGET, "topic": "perceptron", "builder": "mlp"}
 HIGHER = Recipe(name="toy_higher", summary="accuracy", task=BalancedAccuracy(), expected=0.1, **MLP)
 
-# Weights of another run; nothing is trained, only measured
+# Weights of another run
 
-TASK = BalancedAccuracy()
-CONTINUED = dataclasses.replace(HIGHER, name="toy_continued", start="toy_higher", optimizer=SGD(1e-3, 1e-4, 0))
+CONTINUED = dataclasses.replace(HIGHER, name="toy_continued", start=HIGHER, optimizer=SGD(1e-3, 1e-4, 0))
 
 TOYS = {recipe.name: recipe for recipe in (RECONSTRUCT, GRAPH, SPLITS, HIGHER, CONTINUED)}
 

@@ -60,7 +60,7 @@ def measure(name, seed):
     estimator = PEERS[name](seed).fit(x, data.y.ravel())
     wrong = estimator.predict(test_x) - data.test_y.ravel()
     row = {"val_loss": float(np.mean(wrong**2)), "val_accuracy": float(np.mean(wrong == 0))}
-    return estimator, data.measure(None, row)[task.metric.name], data, (time.perf_counter() - start) / 60
+    return estimator, data.measure(None, row, seed)[task.metric.name], data, (time.perf_counter() - start) / 60
 
 
 def row(name, seed):

@@ -80,8 +80,8 @@ def _write(path, data):
 
 
 def remove_unfinished(folder: pathlib.Path) -> None:
-    """Remove the temporary files that killed processes left in a folder; nobody else may be writing into it."""
-    for path in folder.glob(f"{_TEMPORARY}*"):
+    """Remove the temporary files that killed processes left below a folder; nobody else may be writing there."""
+    for path in folder.rglob(f"{_TEMPORARY}*"):
         path.unlink(missing_ok=True)
 
 

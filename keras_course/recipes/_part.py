@@ -33,8 +33,14 @@ def train_part(
         earlier = _folder.read_facts(folder)
         facts = _continued(facts, earlier, folder)
         if earlier["complete"]:
-            return _saved.load_model(folder), dict(data.assets), _folder.read_history(folder), None, earlier
-    model = build_model(recipe, data, seed, start)
+            model = _saved.load_model(folder)
+            return model, dict(data.assets), _folder.read_history(folder), data.sample(model, seed), earlier
+    model = build_model(recipe, data, seed)
+    if start is not None:
+        facts["weights_from_start"] = count = data.initialize(model, start)
+        if verbose:
+            print(f"Copied {count} of {len(model.weights)} weight arrays from {start.folder}", flush=True)
+    compile_model(model, recipe, data)
     recorder = Recorder(folder, facts["steps_per_epoch"])
     if folder is not None:
         for asset in data.assets.values():
@@ -43,7 +49,7 @@ def train_part(
         recorder.restore(model)
     _loop.fit(model, data, recorder, recipe, facts, callbacks, verbose)
     row = recorder.rows[-1] if recorder.rows else {}
-    metrics = _measure(recipe, data, model, row)
+    metrics = _measure(recipe, data, model, row, seed)
     if verbose and folder is not None:
         print(f"Saving to {folder} ...", flush=True)
     sample = data.sample(model, seed)
@@ -63,15 +69,18 @@ def train_part(
     return model, dict(data.assets), recorder.rows, sample, facts
 
 
-def build_model(recipe: Recipe, data: Data, seed: int, start: Trained | None = None) -> Any:
-    """Return the compiled model of a recipe, with initial weights that are the same on every backend."""
-    keep_working_memory()
+def build_model(recipe: Recipe, data: Data, seed: int) -> Any:
+    """Return the model of a recipe, with initial weights that are the same on every backend."""
     build = recipe.build
     arguments = recipe.overrides | data.arguments(build)
     if "seed" in parameters_of(build):
         arguments["seed"] = seed
-    model = portable_init(build.from_preset(recipe.preset, **arguments), seed)
-    data.initialize(model, start)
+    return portable_init(build.from_preset(recipe.preset, **arguments), seed)
+
+
+def compile_model(model: Any, recipe: Recipe, data: Data) -> Any:
+    """Compile a model with the optimizer of a recipe and the objective of its data, and return it."""
+    keep_working_memory()
     schedule = cosine_schedule(recipe.optimizer, recipe.steps)
     model.compile(optimizer=recipe.optimizer.build(model, schedule), **data.objective(model))
     model.optimizer.build(model.trainable_variables)  # its state has to be there before one is restored
@@ -119,9 +128,9 @@ def _continued(facts, earlier, folder):
     return {**facts, "started": earlier.get("started"), "commit": facts["commit"] if same else None}
 
 
-def _measure(recipe, data, model, row):
+def _measure(recipe, data, model, row, seed):
     """Return the metrics after the last epoch. They must be finite there; in earlier epochs they need not be."""
-    metrics = {name: float(value) for name, value in data.measure(model, row).items()}
+    metrics = {name: float(value) for name, value in data.measure(model, row, seed).items()}
     name = recipe.task.metric.name
     if name not in metrics:
         raise ValueError(f"measure returned {sorted(metrics)}, and {name!r}, the metric of the task, is not among them")

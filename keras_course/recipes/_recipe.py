@@ -2,11 +2,10 @@
 
 import dataclasses
 import importlib
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from keras_course.checks import number, string, whole_number
+from keras_course.checks import number, plain, string, whole_number
 from keras_course.recipes._optimizers import SGD, AdamW, Muon
 from keras_course.recipes._task import Task
 
@@ -25,7 +24,7 @@ class Recipe:
         optimizer: an `AdamW`, `Muon` or `SGD`.
         steps: number of steps; 0 where nothing is trained, and the task only measures.
         batch_size: number of examples or windows in a step.
-        start: name of the recipe whose trained weights the run begins with; None begins with initial weights.
+        start: the recipe whose trained weights the run begins with; None begins with initial weights.
         expected: the value to expect,
         tolerance: from which one seed may differ by so much.
         published, source: what others report, and where; None where nobody did.
@@ -43,7 +42,7 @@ class Recipe:
     batch_size: int
     topic: str | None = None
     overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    start: str | None = None
+    start: "Recipe | None" = None
     expected: float | None = None
     tolerance: float = 0.0
     published: float | None = None
@@ -69,6 +68,10 @@ class Recipe:
             raise ValueError(f"optimizer={self.optimizer!r} must be an AdamW, Muon or SGD of keras_course.recipes")
         if not isinstance(self.overrides, Mapping):
             raise ValueError(f"overrides={self.overrides!r} must be a dict of arguments of the builder")
+        if not isinstance(self.start, Recipe | None):
+            raise ValueError(f"start={self.start!r} must be a Recipe or None")
+        whole_number(1, **{"task.parts": self.task.parts})
+        self.settings()
 
     @property
     def build(self) -> Callable:
@@ -85,14 +88,27 @@ class Recipe:
         return dataclasses.replace(self, steps=steps, optimizer=dataclasses.replace(self.optimizer, warmup=warmup))
 
     def settings(self) -> dict[str, Any]:
-        """Return all fields that decide on the result of a run: a resumed run must agree in them."""
+        """Return all fields that decide on the result of a run, as JSON: a resumed run must agree in them."""
         left_out = {"name", "summary", "expected", "tolerance", "published", "source", "note", "minutes"}
-        settings = {key: value for key, value in dataclasses.asdict(self).items() if key not in left_out}
-        for key in ("task", "optimizer"):
-            settings[key]["kind"] = type(getattr(self, key)).__name__
-        if self.topic is None:
-            settings["builder"] = self.builder.__name__  # its module has another name where it runs as a script
-        return json.loads(json.dumps(settings))  # as it reads when it comes back from run.json
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        fields["builder"] = getattr(self.builder, "__name__", self.builder)  # a script's module has another name
+        fields["start"] = self.start and self.start.name
+        return {name: _plain(name, value) for name, value in fields.items() if name not in left_out}
+
+
+def _plain(name, value):
+    """Return a value as JSON holds it, in which every dataclass has its kind; refuse what is not plain data."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {"kind": type(value).__name__} | {key: _plain(f"{name}.{key}", entry) for key, entry in fields.items()}
+    value = plain(value)  # numbers and arrays of NumPy become those of Python
+    if isinstance(value, Mapping):
+        return {str(key): _plain(f"{name}[{key!r}]", entry) for key, entry in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(f"{name}[{i}]", entry) for i, entry in enumerate(value)]
+    if not isinstance(value, bool | int | float | str | None):
+        raise ValueError(f"{name}={value!r} must be plain data: numbers, text, lists, dicts and dataclasses of them")
+    return value
 
 
 class Order(NamedTuple):

@@ -41,6 +41,11 @@ def model_path(path: str | os.PathLike) -> pathlib.Path:
         raise ValueError(f"path={path!r} must be the path of a .keras file or of a run's folder.")
     path = pathlib.Path(path).expanduser()
     file = path / MODEL if path.is_dir() else path
+    if not file.is_file() and (path / "part_00").is_dir():
+        raise FileNotFoundError(
+            f"path={str(path)!r} holds a run of several parts, each with its model: take one, such as "
+            f"{str(path / 'part_00')!r}."
+        )
     if not file.is_file() and (path / CHECKPOINT).exists():
         raise FileNotFoundError(
             f"path={str(path)!r} holds a run that is not complete, so it has no model yet: go on with it by "

@@ -7,6 +7,7 @@ stands in this file. Importing this module does not import Keras.
 
 import dataclasses
 import pathlib
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -57,6 +58,19 @@ class Task:
         """Return the data of a part; `start` is the run whose weights this one begins with, if it begins with any."""
         raise NotImplementedError(f"{type(self).__name__} must define load(part, start)")
 
+    def read(self, folder: pathlib.Path) -> dict[str, Any]:
+        """Return the assets that a run of this task left in its folder, by name."""
+        return {}
+
+    def combine(self, models: Sequence[Any], metrics: Sequence[dict[str, float]]) -> dict[str, float]:
+        """Return the metrics of all parts together; by default the mean of each. An ensemble may average predictions.
+
+        Args:
+            models: the trained model of each part.
+            metrics: what `measure` returned for each part.
+        """
+        return {name: statistics.mean(row[name] for row in metrics) for name in metrics[0]}
+
     def on(self, data: str) -> "Task":
         """Return the same task on other data, or raise a ValueError that names `data`."""
         if data != self.data:
@@ -69,13 +83,13 @@ class Trained(NamedTuple):
 
     Args:
         model: the trained `keras.Model`.
-        tokenizer: the tokenizer of a text; None where the run has none.
+        assets: what `Task.read` found beside it, such as {"tokenizer": ...}.
         facts: what `run.json` holds.
         folder: where the files are.
     """
 
     model: Any
-    tokenizer: Any
+    assets: dict[str, Any]
     facts: dict
     folder: pathlib.Path
 
@@ -89,10 +103,9 @@ class Data:
         loss_unit: unit of the training loss, for the figure.
         facts: what else belongs in `run.json`.
         assets: name to object with a method `save(folder)`: what a user of the saved model needs beside it, such as a
-            tokenizer.
+            tokenizer. `Task.read` reads them back.
         validation: a sequence of batches `(x, y)` or `(x, y, weights)`, or `(x,)`, on which the loss is measured after
             each epoch; None measures nothing. `in_batches` makes one of arrays.
-        start: the run whose weights this one begins with, or None.
     """
 
     size: str = ""
@@ -106,10 +119,9 @@ class Data:
         """Return what the data say about the model: arguments of its builder, by name."""
         return {}
 
-    def initialize(self, model: Any, start: "Trained | None") -> None:
-        """Set the initial weights; by default those of `start` that have the same path and shape."""
-        if start is not None:
-            copy_weights(start.model, model)
+    def initialize(self, model: Any, start: "Trained") -> int:
+        """Take initial weights from `start`: by default those with the same path and shape; return their number."""
+        return transfer_weights(start.model, model)
 
     def objective(self, model: Any) -> dict[str, Any]:
         """Return loss and metrics, as arguments of `compile`; nothing where the model owns its loss."""
@@ -119,13 +131,16 @@ class Data:
         """Return an endless stream of training batches, in which batch k of an epoch is a function of the arguments."""
         raise NotImplementedError(f"{type(self).__name__} must define batches, or its recipe have steps=0")
 
-    def measure(self, model: Any, row: dict[str, float]) -> dict[str, float]:
+    def measure(self, model: Any, row: dict[str, float], seed: int) -> dict[str, float]:
         """Return the metrics after training by name, the task's own among them; it may predict, sample or roll out.
 
         Args:
             model: the trained model.
             row: the last epoch's row of the history; empty where nothing was trained.
+            seed: seed of the run, for a measure that samples.
         """
+        if "val_loss" not in row:
+            raise NotImplementedError(f"{type(self).__name__} must define measure, as it has no validation loss")
         return {"validation loss": row["val_loss"]}
 
     def sample(self, model: Any, seed: int) -> Any:
@@ -149,7 +164,7 @@ def in_batches(arrays: Sequence[Any], batch_size: int = 64) -> list[tuple]:
     """Return arrays of N rows each as a list of batches of views, of which the last one may be shorter.
 
     Args:
-        arrays: such as (x, y), (x, y, weights), or (x,).
+        arrays: such as (x, y), (x, y, weights), or (x,); each an array, or a dict of arrays for several inputs.
         batch_size: number of rows in a batch.
 
     Raises:
@@ -160,15 +175,26 @@ def in_batches(arrays: Sequence[Any], batch_size: int = 64) -> list[tuple]:
         >>> [len(x) for x, y in in_batches((np.zeros((5, 2)), np.zeros(5)), batch_size=2)]
         [2, 2, 1]
     """
-    arrays = [as_array(f"arrays[{i}]", array) for i, array in enumerate(arrays)] if arrays is not None else []
-    if len({len(array) for array in arrays}) != 1:
-        raise ValueError(f"arrays has {[len(array) for array in arrays]} rows; it must be arrays of one length")
-    return [
-        tuple(array[begin : begin + batch_size] for array in arrays) for begin in range(0, len(arrays[0]), batch_size)
-    ]
+    if not isinstance(arrays, Sequence):
+        raise ValueError(f"arrays={arrays!r} must be a tuple such as (x, y)")
+    arrays = tuple(
+        {key: as_array(f"arrays[{i}][{key!r}]", part) for key, part in entry.items()}
+        if isinstance(entry, Mapping)
+        else as_array(f"arrays[{i}]", entry)
+        for i, entry in enumerate(arrays)
+    )
+    lengths = [len(part) for entry in arrays for part in (entry.values() if isinstance(entry, dict) else [entry])]
+    if len(set(lengths)) != 1:
+        raise ValueError(f"arrays has {lengths} rows; it must be arrays of one length")
+
+    def rows(entry, batch):
+        return {key: part[batch] for key, part in entry.items()} if isinstance(entry, dict) else entry[batch]
+
+    batches = [slice(begin, begin + batch_size) for begin in range(0, lengths[0], batch_size)]
+    return [tuple(rows(entry, batch) for entry in arrays) for batch in batches]
 
 
-def copy_weights(source: Any, target: Any) -> int:
+def transfer_weights(source: Any, target: Any) -> int:
     """Copy each weight of `source` to the weight of `target` with the same path and shape; return how many.
 
     Raises:

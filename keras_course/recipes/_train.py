@@ -7,11 +7,11 @@ import pathlib
 import statistics
 from typing import Any
 
-from keras_course import backend
+from keras_course import backend, records
 from keras_course.checks import instead_of, whole_number
 from keras_course.recipes import _folder, tables
 from keras_course.recipes._recipe import Order, Recipe
-from keras_course.recipes._saved import load_run
+from keras_course.recipes._saved import load_model
 from keras_course.recipes._task import Trained
 
 RECIPES = tables.collect()
@@ -32,8 +32,8 @@ class Run:
         sample: what the model made: a text, an image, a sound, a table; None where it makes none.
         facts: what `run.json` holds: machine, versions, arguments and result.
         folder: where the files are, or None.
-        parts: the run of each part where the task has several, else empty. `value` is their mean then, and model,
-            assets, history and sample are those of the last part.
+        parts: the run of each part where the task has several, else empty. `value` is their mean or what the
+            task combines; model, assets, history and sample are those of the last part.
     """
 
     recipe: Recipe
@@ -71,7 +71,7 @@ def train(
 
     Args:
         recipe: a `Recipe` or the name of one in `RECIPES`; by default "python_docs_cpu".
-        data: name of a data set, or path of a text file, in place of the recipe's.
+        data: name of a data set, or path of a file that the task reads, in place of the recipe's.
         steps: number of steps in place of the recipe's; the schedule shrinks or stretches with it. Above 100 it
             needs a divisor from 5 to 20, the number of validations and checkpoints.
         seed: non-negative integer, 0 by default: it fixes initial weights, order of the data and dropout.
@@ -149,7 +149,7 @@ def _settle(recipe, data, steps, seed, start, earlier):
         recipe = RECIPES[recipe]
     data = earlier.get("data", recipe.task.data) if data is None else data
     if not isinstance(data, str | os.PathLike):
-        raise ValueError(f"data={data!r} must be the name of a data set or the path of a text file.")
+        raise ValueError(f"data={data!r} must be the name of a data set or the path of a file.")
     asked = dataclasses.replace(recipe, task=recipe.task.on(os.fspath(data)))
     steps = earlier.get("steps", recipe.steps) if steps is None else steps
     whole_number(1 if recipe.steps else 0, steps=steps)
@@ -160,8 +160,8 @@ def _settle(recipe, data, steps, seed, start, earlier):
     start = earlier.get("start") if start is None else _folder_of(start)
     if start is None and recipe.start is not None:
         raise ValueError(
-            f"start=None: {recipe.name!r} begins with the weights of {recipe.start!r}; train that first, and give the "
-            f"folder of its run, as in `keras-course train {recipe.name} --start runs/{recipe.start}-...`."
+            f"start=None: {recipe.name!r} begins with the weights of {recipe.start.name!r}; train that first, and "
+            f"give the folder of its run by `keras-course train {recipe.name} --start runs/{recipe.start.name}-...`."
         )
     if start is not None and recipe.start is None:
         raise ValueError(f"start={str(start)!r}: {recipe.name!r} begins with initial weights, not with those of a run.")
@@ -181,42 +181,50 @@ def _folder_of(start):
 def _trained(recipe, start):
     """Return the complete run that a recipe begins with."""
     folder = pathlib.Path(start)
-    facts = _folder.read_facts(folder, "start")
-    if facts["recipe"] != recipe.start or not facts["complete"]:
+    facts, wanted = _folder.read_facts(folder, "start"), recipe.start
+    if facts["recipe"] != wanted.name or not facts["complete"]:
         state = "complete" if facts["complete"] else "interrupted"
         raise ValueError(
-            f"start={str(start)!r} is {state} and of {facts['recipe']!r}; it must be a complete run of {recipe.start!r}"
+            f"start={start!r} is {state} and of {facts['recipe']!r}; it must be a complete run of {wanted.name!r}"
         )
-    return Trained(*load_run(folder), facts, folder)
+    return Trained(load_model(folder), wanted.task.read(folder), facts, folder)
 
 
 def _all_parts(run_part, order, folder, earlier):
-    """Train each part in a folder of its own; the value of the whole is the mean over the parts."""
+    """Train each part in a folder of its own, and combine their metrics: by default, the value is their mean."""
+    recipe = order.recipe
     plan = {
-        "recipe": order.recipe.name,
-        "data": order.recipe.task.data,
+        "recipe": recipe.name,
+        "data": recipe.task.data,
         "start": order.start,
-        "steps": order.recipe.steps,
+        "steps": recipe.steps,
         "seed": order.seed,
         "backend": backend.current(),
+        "settings": recipe.settings(),
         "complete": False,
+        "commit": records.commit(),
+        "uncommitted": records.uncommitted(),
     }
     if earlier:
         _folder.check_same(earlier, plan, folder)
     if folder is not None:
         _folder.write_facts(folder, plan)
     runs = []
-    for part in range(order.recipe.task.parts):
+    for part in range(recipe.task.parts):
         where = None if folder is None else folder / f"part_{part:02d}"
         if where is not None:
             where.mkdir(exist_ok=True)
         runs.append(run_part(part, where))
     last, values = runs[-1], [run.value for run in runs]
+    metrics = recipe.task.combine([run.model for run in runs], [run.facts["metrics"] for run in runs])
+    commits = {run.facts["commit"] for run in runs}
     facts = {
-        **last.facts,
+        **{key: value for key, value in last.facts.items() if key not in ("part", "sample")},
         **plan,
+        "commit": last.facts["commit"] if len(commits) == 1 else None,
         "complete": True,
-        "value": statistics.mean(values),
+        "metrics": metrics,
+        "value": metrics[recipe.task.metric.name],
         "parts": len(values),
         "values": values,
         "deviation": statistics.stdev(values),

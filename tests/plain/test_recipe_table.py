@@ -8,7 +8,7 @@ import pytest
 
 from keras_course import datasets, recipes
 from keras_course._registry import check_arguments
-from keras_course.recipes._part import build_model
+from keras_course.recipes._part import build_model, compile_model
 
 
 @functools.cache
@@ -23,7 +23,7 @@ def test_table(row):
     check_arguments(row.build, row.overrides)
     if not isinstance(row.task, recipes.NextToken):  # the context of a text is checked as it trains
         data = load(row.task)
-        model = build_model(row, data, seed=0)
+        model = compile_model(build_model(row, data, seed=0), row, data)
         assert model.output_shape[1] in {data.num_outputs, 1}
     assert row.task.data in {entry.name for entry in datasets.list_datasets()}
     assert recipes.RECIPES[row.name] is row

@@ -110,10 +110,67 @@ def test_what_a_run_cannot_begin_with(first, tmp_path):
     with pytest.raises(ValueError, match="'toy_higher' begins with initial weights"):
         recipes.train(TOYS["toy_higher"], start=first.folder, verbose=0)
     with pytest.raises(ValueError, match="it must be a complete run of 'toy_graph'"):
-        recipes.train(dataclasses.replace(row, start="toy_graph"), start=first.folder, verbose=0)
+        recipes.train(dataclasses.replace(row, start=TOYS["toy_graph"]), start=first.folder, verbose=0)
     measured = recipes.train(dataclasses.replace(row, steps=0), start=first.folder, verbose=0)
     assert measured.history == {}
     assert measured.value == first.value
+    assert measured.facts["weights_from_start"] == len(first.model.weights)
+
+
+def test_a_run_of_parts(tmp_path):
+    """Each part is a run of its own; the whole has their combined metrics, and says which commit they are of."""
+    row = TOYS["toy_splits"]
+    row = dataclasses.replace(row, task=dataclasses.replace(row.task, parts=2))
+    run = recipes.train(row, out=tmp_path / "run", verbose=0)
+    values = [part.facts["metrics"]["test error"] for part in run.parts]
+    assert run.value == run.facts["metrics"]["test error"] == pytest.approx(np.mean(values))
+    assert run.facts["deviation"] == pytest.approx(np.std(values, ddof=1))
+    assert run.parts[0].facts["seed"] != run.parts[1].facts["seed"]
+    assert {"commit", "uncommitted", "settings"} <= run.facts.keys()
+    assert {"part", "sample"}.isdisjoint(run.facts)
+    assert keras_course.load_model(tmp_path / "run" / "part_01").count_params() == run.model.count_params()
+    with pytest.raises(FileNotFoundError, match=r"holds a run of several parts.* take one, such as .*part_00"):
+        keras_course.load_model(tmp_path / "run")
+    half = tmp_path / "run" / "part_01" / ".writing-01234567-checkpoint.npz"
+    half.write_bytes(b"left by a killed process")
+    _folder.write_facts(tmp_path / "run", run.facts | {"complete": False})
+    assert recipes.train(row, resume=tmp_path / "run", verbose=0).facts["values"] == values
+    assert not half.exists()
+    with pytest.raises(ValueError, match=r"task\.parts=0"):
+        dataclasses.replace(row, task=dataclasses.replace(row.task, parts=0))
+
+
+@dataclasses.dataclass(frozen=True)
+class Blur:
+    width: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Shift:
+    width: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Changed(toy_recipes.Splits):
+    change: object = None
+
+
+def test_settings_are_plain_data_with_the_kind_of_every_part():
+    row = TOYS["toy_splits"]
+    blurred, shifted = (dataclasses.replace(row, task=Changed(change=kind(3))).settings() for kind in (Blur, Shift))
+    assert blurred["task"]["change"] == {"kind": "Blur", "width": 3} != shifted["task"]["change"]
+    assert dataclasses.replace(row, overrides={"width": np.int64(3)}).settings()["overrides"] == {"width": 3}
+    with pytest.raises(ValueError, match=r"task\.change=\{1\} must be plain data"):
+        dataclasses.replace(row, task=Changed(change={1}))
+
+
+def test_defaults_of_data():
+    with pytest.raises(NotImplementedError, match="Data must define measure, as it has no validation loss"):
+        recipes.Data().measure(None, {}, 0)
+    batches = recipes.in_batches(({"a": np.arange(3), "b": np.ones(3)}, np.arange(3)), batch_size=2)
+    assert [(x["a"].tolist(), y.tolist()) for x, y in batches] == [([0, 1], [0, 1]), ([2], [2])]
+    with pytest.raises(ValueError, match=r"arrays has \[3, 2\] rows"):
+        recipes.in_batches((np.ones(3), np.ones(2)))
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ import pytest
 from tiny_recipe import recipe
 
 from keras_course.recipes import RECIPES, SGD, AdamW, Muon
-from keras_course.recipes._part import build_model
+from keras_course.recipes._part import build_model, compile_model
 
 
 def built(text, optimizer, steps=100):
     row = recipe(text, optimizer=optimizer, steps=steps)
-    return build_model(row, row.task.load(), 0)
+    data = row.task.load()
+    return compile_model(build_model(row, data, 0), row, data)
 
 
 def moved(model, gradients):

@@ -70,8 +70,8 @@ class Classification(_Examples):
 
     metric: ClassVar[Metric] = Metric("test error", "%")
 
-    def load(self, part=0, start=None) -> "LabelledExamples":
-        return LabelledExamples(self)
+    def load(self, part=0, start=None) -> "LabeledExamples":
+        return LabeledExamples(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +130,7 @@ class ExamplesData(Data):
         )
 
 
-class LabelledExamples(ExamplesData):
+class LabeledExamples(ExamplesData):
     """Examples with a class each."""
 
     loss_unit = "nats/example"
@@ -148,7 +148,7 @@ class LabelledExamples(ExamplesData):
         head = classifier_head(model)
         return {"loss": head.loss, "metrics": [head.metric]}
 
-    def measure(self, model, row) -> dict[str, float]:
+    def measure(self, model, row, seed) -> dict[str, float]:
         return {self.task.metric.name: 100 * (1 - row["val_accuracy"])}
 
 
@@ -168,7 +168,7 @@ class MeasuredExamples(ExamplesData):
 
         return {"loss": keras.losses.MeanSquaredError()}
 
-    def measure(self, model, row) -> dict[str, float]:
+    def measure(self, model, row, seed) -> dict[str, float]:
         return {self.task.metric.name: self.deviation * row["val_loss"] ** 0.5}
 
 

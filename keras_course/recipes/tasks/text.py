@@ -49,6 +49,11 @@ class NextToken(Task):
     def load(self, part=0, start=None) -> "Text":
         return Text(self)
 
+    def read(self, folder) -> dict:
+        from keras_course.language import load_tokenizer
+
+        return {"tokenizer": load_tokenizer(folder)}
+
     def on(self, data) -> "NextToken":
         """Return the same task on another text: the path of a file in full, as it must last until a run is resumed."""
         return dataclasses.replace(self, data=datasets.find(data))
