@@ -1,8 +1,8 @@
-"""Checkpointing: memory for time in reverse mode.
+"""Checkpointing: less memory for more time in reverse mode.
 
-Notation: a chain of T functions, y = f_T(... f_1(x)). The sweep back needs every intermediate array, so plain reverse
-mode keeps T of them. Cut into S segments, of which only the inputs are kept, it keeps S, and T / S more while it
-computes one segment again: S + T / S arrays in all, least at S = sqrt(T), for one more evaluation of f.
+Notation: a chain of T functions, y = f_T(... f_1(x)). The backward pass needs every intermediate array, so plain
+reverse mode keeps T of them. Cut into S segments, of which only the inputs are kept, it keeps S, and T / S more while
+it computes one segment again: S + T / S arrays in all, least at S = sqrt(T), for one more evaluation of f.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from keras_course.checks import function, is_whole, validate
 
 
 class Checkpointed(Primitive):
-    """A whole function as one primitive, which forgets what happened inside and computes it again when asked."""
+    """A whole function as one primitive, which drops its intermediate arrays and computes them again."""
 
     def vjp(self, wanted, g, out, args, params) -> list:
         def of_wanted(*picked):
@@ -37,13 +37,13 @@ class Checkpointed(Primitive):
 
 
 def checkpoint(fn) -> Callable:
-    """Return a function with the same values and derivatives, of which reverse mode keeps nothing but the arguments.
+    """Return a function with the same values and derivatives, of which reverse mode stores only the arguments.
 
-    What `fn` computes in between is computed a second time when the sweep comes by.
+    The intermediate arrays of `fn` are computed a second time in the backward pass.
 
     Args:
         fn: function of arrays that returns an array, without side effects. Everything to be differentiated must be an
-            argument: an array that is recorded outside and merely seen from inside is refused.
+            argument: a recorded array that is not passed in is refused.
 
     Returns:
         A function of the same arguments; it may be differentiated again.
@@ -125,7 +125,7 @@ class Storage:
 
 
 def stored(y) -> Storage:
-    """Return how many arrays the graph of a `Var` keeps for the sweep back, and how many bytes they take.
+    """Return how many arrays the graph of a `Var` keeps for the backward pass, and how many bytes they take.
 
     Args:
         y: `Var`.

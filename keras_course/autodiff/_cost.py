@@ -59,7 +59,7 @@ class OperationCount:
 
 
 class Counted(Traced):
-    """A third reading of a program, beside `Var` and `Dual`: its values, while a count is kept of what is done."""
+    """An array that counts the operations that it takes part in, beside `Var` and `Dual`."""
 
     __slots__ = ("count",)
 

@@ -117,10 +117,10 @@ def divergence(vx, vy) -> Tensor:
 @on_tensors(vx=2, vy=2)
 @validate(num_sweeps=whole(0))
 def project(vx, vy, obstacle, *, num_sweeps=50) -> tuple[Tensor, Tensor]:
-    """Take from a wind the part that would pile up air, and the wind inside the obstacle.
+    """Remove the divergence of a wind, and the wind inside the obstacle.
 
     Takes vx, vy and the obstacle m, all `(H, W)`; returns `(vx, vy)`. The pressure solves laplacian p = div v by
-    Jacobi's iteration: each sweep sets every p to what its four *old* neighbors ask for,
+    Jacobi's iteration: each sweep computes every p from its four *old* neighbors,
 
         p <- E[(p_left + p_right + p_up + p_down - div v) / 4],   then   v <- (1 - m)(v - grad p).
 
@@ -131,7 +131,7 @@ def project(vx, vy, obstacle, *, num_sweeps=50) -> tuple[Tensor, Tensor]:
         vx: velocity to the right, cells per time step.
         vy: velocity down, cells per time step.
         obstacle: fraction of each cell that is solid, 0 to 1.
-        num_sweeps: number of sweeps; a sweep carries pressure one cell far.
+        num_sweeps: number of sweeps; a sweep moves pressure by one cell.
 
     Returns:
         The projected `(vx, vy)`.
@@ -164,7 +164,7 @@ def project(vx, vy, obstacle, *, num_sweeps=50) -> tuple[Tensor, Tensor]:
 @on_tensors(vx=2, vy=2)
 @validate(num_steps=whole(0), num_sweeps=whole(0), strip=whole(0))
 def simulate(vx, vy, num_steps, obstacle, *, num_sweeps=50, strip=_STRIP) -> Flow:
-    """Let the wind blow around an obstacle.
+    """Simulate the wind around an obstacle.
 
     Takes vx, vy and the obstacle m, all `(H, W)`. Smoke marks two bands of rows, H/4 to H/2 and H/2 to 3H/4. At the
     start the obstacle removes the fraction m of the wind in each cell. Then each time step carries the wind along with

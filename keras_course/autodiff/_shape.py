@@ -1,4 +1,4 @@
-"""The gradient of a whole simulation, and a shape that climbs along it.
+"""The gradient of a whole simulation, and shape optimization by gradient ascent.
 
 Notation: state s_t of the air after t time steps, obstacle m, one time step F, lift over drag R:
 
@@ -6,8 +6,7 @@ Notation: state s_t of the air after t time steps, obstacle m, one time step F, 
     backward    u_T = dR/ds_T,    (u_t, g_t) = u_(t+1)' dF/d(s_t, m),    dR/dm = sum of all g_t
 
 This is reverse mode with a time step as the primitive operation: only the states are kept, and each step is computed
-a second time in the backward pass (a *checkpoint* at every step). One step is compiled, once, however
-many there are.
+a second time in the backward pass (a *checkpoint* at every step). A time step is compiled once, and then run for all.
 """
 
 import dataclasses
@@ -51,7 +50,7 @@ def differentiable_fluid(shape=(50, 75), *, num_steps=20, num_sweeps=50, strip=_
         >>> tunnel = differentiable_fluid((8, 12), num_steps=2, num_sweeps=3, strip=0)
         >>> obstacle = np.zeros((8, 12)); obstacle[3:5, 3:6] = 0.5
         >>> ratio, gradient, flow = tunnel(obstacle)
-        >>> abs(float(ratio)) < 1e-5, tuple(gradient.shape)     # what is symmetric has no lift
+        >>> abs(float(ratio)) < 1e-5, tuple(gradient.shape)     # a symmetric obstacle has no lift
         (True, (8, 12))
     """
     _check_grid(shape)
@@ -96,7 +95,7 @@ def _pullback(fn):
 
 @dataclasses.dataclass(frozen=True)
 class ShapeRun:
-    """A shape on its way up: arrays of the whole run and of three moments (start, middle, end).
+    """A run of shape optimization: arrays of the whole run and of three moments (start, middle, end).
 
     `lift_over_drag` `(steps + 1,)` has the ratio before each step and after the last; `moments` the three numbers of
     steps; `obstacle`, `upper` and `lower` `(3, H, W)` the shape then, and where the two kinds of smoke ended.

@@ -1,7 +1,7 @@
-"""Reverse mode: arrays that remember what they were computed from, and the sweep back through that graph.
+"""Reverse mode: arrays that record how they were computed, and the backward pass through that graph.
 
 Notation: y = f(x) is computed by a sequence of primitives, each giving a node. The adjoint (cotangent) of a node n is
-n_bar = dy/dn. The sweep starts from y_bar = 1 and visits every node after all nodes that use it:
+n_bar = dy/dn. The backward pass starts from y_bar = 1 and visits every node after all nodes that use it:
 
     n_bar = sum over the nodes m that use n of  m_bar' dm/dn
 
@@ -24,7 +24,7 @@ class Var(Traced):
     """An array that is a node of a graph: `value`, and the primitive and operands that computed it.
 
     numpy's functions and operators take it for an array, and record what they do. `x += y` makes a new node and
-    leaves the old one alone; a real change in place, `x[0] = y`, raises a TypeError.
+    leaves the old one alone; an assignment in place, `x[0] = y`, raises a TypeError.
 
     Args:
         value: array of any shape, or number; it is copied. Integers become float64.
@@ -123,7 +123,7 @@ def _accumulate(adjoints, node, part):
 
 
 def backward(y, inputs, cotangent=None) -> list[np.ndarray]:
-    """Sweep back from a node and return its gradient with respect to some of the inputs of its graph.
+    """Run the backward pass from a node and return its gradient with respect to some of the inputs of its graph.
 
     Args:
         y: `Var`, a scalar unless a cotangent is given.

@@ -1,4 +1,4 @@
-"""What Var and Dual have in common: arrays that numpy hands its functions to.
+"""The base class of Var and Dual: arrays that numpy passes its functions to.
 
 Notation: a primitive is a function y = f(x_1, ..., x_n) that we know the derivative of. Around it we need two linear
 maps: forward mode turns tangents v_i (shaped like x_i) into J v = sum_i dy/dx_i v_i, reverse mode turns a cotangent g

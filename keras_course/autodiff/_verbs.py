@@ -48,7 +48,7 @@ def vjp(fn, *primals) -> tuple[Any, Callable]:
         for each primal, zero where the output does not depend on it. Call it as often as you like.
 
     Raises:
-        ValueError: a cotangent has not the keys, entries and shapes of the output (raised by the pullback).
+        ValueError: a cotangent does not have the keys, entries and shapes of the output (raised by the pullback).
         TypeError: a primal is not made of real numbers, or the function uses an operation without a rule.
 
     Example:
@@ -162,7 +162,7 @@ def jvp(fn, primals, tangents) -> tuple:
         `(output, tangent)`, both structured alike.
 
     Raises:
-        ValueError: the tangents have not the keys, entries and shapes of the primals.
+        ValueError: the tangents do not have the keys, entries and shapes of the primals.
         TypeError: primals or tangents are not tuples, are not made of real numbers, or the function uses an
             operation without a rule.
 
@@ -296,7 +296,7 @@ def nth_derivative(fn, n) -> Callable:
         A function of an array that returns one of the same shape: n directional derivatives along 1, nested.
 
     Raises:
-        ValueError: n is negative or no integer.
+        ValueError: n is negative or not an integer.
 
     Example:
         >>> import numpy as np

@@ -1,4 +1,4 @@
-"""Why a fit is wrong: it is wrong on average (bias), it depends on luck (variance), and the world is noisy.
+"""The bias-variance decomposition: the expected squared error is noise, squared bias and variance.
 
 Notation: f_D is the function that a fit gives on the training set D; g the Bayes model; at a point x
 
@@ -62,12 +62,12 @@ class BiasVariance:
 def bias_variance_decomposition(
     fit, problem, *, num_points=15, num_sets=200, at=101, estimate="mean", seed=0
 ) -> BiasVariance:
-    """Fit to many training sets, and split what is wrong into noise, bias and variance at each point.
+    """Fit to many training sets, and split the expected squared error into noise, squared bias and variance.
 
-    The mean is the definition, but few sets do not give it where predictions have heavy tails: a polynomial of degree
-    4 or more on 15 points swings out so far at the ends of the interval that one set in a hundred makes up most of the
-    variance. To average over the inside of the interval only (`BiasVariance.average`) makes tails smaller and does not
-    tame them. `estimate="median"` does, as it asks for the typical set:
+    The mean is the definition, but a mean over few sets is a poor estimate if predictions have heavy tails: a
+    polynomial of degree 4 or more on 15 points is so large at the ends of the interval that one set in a hundred makes
+    up most of the variance. An average over the inside of the interval only (`BiasVariance.average`) has smaller
+    tails, but they are still heavy. `estimate="median"` is robust, as it describes the typical set:
 
         center = median_D f_D(x),  variance = median_D (f_D(x) - center)^2 / 0.455
 

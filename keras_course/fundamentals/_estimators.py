@@ -1,6 +1,6 @@
 """Networks as scikit-learn estimators, so that pipelines, cross-validation and grid search take them.
 
-Notation: X (N, ...) examples, y (N,) labels or (N, K) values, z (N, M) what the network gives: logits or values.
+Notation: X (N, ...) examples, y (N,) labels or (N, K) values, z (N, M) the output of the network: logits or values.
 """
 
 from typing import Self
@@ -18,9 +18,9 @@ _ROWS = 256  # examples that go through the network at once in a prediction, so 
 
 
 class _Estimator:
-    """What both estimators share. It stands before a class of `keras.wrappers`, which is where scikit-learn's own base
-    classes come from: that one hands `fit` one order of the examples from a global generator, copies in `clone` only
-    some of the arguments, and declares itself random and of poor score.
+    """Base class of both estimators. It stands before a class of `keras.wrappers`, which is where scikit-learn's own
+    base classes come from: that one hands `fit` one order of the examples from a global generator, copies in `clone`
+    only some of the arguments, and declares itself random and of poor score.
     """
 
     def __init__(self, build, *, model=None, epochs=20, batch_size=32, learning_rate=1e-3, seed=0):
@@ -120,8 +120,8 @@ class _Estimator:
 class KerasClassifier(_Estimator, keras.wrappers.SKLearnClassifier):
     """A network as a scikit-learn classifier, trained by maximum likelihood with Adam.
 
-    Takes X `(N, ...)` and any labels y `(N,)`. The head follows from the outputs that the builder gives: K logits, of
-    a softmax, or a single one for two classes, of a sigmoid. The same seed gives the same first weights and the same
+    Takes X `(N, ...)` and any labels y `(N,)`. The outputs of the builder determine the head: a softmax of K
+    logits, or for two classes also a sigmoid of a single logit. The same seed gives the same first weights and the same
     order of the examples on every backend; only dropout draws other numbers on each.
 
     X is taken as it is: `make_pipeline(StandardScaler(), KerasClassifier(mlp))` standardizes it.

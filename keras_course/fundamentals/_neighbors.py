@@ -1,4 +1,4 @@
-"""Nearest neighbors: to predict at a point, look at the training points around it.
+"""Nearest neighbors: predict at a point from the training points around it.
 
 Notation: x (N, D) training points, y (N,) targets or classes (whole numbers from 0 on), k neighbors.
 """
@@ -18,7 +18,7 @@ class NearestNeighbors:
         regression:      f(x) = 1/k sum_{i in N_k(x)} y_i
         classification:  f(x) = argmax_c |{i in N_k(x): y_i = c}|, the smallest c of several
 
-    Its capacity falls as k grows: with k = 1 it repeats every training target, with k = N it says the same everywhere.
+    Its capacity falls as k grows: with k = 1 it repeats every training target, with k = N it is constant.
     Of points at the same distance the earlier one counts as nearer.
 
     Args:

@@ -1,4 +1,4 @@
-"""Worlds of which everything is known, so that what learning achieves can be compared with what is possible.
+"""Problems with a known distribution, so that learned functions can be compared with the best possible one.
 
 Notation: x ~ U[low, high], y = g(x) + noise e with e ~ N(0, 1); R(f) = E[(y - f(x))^2] is the expected risk.
 """
@@ -14,7 +14,7 @@ from keras_course.fundamentals._data import predict_at
 
 @dataclasses.dataclass(frozen=True)
 class RegressionProblem:
-    """A regression whose best answer is known: y = g(x) + noise e, x ~ U[low, high], e ~ N(0, 1).
+    """A regression problem whose Bayes model is known: y = g(x) + noise e, x ~ U[low, high], e ~ N(0, 1).
 
     Args:
         function: g, from an array `(N,)` to one `(N,)`. It is the Bayes model: no function of x has a smaller risk.
@@ -46,7 +46,7 @@ class RegressionProblem:
 
     @property
     def bayes_risk(self) -> float:
-        """The smallest expected risk of all functions, noise^2: what even g itself is wrong by."""
+        """The smallest expected risk of all functions, noise^2: the expected risk of g itself."""
         return self.noise**2
 
     @validate(num_points=whole(1))

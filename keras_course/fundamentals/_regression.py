@@ -1,4 +1,4 @@
-"""Polynomial regression: the least squares that a straight line started.
+"""Polynomial regression by least squares, in closed form or by gradient descent.
 
 Notation: x (N,) inputs, y (N,) targets, X (N, d + 1) the features 1, z, ..., z^d of each input, where z = x / `scale`;
 w (d + 1,) the weights of a polynomial of degree d, f(x) = X w.
@@ -114,7 +114,7 @@ class PolynomialRegressor:
 
         w <- w - learning_rate * 2/N (X'(X w - y) + penalty w)
 
-    which is what one does where no closed form is known.
+    which also works for models without a closed form.
 
     Args:
         degree: d, at least 0.

@@ -1,4 +1,4 @@
-"""Risk: how wrong a function is on average. Validation: how to estimate it without fooling oneself.
+"""Risk, the mean loss of a function, and validation, its estimate on held-out data.
 
 Notation: a *fit* is a function from points x (N, ...) and targets y (N, ...) to a `predict`, a function from points to
 predictions, or an object with scikit-learn's `fit` and `predict`, of which a fresh copy is fitted each time.
@@ -38,9 +38,9 @@ LOSSES = {
 def empirical_risk(predict, x, y, *, loss="squared") -> float:
     """Return the empirical risk of a function, its mean loss on N examples: 1/N sum_i l(y_i, f(x_i)).
 
-    On examples that f was not chosen by, it is an unbiased estimate of the expected risk, and errs by about
-    sd(l) / sqrt(N). On those that f was fitted to it is too small. Of examples with several targets each, it is the
-    mean over those as well.
+    On examples that were not used to choose f, it is an unbiased estimate of the expected risk, with a standard error
+    of sd(l) / sqrt(N). On the examples that f was fitted to, it is too small. If each example has several targets, the
+    loss is averaged over the targets as well.
 
     Args:
         predict: f, from points `(N, ...)` to predictions `(N, ...)`.
@@ -82,7 +82,7 @@ class Split:
 
 @validate(validation=positive, test=positive, stratify=flag, seed=_SKLEARN_SEED)
 def train_validation_test(x, y, *, validation=0.2, test=0.2, stratify=False, seed=0) -> Split:
-    """Deal examples at random into a training, a validation and a test part (scikit-learn's `train_test_split`).
+    """Split examples at random into a training, a validation and a test set (scikit-learn's `train_test_split`).
 
     Args:
         x, y: N points and targets.
@@ -94,7 +94,7 @@ def train_validation_test(x, y, *, validation=0.2, test=0.2, stratify=False, see
         A `Split`.
 
     Raises:
-        ValueError: shares out of range, or too few examples for three parts.
+        ValueError: fractions out of range, or too few examples for three parts.
 
     Example:
         >>> import numpy as np

@@ -1,4 +1,4 @@
-"""A network with far more weights than there are points, and that still does not swing wildly between them.
+"""An over-parameterized network: it has far more weights than training points, and still stays smooth between them.
 
 Notation: x (B, ...) inputs of D numbers each, W = `width` hidden units, K outputs.
 """
@@ -22,9 +22,9 @@ from keras_course.layers._activations import get_activation
 )
 @validate(input_shape=wholes(1), num_outputs=whole(1), width=whole(1), seed=numpy_seed)
 def wide_mlp(input_shape, num_outputs, *, width=1000, activation="sigmoid", seed=0, name="wide_mlp") -> keras.Model:
-    """Build a perceptron of one hidden layer that is very wide.
+    """Build a perceptron with one very wide hidden layer.
 
-    Takes `(B, *input_shape)`, flattened to D numbers an example; gives `(B, K)`:
+    Takes `(B, *input_shape)`, flattened to D numbers an example; returns `(B, K)`:
 
         f(x) = phi(x W_1 + b_1) W_2 + b_2
 

@@ -41,7 +41,7 @@ def jit(fn, *, variables=()) -> Callable:
         the standard deviation or a bound of integers to `keras.random.normal` or `randint`.)
 
     Raises:
-        Exception: of the backend, at the first call: `fn` looks at the value of a tensor, or hands it to NumPy.
+        Exception: of the backend, at the first call: `fn` reads the value of a tensor, or passes it to NumPy.
     """
     variables = listed(variables)
     if _BACKEND == "tensorflow":
@@ -74,7 +74,7 @@ def run_and_track(fn, variables, values, args) -> tuple:
 
 
 class Recordings(dict):
-    """Calls the recording for the structure, shapes and types of its argument; makes it where there is none yet."""
+    """Calls the recording for the structure, shapes and types of its argument, and makes it at the first call."""
 
     def __init__(self, make):
         super().__init__()
@@ -88,7 +88,7 @@ class Recordings(dict):
 
 
 def record_calls(fn, *args) -> Callable:
-    """Return the primitive calls of `fn(*args)` as a program. No number flows, so none is frozen by way of NumPy.
+    """Return the primitive calls of `fn(*args)` as a program, recorded without values: none becomes a constant.
 
     Raises:
         CannotRecord: `fn` draws noise that the program could only repeat.

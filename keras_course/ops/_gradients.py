@@ -153,7 +153,7 @@ def vjp(fn, *primals, variables=None) -> tuple[Any, Callable]:
 def _with_state(fn):
     """Return `fn` with what it assigns as a second output, a list of tensors; and the function that keeps these.
 
-    So the tensors leave a transformation by the front door, and no variable is left holding its tracers.
+    So the tensors leave a transformation as outputs, and no variable keeps its tracers.
     """
     variables = []
 

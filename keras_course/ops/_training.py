@@ -28,20 +28,21 @@ def _check_trainable(model):
 def jit_training(model, *, fuse=False) -> keras.Model:
     """Let `model.fit` take compiled steps on every backend; call it after each `model.compile`.
 
-    On JAX and TensorFlow Keras compiles a step by itself, and nothing changes. On PyTorch it goes through the Python
-    of every layer in each step. Here that happens once for each set of shapes (it takes seconds): the primitive calls
-    of the forward and the backward pass are recorded, and repeated from then on. Optimizer and metrics do what they
-    always do, and the numbers stay the same; what the optimizer keeps lies in memory as its weights do. As with the
-    other backends, Python runs once: a number that a callback changes in Python (a factor of the loss, say) is not
-    seen; a variable of the model is.
+    On JAX and TensorFlow Keras compiles steps by itself, and nothing changes. On PyTorch, Keras runs the Python code of
+    every layer in each step. Here that code runs once for each set of shapes, which takes seconds: the primitive calls
+    of the forward and the backward pass are recorded, and each step replays them. Optimizer and metrics run as usual,
+    and the results stay the same; the optimizer's state gets the memory layout of the weights. As on the other
+    backends, a step does not see a number that a callback changes in Python, such as a factor of the loss. It sees a
+    change of a variable of the model.
 
-    With `fuse`, the optimizer's step is recorded, too, and PyTorch's compiler makes fewer and larger calls of it all,
-    anew for each set of shapes (a smaller last batch is a second one). That needs a C++ compiler, Python's headers, and
-    time: ten to twenty seconds for LeNet-5, most of a minute for ResNet-50 on two cores. Then small networks train
-    faster, by a tenth to a third, which pays in runs of thousands of steps; ResNet-50 hardly does. Numbers differ by
-    rounding, and noise without a seed is another. A schedule goes on as it should, and a learning rate may be set at
-    any time; another schedule or another momentum is not seen: `compile` again. An optimizer that looks at values (it
-    accumulates gradients, say, or its schedule has a warm-up) stays as it is, and a warning says so.
+    With `fuse`, the optimizer's step is recorded, too, and `torch.compile` fuses all calls into fewer and larger ones,
+    anew for each set of shapes (a smaller last batch is a second set). That needs a C++ compiler, Python's headers, and
+    time: ten to twenty seconds for LeNet-5, most of a minute for ResNet-50 on two cores. Small networks then train
+    faster, by a tenth to a third, which pays off in runs of thousands of steps; ResNet-50 is hardly faster. Results
+    differ by rounding, and noise without a seed differs. Schedules work as usual, and you can set a learning rate at
+    any time. After a change of the schedule or the momentum, call `compile` again. If an optimizer reads values of
+    tensors (it accumulates gradients, say, or its schedule has a warm-up), its step is not fused, and a warning says
+    so.
 
     Noise is fresh in each step, and it is the noise of Keras's own step; seed generators end in the same states. `fit`
     falls back to Keras's own step if the model has no weights to train, assigns variables that are not its own (draws
@@ -57,8 +58,8 @@ def jit_training(model, *, fuse=False) -> keras.Model:
 
     Raises:
         ValueError: the model is not compiled, or has a `train_step` of its own.
-        RuntimeError: on PyTorch `fuse` finds no C++ compiler; or, in `fit`, model or loss look at the value of a tensor
-            or hand it to NumPy.
+        RuntimeError: on PyTorch `fuse` finds no C++ compiler; or, in `fit`, model or loss read the value of a tensor
+            or pass it to NumPy.
 
     Example:
         >>> import keras
@@ -96,7 +97,7 @@ def _find_compiler():
 
 
 def _lay_out_like(trained, optimizer):
-    """Let what the optimizer keeps lie in memory as the weights of its shape do: sums across two orders are slow."""
+    """Give the optimizer's state the memory layout of the weights of its shape: sums across two layouts are slow."""
     like = {tuple(variable.shape): variable.value for variable in trained}
     for kept in optimizer.variables:
         if tuple(kept.shape) in like:

@@ -17,7 +17,7 @@ if _BACKEND == "torch":
 class Scope(keras.StatelessScope):
     """A scope in which variables hold given values; it notes what is assigned, and changes no variable.
 
-    What an enclosing scope says of other variables holds inside as well: Keras's own scope would hide it.
+    Values of other variables in an enclosing scope hold inside as well; Keras's own scope would hide them.
     """
 
     def __init__(self, variables=(), values=()):

@@ -1,7 +1,7 @@
 """How noisy the gradients of mini-batches are.
 
-Notation: g the gradient of the loss on all n examples, g_B that on a batch of B of them, drawn with replacement;
-Sigma the covariance of the gradients of single examples.
+Notation: g the gradient of the loss on all n examples, g_B the gradient on a batch of B examples, drawn with
+replacement; Sigma the covariance of the gradients of single examples.
 
     E[g_B] = g,  E[|g_B - g|^2] = trace(Sigma) / B
 """

@@ -83,7 +83,7 @@ def draw_weights(rule, shape, *, law="normal", seed=0) -> np.ndarray:
     Raises:
         ValueError: an unknown rule or law, a shape with fewer than two axes, or a `seed` < 0.
 
-    Differences from Keras: its normal laws are cut off at two standard deviations, and widened to have variance V.
+    Differences from Keras: it truncates normal distributions at two standard deviations, and widens them to variance V.
 
     Example:
         >>> from keras_course.training import draw_weights

@@ -120,9 +120,9 @@ def normalize_backward(kind, x, gamma, dy, *, groups=1, epsilon=1e-5) -> tuple[T
 
 @dataclasses.dataclass(frozen=True)
 class RunningStatistics:
-    """What batch normalization uses after training: means over the batches it has seen, in place of a batch's own.
+    """Running averages of mean and variance, which batch normalization uses at test time.
 
-    So the output for an example no longer depends on what else is in its batch. In training it does.
+    With them the output for an example does not depend on the rest of its batch. In training it does.
 
         mu <- momentum mu + (1 - momentum) mu_batch,  v <- momentum v + (1 - momentum) v_batch
 
@@ -178,7 +178,7 @@ def _features(x):
 
 
 def _like(x, **arrays):
-    """Return numbers and arrays `(C,)` as tensors of the type of x; another shape would be stretched in silence."""
+    """Return numbers and arrays `(C,)` as tensors of the type of x; another shape would be broadcast silently."""
     tensor(**arrays)
     tensors = {name: ops.convert_to_tensor(a, dtype=x.dtype) for name, a in arrays.items()}
     for name, value in tensors.items():

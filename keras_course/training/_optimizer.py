@@ -25,7 +25,7 @@ FRACTIONS = {"momentum", "rho", "beta_1", "beta_2"}  # how much of the past a ru
 
 @dataclasses.dataclass(frozen=True)
 class Optimizer:
-    """What the optimizers share; each adds `slots` and `update`, which are about one array.
+    """Base class of the optimizers; each subclass defines `slots` and `update` for a single array.
 
     Args:
         learning_rate: gamma, a positive number; or a schedule, a function of the number of steps made so far, such as
@@ -83,7 +83,7 @@ class Optimizer:
 
 
 def floats(structure, name="w") -> Any:
-    """Return the tensors of a structure; integers become floating-point numbers, and what is none a ValueError."""
+    """Return the tensors of a structure; integers become floating-point numbers, other types raise a ValueError."""
 
     def convert(x):
         tensor(**{name: x})
@@ -125,7 +125,7 @@ def one_for_zero(x) -> Tensor:
 
 
 def pairs(w, g, names=("w", "g")) -> tuple[list, list]:
-    """Return the lists of the arrays of two structures, after a look at whether they belong together."""
+    """Return the lists of the arrays of two structures; a ValueError if structures or shapes differ."""
     weights, gradients = tree.flatten(w), tree.flatten(g)
     first, second = names
     if len(weights) != len(gradients):

@@ -1,4 +1,4 @@
-"""Looking into a network: what its layers give, and what gradient comes back to it.
+"""Outputs of the layers of a network, and the gradients with respect to them.
 
 Notation: h_l the output of layer l, L a scalar made of the output of the model; activations are the h_l, gradients
 the dL/dh_l. Both work for every Keras model, Functional or subclassed, on every backend: the calls of its layers are
@@ -110,7 +110,7 @@ def probe_activations(model, x, *, training=False) -> list[LayerProbe]:
 def probe_gradients(model, x, y=None, *, loss=None, training=False) -> list[LayerProbe]:
     """Run a model forward and backward once and return the gradients with respect to the outputs of its layers.
 
-    Nothing is asked of the model: a zero is added to the output of each layer, and L is differentiated with respect
+    The model stays as it is: a zero is added to the output of each layer, and L is differentiated with respect
     to these zeros.
 
     Args:

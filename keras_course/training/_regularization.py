@@ -1,4 +1,4 @@
-"""Around an optimizer: weight decay, clipping, averages of weights, and when to stop.
+"""Regularization around an optimizer: weight decay, gradient clipping, weight averaging and early stopping.
 
 Notation: w weights, g gradients, structures of arrays; gamma the learning rate, lambda = `strength`, |g| the Euclidean
 norm.
@@ -16,7 +16,7 @@ from keras_course.training._optimizer import Optimizer, floats, pairs, scaled, w
 
 @dataclasses.dataclass(frozen=True)
 class _Decay:
-    """An optimizer around another, with the same `init` and `step`, which must be one of this lecture."""
+    """An optimizer around an optimizer of this lecture, with the same `init` and `step`."""
 
     optimizer: Optimizer
     strength: float
@@ -234,7 +234,7 @@ def _mix(momentum, a, b):
 
 @validate(patience=whole(1), min_delta=not_negative)
 def early_stop(losses, patience, *, min_delta=0.0) -> tuple[int, int]:
-    """Tell where early stopping ends a training: once the validation loss has not improved for `patience` epochs.
+    """Return when early stopping ends training: once the validation loss has not improved for `patience` epochs.
 
     Args:
         losses: validation loss after each epoch; NaN does not count as an improvement.
@@ -242,11 +242,11 @@ def early_stop(losses, patience, *, min_delta=0.0) -> tuple[int, int]:
         min_delta: how much lower a loss has to be to count as lower.
 
     Returns:
-        `(last, best)`: the last epoch that is trained, and the one whose weights are kept, counted from 0. Where
-        nothing stops it, `last` is the last one there is.
+        `(last, best)`: the last epoch that is trained, and the one whose weights are kept, counted from 0. If
+        training is not stopped early, `last` is the last epoch.
 
     Raises:
-        ValueError: no series of losses, `patience` < 1, or `min_delta` negative or not finite.
+        ValueError: `losses` is not a series of numbers, `patience` < 1, or `min_delta` is negative or not finite.
 
     References:
         Early Stopping, but When?, Prechelt, 1998, https://doi.org/10.1007/3-540-49430-8_3

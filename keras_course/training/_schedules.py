@@ -25,7 +25,7 @@ RESTARTS = 2**16  # the most of them in as many steps as 32 bits count
 
 @dataclasses.dataclass(frozen=True)
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
-    """What the schedules share; each adds `rate(t)`."""
+    """Base class of the schedules; each subclass defines `rate(t)`."""
 
     learning_rate: float
 
