@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_course import ops
-from keras_course.layers import MultiHeadAttention, alibi_slopes, attention, attention_weights, rotate
+from keras_course.layers import MultiHeadAttention, TransformerBlock, alibi_slopes, attention, attention_weights, rotate
 from keras_course.portable import portable_init
 
 B, T, N, C, H = 2, 7, 5, 16, 4
@@ -188,6 +188,14 @@ def test_the_cache_of_a_context_equals_recompute():
     cache = layer.context_cache(given["context"])
     steps = [array(layer.decode(X[:, t : t + 1], cache, t, given["attention_mask"])[0]) for t in range(T)]
     np.testing.assert_allclose(np.concatenate(steps, axis=1), array(layer(X, **given)), atol=2e-5)
+
+
+def test_a_block_does_not_see_padding():
+    """What a block of an encoder returns for four tokens does not depend on what the padding after them holds."""
+    block = TransformerBlock(H, 8, causal=False, positions="rotary")
+    padded = array(block(X, attention_mask=np.arange(T)[None] < 4))
+    np.testing.assert_allclose(padded[:, :4], array(block(X[:, :4])), atol=2e-5)
+    assert np.abs(array(block(X))[:, :4] - padded[:, :4]).max() > 1e-3
 
 
 def test_dropout_falls_on_the_weights():

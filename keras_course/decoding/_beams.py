@@ -20,7 +20,7 @@ def length_penalty(length, alpha) -> Tensor:
 
     Args:
         length: number n of tokens, a number or a tensor.
-        alpha: strength, at least 0; with 0 there is no penalty. Vaswani et al. (2017) translate with 0.6.
+        alpha: strength, at least 0, which means none. Vaswani et al. (2017) translate with 0.6.
 
     Returns:
         A float32 tensor.

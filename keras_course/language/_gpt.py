@@ -1,7 +1,7 @@
 """The generative pre-trained transformer, from a bigram table to GPT-2.
 
 Notation: x (B, T) tokens out of a vocabulary of V; C = `hidden_dim`; N = `context_length`. The logits at position t
-are those of token t + 1, and depend on the tokens up to t only.
+belong to token t + 1, and depend on the tokens up to t only.
 """
 
 import keras
@@ -98,7 +98,7 @@ def gpt(
 ) -> keras.Model:
     """Build a GPT: a stack of causal transformer blocks that predicts the next token at every position.
 
-    Takes tokens `(B, T)`, int32, T up to `context_length`; gives logits `(B, T, V)`:
+    Takes tokens `(B, T)`, int32, T up to `context_length`; returns logits `(B, T, V)`:
 
         h = E[x] + P,  h <- block_l(h) for l = 1..L,  logits = norm(h) W
 

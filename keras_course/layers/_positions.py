@@ -31,7 +31,7 @@ def rotate(x, positions, *, base=10_000.0) -> Tensor:
         A tensor like `x`.
 
     Raises:
-        ValueError: D is odd, an argument has another shape, or `base` is no positive number.
+        ValueError: D is odd, an argument has another shape, or `base` is not a positive number.
 
     Differences from the paper: it pairs neighboring features; these pairs are D/2 apart, as in GPT-NeoX and LLaMA. The
     two differ by a fixed order of the features, which the kernels before it can learn.

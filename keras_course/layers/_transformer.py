@@ -79,7 +79,7 @@ def normalization(kind, *, use_bias, epsilon, dtype=None, name=None) -> keras.la
 class TransformerBlock(keras.layers.Layer):
     """The pre-norm transformer block: attention moves information between tokens, the MLP works on each token.
 
-    Takes and returns `(B, T, C)`; an `attention_mask` is that of `MultiHeadAttention`:
+    Takes and returns `(B, T, C)`; for an `attention_mask` see `MultiHeadAttention`:
 
         x <- x + attention(norm(x)),  x <- x + W2 act(W1 norm(x) + b1) + b2
 
