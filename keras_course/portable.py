@@ -1,7 +1,7 @@
 """Equal numbers on every backend: weights that are drawn by NumPy.
 
 A seed means something else to each backend, so two of them never start from the same weights. Here the stream of a
-weight depends on (seed, path of the weight) only, and the law is the one of the initializer that the layer was given.
+weight depends on (seed, path of the weight) only, and its distribution on the initializer of its layer.
 
 Notation: a kernel of shape (..., n_in, n_out) with a receptive field of r positions has fan_in = r n_in and
 fan_out = r n_out.
@@ -20,7 +20,7 @@ from keras_course.checks.graphs import name_of
 
 @validate(seed=numpy_seed)
 def portable_init(model, seed=0) -> keras.Model:
-    """Fill every weight of a model from NumPy, each by the law of its own initializer.
+    """Fill every weight of a model from NumPy, each from the distribution of its initializer.
 
     Args:
         model: a built `keras.Model` or layer; its weights are replaced.
@@ -38,7 +38,7 @@ def portable_init(model, seed=0) -> keras.Model:
         >>> from keras_course.portable import portable_init
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
         >>> kernel, bias = portable_init(model, seed=0).get_weights()
-        >>> bool(abs(kernel).max() <= (6 / (4 + 3)) ** 0.5), float(bias.max())      # Glorot's uniform law
+        >>> bool(abs(kernel).max() <= (6 / (4 + 3)) ** 0.5), float(bias.max())      # Glorot's uniform distribution
         (True, 0.0)
     """
     if not isinstance(model, keras.layers.Layer) or not model.built:
@@ -97,23 +97,23 @@ def _draw(initializer, weight, stream):
     """Return an array for one weight. What is not drawn (zeros, ones, a table) comes from the initializer itself."""
     shape = tuple(weight.shape)
     config = initializer.get_config() if isinstance(initializer, keras.initializers.Initializer) else {}
-    law = type(initializer).__name__
-    if law == "RandomNormal":
+    kind = type(initializer).__name__
+    if kind == "RandomNormal":
         value = config["mean"] + config["stddev"] * stream.standard_normal(shape)
-    elif law == "RandomUniform":
+    elif kind == "RandomUniform":
         value = stream.uniform(config["minval"], config["maxval"], shape)
-    elif law == "TruncatedNormal":
+    elif kind == "TruncatedNormal":
         value = config["mean"] + config["stddev"] * _truncated(stream, shape)
     elif isinstance(initializer, keras.initializers.VarianceScaling):
         value = _scaled(initializer, stream, shape)
-    elif law == "Orthogonal":
+    elif kind == "Orthogonal":
         value = config["gain"] * _orthogonal(stream, shape)
     elif isinstance(initializer, keras.initializers.Initializer) and "seed" not in config:
         value = keras.ops.convert_to_numpy(initializer(shape, dtype=weight.dtype))
     else:
         value = keras.ops.convert_to_numpy(weight)
         if not (value == value.flat[0]).all():  # a constant, such as the gamma of a normalization, may stay
-            raise ValueError(f"the initializer {law} of the weight {weight.path!r} is not known to portable_init")
+            raise ValueError(f"the initializer {kind} of the weight {weight.path!r} is not known to portable_init")
     return value.astype("float32")
 
 

@@ -79,9 +79,9 @@ def convnext(
             range, or weights that do not fit the other arguments.
         FileNotFoundError: the weights can be neither found nor downloaded.
 
-    Differences from the paper: none that change the network; kernels start by Keras's laws, not from a truncated normal
-    distribution of deviation 0.02. The paper's top-1 accuracy on ImageNet is 82.1 % (Tiny) to 84.3 % (Large), and
-    87.8 % for XLarge pretrained on 22,000 classes.
+    Differences from the paper: none that change the network; kernels have Keras's initialization, not a truncated
+    normal distribution of standard deviation 0.02. The paper's top-1 accuracy on ImageNet is 82.1 % (Tiny) to 84.3 %
+    (Large), and 87.8 % for XLarge pretrained on 22,000 classes.
 
     References:
         A ConvNet for the 2020s, Liu et al., 2022, https://arxiv.org/abs/2201.03545

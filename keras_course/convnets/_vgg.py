@@ -73,7 +73,8 @@ def vgg(
             weights that do not fit the other arguments.
         FileNotFoundError: the weights can be neither found nor downloaded.
 
-    Differences from the paper: none that change the network; weights start by He's law, not from a shallower network.
+    Differences from the paper: none that change the network; it has He initialization, not the weights of a shallower
+    network.
     The paper's top-5 error on ImageNet, of two networks together, is 6.8 %.
 
     References:

@@ -20,8 +20,8 @@ class Head:
     """A likelihood p(y | f(x)), and what follows from it.
 
     Args:
-        likelihood: the law of y, in words.
-        activation: function from raw outputs to the parameters of that law (a mean, probabilities).
+        likelihood: the distribution of y, in words.
+        activation: function from raw outputs to the parameters of the distribution (a mean, probabilities).
         loss: the Keras loss on raw outputs, for `compile`.
         metric: a Keras metric on raw outputs, for `compile`.
     """
@@ -36,7 +36,7 @@ class Head:
 def output_head(task) -> Head:
     """Return the head for a task: the likelihood, and the activation, loss and metric that follow from it.
 
-        task            law of y                     activation     loss = -ln p(y | f(x))
+        task            distribution of y            activation     loss = -ln p(y | f(x))
         "regression"    N(f, 1/2)                    identity       (y - f)^2, plus ln(pi) / 2
         "gaussian"      N(m, exp(2 s)), f = (m, s)   (m, exp(s))    s + (y - m)^2 / (2 exp(2 s)) + ln(2 pi) / 2
         "binary"        Bernoulli(sigmoid(f))        sigmoid        ln(1 + exp(f)) - y f

@@ -49,7 +49,7 @@ def mlp(
         hidden_dims: widths C_1, ..., C_L of the hidden layers. With none, `()`, the model is linear.
         activation: the non-linearity phi: a Keras name or a function, or "gelu_tanh" or "relu_squared".
         dropout: rate in [0, 1) at which features of each hidden layer are dropped in training.
-        kernel_initializer: a Keras name or initializer: the law from which the W_l are drawn. Biases start at 0.
+        kernel_initializer: a Keras name or initializer: the distribution of the W_l. Biases start at 0.
         seed: whole number, seed of the kernels (an initializer that is given as an object has its own) and dropouts.
         name: name of the model.
 

@@ -66,34 +66,34 @@ def variance_of(rule, fan_in, fan_out) -> float:
     return VARIANCES[rule](fan_in, fan_out)
 
 
-@validate(law=choice("normal", "uniform"), seed=numpy_seed)
-def draw_weights(rule, shape, *, law="normal", seed=0) -> np.ndarray:
+@validate(distribution=choice("normal", "uniform"), seed=numpy_seed)
+def draw_weights(rule, shape, *, distribution="normal", seed=0) -> np.ndarray:
     """Draw the weights of a layer by a rule.
 
     Args:
         rule: "lecun", "glorot" or "he", see `variance_of`.
         shape: shape of the kernel, `(..., C_in, C_out)`; what comes before the last two axes is the receptive field of
             a convolution, whose r positions make the fans r C_in and r C_out.
-        law: "normal", N(0, V), or "uniform", U(-sqrt(3 V), sqrt(3 V)), which has variance V as well.
+        distribution: "normal", N(0, V), or "uniform", U(-sqrt(3 V), sqrt(3 V)), which has variance V as well.
         seed: seed of the generator; the same numbers on every backend.
 
     Returns:
         A float32 NumPy array.
 
     Raises:
-        ValueError: an unknown rule or law, a shape with fewer than two axes, or a `seed` < 0.
+        ValueError: an unknown rule or distribution, a shape with fewer than two axes, or a `seed` < 0.
 
     Differences from Keras: it truncates normal distributions at two standard deviations, and widens them to variance V.
 
     Example:
         >>> from keras_course.training import draw_weights
-        >>> w = draw_weights("he", (200, 300), law="uniform")
+        >>> w = draw_weights("he", (200, 300), distribution="uniform")
         >>> bool(abs(w).max() <= (6 / 200) ** 0.5), round(float(w.var() * 200), 1)
         (True, 2.0)
     """
     fan_in, fan_out = _fans(shape)
     variance, rng = variance_of(rule, fan_in, fan_out), np.random.default_rng(seed)
-    if law == "normal":
+    if distribution == "normal":
         return rng.normal(0, math.sqrt(variance), shape).astype("float32")
     limit = math.sqrt(3 * variance)
     return rng.uniform(-limit, limit, shape).astype("float32")

@@ -1,4 +1,4 @@
-"""Initialization: laws, theory against measurement, probes of any model, and the symmetry that zeros never break."""
+"""Initialization: distributions, theory against measurement, probes, and the symmetry that zeros never break."""
 
 import keras
 import numpy as np
@@ -31,26 +31,26 @@ def hidden(probes, kind):
     return [probe for probe in probes if probe.name.startswith(kind)]
 
 
-# Laws --------------------------------------------------------------------------------------------------------------
+# Distributions -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("law", ["normal", "uniform"])
+@pytest.mark.parametrize("distribution", ["normal", "uniform"])
 @pytest.mark.parametrize("shape", [(300, 500), (3, 3, 40, 60)])
 @pytest.mark.parametrize("rule", RULES)
-def test_laws_are_those_of_keras(rule, shape, law):
-    mine = draw_weights(rule, shape, law=law, seed=3)
-    keras_one = k.convert_to_numpy(getattr(keras.initializers, f"{RULES[rule]}{law.title()}")(seed=3)(shape))
+def test_distributions_are_the_same_as_in_keras(rule, shape, distribution):
+    mine = draw_weights(rule, shape, distribution=distribution, seed=3)
+    keras_one = k.convert_to_numpy(getattr(keras.initializers, f"{RULES[rule]}{distribution.title()}")(seed=3)(shape))
     field = np.prod(shape[:-2], dtype=int)
     variance = variance_of(rule, int(field * shape[-2]), int(field * shape[-1]))
     for weights in (mine, keras_one):
         assert weights.var() == pytest.approx(variance, rel=0.05)
         assert abs(weights.mean()) < 5 * np.sqrt(variance / weights.size)
-    if law == "uniform":
+    if distribution == "uniform":
         assert abs(mine).max() == pytest.approx(np.sqrt(3 * variance), rel=1e-3)
     else:  # Keras cuts it off
         assert abs(mine).max() > 3 * np.sqrt(variance) > abs(keras_one).max()
-    assert (mine == draw_weights(rule, shape, law=law, seed=3)).all()
-    assert (mine != draw_weights(rule, shape, law=law, seed=4)).any()
+    assert (mine == draw_weights(rule, shape, distribution=distribution, seed=3)).all()
+    assert (mine != draw_weights(rule, shape, distribution=distribution, seed=4)).any()
 
 
 @pytest.mark.parametrize("shape", [(20, 20), (30, 10), (10, 30), (3, 3, 2, 8)])
@@ -259,7 +259,7 @@ def test_bad_arguments():
         (lambda: variance_of("xavier", 1, 1), r"rule='xavier' is none of 'lecun', 'glorot', 'he"),
         (lambda: variance_of("he", 0, 1), "fan_in=0"),
         (lambda: draw_weights("he", (3,)), r"shape=\(3,\) must have at least two axes"),
-        (lambda: draw_weights("he", (3, 3), law="cauchy"), "law='cauchy'"),
+        (lambda: draw_weights("he", (3, 3), distribution="cauchy"), "distribution='cauchy'"),
         (lambda: orthogonal((0, 3)), r"shape\[0\]=0"),
         (lambda: propagate_variance(-1.0, 3, 3), "variance=-1"),
         (lambda: propagate_variance(1.0, 3, 0), "num_layers=0"),
