@@ -41,7 +41,10 @@ def length_penalty(length, alpha) -> Tensor:
 
 
 def extend_beams(logits, forced, carry, beams, alpha) -> tuple[Tensor, dict]:
-    """Extend every beam by every token and keep the K best of each prompt, the best first.
+    """Extend every beam by every token and keep the K best of each prompt.
+
+    The best finished text of a prompt is kept even if K unfinished ones are ahead of it, because these may only fall
+    back from now on.
 
     Args:
         logits: `(R, V)` float32.
@@ -56,10 +59,12 @@ def extend_beams(logits, forced, carry, beams, alpha) -> tuple[Tensor, dict]:
     """
     size = logits.shape[-1]
     gain = ops.log_softmax(logits, axis=-1)
-    nothing = np.array([0.0] + [-1e30] * (size - 1), "float32")  # a forced row continues as it is, once
+    first = np.eye(1, size, dtype="float32")[0]  # a forced row continues as it is, once
+    nothing = -1e30 * (1 - first)
     total = carry["scores"][:, None] + ops.where(forced[:, None], nothing, gain)  # (R, V)
     written = carry["written"] + ops.cast(ops.logical_not(forced), "int32")
     ranked = total / length_penalty(written, alpha)[:, None] if alpha else total
+    ranked = ranked + _best_finished(ranked[:, 0], carry["done"], beams)[:, None] * ops.convert_to_tensor(1e30 * first)
     _, best = ops.top_k(ops.reshape(ranked, (-1, beams * size)), beams)  # (B, K)
     scores = ops.take_along_axis(ops.reshape(total, (-1, beams * size)), best, axis=1)
     best = ops.cast(best, "int32")
@@ -69,3 +74,16 @@ def extend_beams(logits, forced, carry, beams, alpha) -> tuple[Tensor, dict]:
     follow = {"written": written} | {key: carry[key] for key in ("rows", "window", "done", "cache")}
     follow = tree.map_structure(lambda x: ops.take(x, parent, axis=0), follow)
     return token, {**carry, **follow, "scores": ops.reshape(scores, (-1,))}
+
+
+def _best_finished(ranks, done, beams):
+    """Return (R,) 1 at the best finished row of each prompt, and 0 elsewhere."""
+    finished = ops.reshape(ops.where(done, ranks, -np.inf), (-1, beams))
+    best = ops.one_hot(ops.argmax(finished, axis=1), beams, dtype="float32")
+    return ops.reshape(best, (-1,)) * ops.cast(done, "float32")
+
+
+def best_rows(scores, written, beams, alpha) -> np.ndarray:
+    """Return the row (B,) with the highest log P / lp(n) among the K beams of each prompt."""
+    ranks = scores / ops.convert_to_numpy(length_penalty(written, alpha))
+    return beams * np.arange(len(scores) // beams) + ranks.reshape(-1, beams).argmax(axis=1)

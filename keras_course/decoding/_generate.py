@@ -16,6 +16,7 @@ from keras import ops, tree
 
 from keras_course.checks import instance, is_number, is_whole, not_negative, numpy_seed, validate, whole
 from keras_course.checks.tokens import check_tokens
+from keras_course.decoding._beams import best_rows
 from keras_course.decoding._decoder import Decoder
 from keras_course.decoding._loop import Plan, programs
 
@@ -181,7 +182,7 @@ def _write(decoder, plan, prompts, length, filters, seed, context):
         text = text[parents]  # a beam may have taken over the past of another one
         text[:, here] = window
         known = start + int(carry["last"]) + 1
-    best = range(0, rows, plan.beams)  # beams are sorted
+    best = best_rows(scores, written, plan.beams, plan.alpha)
     return [_cut(text[row, : ends[row]], starts[row], plan.stop) for row in best]
 
 

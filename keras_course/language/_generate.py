@@ -9,19 +9,21 @@ Notation: V tokens in the vocabulary, N the context length; z (V) the logits of 
 import numpy as np
 from keras import ops
 
-from keras_course.checks import flag, validate
-from keras_course.checks.tokens import context_length
+from keras_course.checks import flag, numpy_seed, positive, validate, whole
+from keras_course.checks.tokens import check_tokens, context_length, vocab_size
 from keras_course.decoding import generate_tokens
 from keras_course.language._decode import decoder
 
 
+@validate(length=whole(1), temperature=positive, seed=numpy_seed)
 def generate_plainly(model, prompt, length, *, temperature=1.0, seed=0) -> np.ndarray:
     """Continue one prompt, a token at a time.
 
     Args:
         model: a model built by `gpt`.
         prompt: 1-D array of tokens.
-        length, temperature, seed: as in `generate`.
+        length, seed: as in `generate`.
+        temperature: as in `generate`, but above 0.
 
     Example:
         >>> from keras_course.language import generate, gpt
@@ -30,7 +32,7 @@ def generate_plainly(model, prompt, length, *, temperature=1.0, seed=0) -> np.nd
         >>> generate_plainly(model, [1, 2], 3).tolist() == generate(model, [1, 2], 3).tolist()
         True
     """
-    text, start, width = list(prompt), 0, context_length(model)
+    text, start, width = list(check_tokens("prompt", prompt, vocab_size(model))), 0, context_length(model)
     u = np.random.default_rng((seed, 0, 0)).random(len(text) + length)
     for t in range(len(text), len(text) + length):
         while t - start > width:  # the context is full: forget its older half
