@@ -49,10 +49,10 @@ def test_enough_beams_are_an_exhaustive_search(alpha):
 
 
 def test_a_finished_text_is_not_lost_to_beams_that_fall_back_later():
-    """After 0: stop (0.28) or 1 (0.6), then two of probability 0.3 each, then four of a quarter."""
+    """After 0: stop (0.28) or 1 (0.6), then two of probability about 0.3 each, then four of about a quarter."""
     p = np.full((10, 10), 1e-9, "float32")
-    p[0, [9, 1, 2]], p[1, [3, 4]], p[2, 5], p[3:5, 5:9] = [0.28, 0.6, 0.12], 0.5, 1.0, 0.25
-    p[5:9, 5:9], p[9, 9] = 0.25, 1.0
+    p[0, [9, 1, 2]], p[1, [3, 4]], p[2, 5] = [0.28, 0.6, 0.12], [0.51, 0.49], 1.0
+    p[3:9, 5:9], p[9, 9] = [0.28, 0.24, 0.24, 0.24], 1.0
     decoder = Decoder(lambda x, cache, index, context: (ops.take(np.log(p), x, axis=0), cache), lambda rows: [], 10, 8)
     for beams in (1, 2, 3):
         best = [0, 1, 3, 5] if beams == 1 else [0, 9]  # with a single beam the search is greedy
