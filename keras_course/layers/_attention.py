@@ -341,8 +341,9 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def _queries_keys_values(self, x, positions):
         """Return q, k and v of self-attention for tokens at these positions."""
-        heads, first, second = self._heads(self.qkv(x)), self.num_heads, self.num_heads + self.num_kv_heads
-        q, k, v = heads[:, :, :first], heads[:, :, first:second], heads[:, :, second:]
+        sections = self.num_heads // self.num_kv_heads + 2  # of G heads each; the gradient of a slice would be slower
+        *q, k, v = ops.split(self._heads(self.qkv(x)), sections, axis=2)
+        q = q[0] if len(q) == 1 else ops.concatenate(q, axis=2)
         return (rotate(q, positions), rotate(k, positions), v) if self.positions == "rotary" else (q, k, v)
 
     def _distance_bias(self, queries, keys):
