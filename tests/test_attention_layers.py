@@ -270,3 +270,13 @@ def test_bad_call(call, message):
         return
     with pytest.raises(ValueError, match=re.escape(message)):
         call()
+
+
+@pytest.mark.parametrize("positions", [None, "rotary", "alibi", "relative"])
+def test_gradient_with_respect_to_the_input(positions):
+    layer = built({"positions": positions, "context_length": 9, "causal": True})
+    direction, step = np.cos(np.arange(X.size)).reshape(X.shape).astype("float32"), 1e-2
+    slope = np.sum(array(ops.grad(lambda x: keras.ops.sum(layer(x) ** 2))(X)) * direction)
+    above, below = (np.sum(array(layer(X + move * direction)) ** 2) for move in (step, -step))
+    secant = (above - below) / (2 * step)
+    assert slope == pytest.approx(secant, rel=1e-2)

@@ -27,6 +27,8 @@ def fused_attention(q, k, v, *, mask=None, bias=None, causal=False) -> Tensor | 
     """
     if _BACKEND == "torch":
         if bias is not None:
+            if torch._C._functorch.is_functorch_wrapped_tensor(bias):
+                return None  # within `torch.func` the kernel has no derivative with respect to its mask, the bias
             bias = bias.to(q.dtype)
             mask = bias if mask is None else torch.where(mask, bias, float("-inf"))
         q, k, v = (x.transpose(1, 2) for x in (q, k, v))
