@@ -143,7 +143,7 @@ class MultiHeadAttention(keras.layers.Layer):
         window: a token sees tokens at a distance below this number only (sliding window); None for all.
         positions: what attention knows of positions: None; "rotary" turns queries and keys (see `rotate`); "alibi"
             subtracts `m_h |t - s|` from the scores (see `alibi_slopes`); "relative" adds a learned number for each head
-            and each t - s.
+            and each t - s, which is 0 initially.
         context_length: longest sequence that is accepted, in tokens; None for no limit.
         use_bias: whether the output projection has a bias.
         qkv_bias: whether queries, keys and values have one.
@@ -156,7 +156,8 @@ class MultiHeadAttention(keras.layers.Layer):
     Call arguments:
         x, context: see above.
         attention_mask: booleans, true where a key may be seen: `(B, N)` for padding, `(B, T, N)` or `(B, H, T, N)`.
-            Where a query may see no key, its weights are 0.
+            Where a query may see no key, its weights are 0, and its output is the bias b. Masks that Keras passes on
+            implicitly (`mask_zero=True` of an embedding) are not used.
         bias: numbers `(B, H, T, N)`, or 1 in place of B or H, that are added to the scores.
         return_weights: whether to return the weights `(B, H, T, N)` as well, as a pair (y, A).
 

@@ -3,6 +3,7 @@
 import math
 import pathlib
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,8 @@ def train_part(
             asset.save(folder)
         _folder.write_facts(folder, facts)
         recorder.restore(model)
+    if verbose and recipe.task.parts > 1:
+        print(f"Part {part + 1} of {recipe.task.parts}", flush=True)
     _loop.fit(model, data, recorder, recipe, facts, callbacks, verbose)
     row = recorder.rows[-1] if recorder.rows else {}
     metrics = _measure(recipe, data, model, row, seed)
@@ -75,7 +78,8 @@ def build_model(recipe: Recipe, data: Data, seed: int) -> Any:
     arguments = recipe.overrides | data.arguments(build)
     if "seed" in parameters_of(build):
         arguments["seed"] = seed
-    return portable_init(build.from_preset(recipe.preset, **arguments), seed)
+    model = build(**arguments) if recipe.preset is None else build.from_preset(recipe.preset, **arguments)
+    return portable_init(model, seed)
 
 
 def compile_model(model: Any, recipe: Recipe, data: Data) -> Any:
@@ -130,8 +134,10 @@ def _continued(facts, earlier, folder):
 
 def _measure(recipe, data, model, row, seed):
     """Return the metrics after the last epoch. They must be finite there; in earlier epochs they need not be."""
-    metrics = {name: float(value) for name, value in data.measure(model, row, seed).items()}
-    name = recipe.task.metric.name
+    measured, name = data.measure(model, row, seed), recipe.task.metric.name
+    if not isinstance(measured, Mapping):
+        raise ValueError(f"measure returned {measured!r}; it must return a dict with a number for each metric")
+    metrics = {key: float(value) for key, value in measured.items()}
     if name not in metrics:
         raise ValueError(f"measure returned {sorted(metrics)}, and {name!r}, the metric of the task, is not among them")
     if not math.isfinite(metrics[name]):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from keras_course.checks import number, plain, string, whole_number
 from keras_course.recipes._optimizers import SGD, AdamW, Muon
-from keras_course.recipes._task import Task
+from keras_course.recipes._task import Metric, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Recipe:
         task: a `Task`, such as `NextToken("python_docs", context_length=64)`: data and metric.
         builder, preset, overrides: the model, `builder.from_preset(preset, **overrides)`; a builder of this package is
             given by its name, beside
-        topic: the package `keras_course.<topic>` that it stands in. A builder of your own is given as the function.
+        topic: the package `keras_course.<topic>` that it stands in. A function of your own that returns a Keras model
+            is given itself, without a topic; with preset=None it is called with the overrides.
         optimizer: an `AdamW`, `Muon` or `SGD`.
         steps: number of steps; 0 where nothing is trained, and the task only measures.
         batch_size: number of examples or windows in a step.
@@ -36,7 +37,7 @@ class Recipe:
     summary: str
     task: Task
     builder: str | Callable
-    preset: str
+    preset: str | None
     optimizer: AdamW | Muon | SGD
     steps: int
     batch_size: int
@@ -62,8 +63,12 @@ class Recipe:
         number(tolerance=self.tolerance)
         if not isinstance(self.task, Task):
             raise ValueError(f"task={self.task!r} must be a Task of keras_course.recipes")
+        if not isinstance(getattr(self.task, "metric", None), Metric):
+            raise ValueError(f"task={self.task!r} must have a Metric, as its attribute `metric`")
         if (isinstance(self.builder, str), callable(self.builder)) != (self.topic is not None, self.topic is None):
             raise ValueError(f"builder={self.builder!r} must be a name, beside a topic, or a function without one")
+        if self.preset is not None and callable(self.builder) and not hasattr(self.builder, "from_preset"):
+            raise ValueError(f"preset={self.preset!r}: {self.builder.__name__} has no presets, so preset must be None")
         if not isinstance(self.optimizer, AdamW | Muon | SGD):
             raise ValueError(f"optimizer={self.optimizer!r} must be an AdamW, Muon or SGD of keras_course.recipes")
         if not isinstance(self.overrides, Mapping):

@@ -52,6 +52,9 @@ def _write_sound(path, sound):
 
 
 def _table(columns):
+    if len({len(column) for column in columns.values()}) > 1:
+        lengths = {name: len(column) for name, column in columns.items()}
+        raise ValueError(f"sample has columns of different lengths: {lengths}")
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\n")
     writer.writerow(columns)

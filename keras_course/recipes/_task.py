@@ -48,6 +48,39 @@ class Task:
         metric: the `Metric` that counts.
         parts: number of fixed splits or ensemble members. `train` trains a model on each, and the value is their mean.
         data: name of the data set, or the path of a file; a task that makes its own data says in a word what they are.
+
+    Example:
+        A regression on generated data, with a metric that is better when it is higher:
+
+        >>> import dataclasses, keras, numpy as np
+        >>> from keras_course import datasets, recipes
+        >>> class Wave(recipes.Data):
+        ...     def __init__(self, noise):
+        ...         random = np.random.default_rng(0)
+        ...         x = random.uniform(-1, 1, (300, 1)).astype("float32")
+        ...         y = np.sin(3 * x) + noise * random.normal(size=x.shape).astype("float32")
+        ...         self.x, self.y, self.variance = x[:200], y[:200], y[200:].var()
+        ...         self.validation = recipes.in_batches((x[200:], y[200:]))
+        ...     def objective(self, model):
+        ...         return {"loss": keras.losses.MeanSquaredError()}
+        ...     def batches(self, batch_size, steps_per_epoch, seed, start_epoch):
+        ...         epochs = {"steps_per_epoch": steps_per_epoch, "seed": seed, "start_epoch": start_epoch}
+        ...         return datasets.example_batches(self.x, self.y, batch_size, **epochs)
+        ...     def measure(self, model, row, seed):
+        ...         return {"R^2": 1 - row["val_loss"] / self.variance}
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class FitWave(recipes.Task):
+        ...     noise: float = 0.1
+        ...     metric: ClassVar = recipes.Metric("R^2", higher_is_better=True)
+        ...     data: ClassVar = "wave"
+        ...     def load(self, part=0, start=None):
+        ...         return Wave(self.noise)
+        >>> network = {"topic": "perceptron", "builder": "mlp", "preset": "tiny"}
+        >>> network["overrides"] = {"input_shape": (1,), "num_outputs": 1}
+        >>> rates = recipes.AdamW(peak_rate=1e-2, final_rate=1e-3, warmup=2)
+        >>> recipe = recipes.Recipe("wave", "a sine", FitWave(), optimizer=rates, steps=40, batch_size=32, **network)
+        >>> recipes.train(recipe, verbose=0).value > 0.5
+        True
     """
 
     metric: ClassVar[Metric]
@@ -116,7 +149,7 @@ class Data:
     validation: Sequence[tuple] | None = None
 
     def arguments(self, build: Any) -> dict[str, Any]:
-        """Return what the data say about the model: arguments of its builder, by name."""
+        """Return what the data say about the model: arguments of its builder `build`, by name, such as shapes."""
         return {}
 
     def initialize(self, model: Any, start: "Trained") -> int:
@@ -128,7 +161,11 @@ class Data:
         return {}
 
     def batches(self, batch_size: int, steps_per_epoch: int, seed: int, start_epoch: int) -> Iterable:
-        """Return an endless stream of training batches, in which batch k of an epoch is a function of the arguments."""
+        """Return an endless stream of training batches `(x, y)`, the first one of which belongs to `start_epoch`.
+
+        A batch must follow from the arguments and its number alone, so that a resumed run sees the batches that the
+        interrupted one would have seen, as those of `keras_course.datasets.example_batches` do.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define batches, or its recipe have steps=0")
 
     def measure(self, model: Any, row: dict[str, float], seed: int) -> dict[str, float]:

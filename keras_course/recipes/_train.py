@@ -18,7 +18,7 @@ RECIPES = tables.collect()
 DEFAULT = "python_docs_cpu"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Run:
     """A complete run: what came out of `train`.
 
@@ -45,6 +45,9 @@ class Run:
     facts: dict
     folder: pathlib.Path | None
     parts: tuple["Run", ...] = ()
+
+    def __repr__(self):
+        return f"Run({self.recipe.name!r}, {self.recipe.task.metric.name}={self.value:.4g}, folder={self.folder})"
 
     @property
     def tokenizer(self) -> Any:
@@ -145,7 +148,8 @@ def _settle(recipe, data, steps, seed, start, earlier):
     recipe = earlier.get("recipe", DEFAULT) if recipe is None else recipe
     if not isinstance(recipe, Recipe):
         if not isinstance(recipe, str) or recipe not in RECIPES:
-            raise ValueError(f"recipe={recipe!r} is not a recipe; {instead_of(recipe, RECIPES)}")
+            own = "; give a recipe of your own as the Recipe itself" if earlier else ""
+            raise ValueError(f"recipe={recipe!r} is not a recipe; {instead_of(recipe, RECIPES)}{own}")
         recipe = RECIPES[recipe]
     data = earlier.get("data", recipe.task.data) if data is None else data
     if not isinstance(data, str | os.PathLike):

@@ -4,16 +4,26 @@ import functools
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from keras_course import datasets, recipes
 from keras_course._registry import check_arguments
 from keras_course.recipes._part import build_model, compile_model
 
+SHAPES = {"mnist_10k": (28, 28, 1), "cifar10_12k": (32, 32, 3), "digit_images": (8, 8, 1)}
+
 
 @functools.cache
 def load(task):
-    return task.load()
+    """Return the data of a task; zeros stand in for images, whose files need not be here."""
+    if task.data not in SHAPES:
+        return task.load()
+    images = datasets.Images(np.zeros((20, *SHAPES[task.data])), np.arange(20) % 10, tuple("0123456789"))
+    rows = [row._replace(load=lambda: (images, images)) for row in datasets.list_datasets() if row.kind == "images"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datasets, "list_datasets", lambda: rows)
+        return task.load()
 
 
 @pytest.mark.usefixtures("drawn_by_numpy")

@@ -93,6 +93,8 @@ def test_samples_become_files_that_everybody_can_open(tmp_path):
     assert rate == 8000
     np.testing.assert_allclose(samples / 32767, wave, atol=1e-4)
     assert (tmp_path / "sample.csv").read_text() == "x\n1\n2\n"
+    with pytest.raises(ValueError, match=r"columns of different lengths: \{'x': 1, 'y': 2\}"):
+        write_sample(tmp_path, {"x": [1], "y": [1, 2]})
     for bad in (3, np.zeros((2, 2)), np.zeros((2, 2, 2), np.uint8)):
         with pytest.raises(ValueError, match=r"sample=.* must be a str, an image"):
             write_sample(tmp_path, bad)
@@ -164,6 +166,18 @@ def test_settings_are_plain_data_with_the_kind_of_every_part():
         dataclasses.replace(row, task=Changed(change={1}))
 
 
+def plain_network(input_shape, num_outputs, width=3):
+    layers = [keras.layers.Flatten(), keras.layers.Dense(width), keras.layers.Dense(num_outputs)]
+    return keras.Sequential([keras.Input(input_shape), *layers])
+
+
+def test_a_function_of_ones_own_is_a_builder():
+    changes = {"topic": None, "builder": plain_network, "preset": None, "overrides": {"width": 5}}
+    run = recipes.train(dataclasses.replace(TOYS["toy_higher"], **changes), steps=1, verbose=0)
+    assert run.model.layers[1].units == 5
+    assert repr(run).startswith("Run('toy_higher', balanced accuracy=")
+
+
 def test_defaults_of_data():
     with pytest.raises(NotImplementedError, match="Data must define measure, as it has no validation loss"):
         recipes.Data().measure(None, {}, 0)
@@ -180,6 +194,7 @@ def test_defaults_of_data():
         ({"topic": None}, "builder='mlp' must be a name, beside a topic, or a function without one"),
         ({"builder": toy_recipes.autoencoder}, "builder=.* must be a name, beside a topic"),
         ({"steps": -1}, "steps=-1"),
+        ({"topic": None, "builder": len}, "preset='tiny': len has no presets, so preset must be None"),
         ({"start": 3}, "start=3"),
     ],
 )
