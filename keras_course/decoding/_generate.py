@@ -68,7 +68,8 @@ def generate_tokens(
         decoder: a `Decoder`.
         prompt: 1-D array of tokens, or a list of B of them, which may differ in length.
         length: number of tokens to write after each prompt. If prompt and text are longer than the decoder's
-            `context_length` N, the decoder sees a window of the last tokens, whose older half it forgets when it is full.
+            `context_length` N, the decoder sees a window of the last tokens, and forgets its older half when it is
+            full.
         temperature: above 1 flattens the distribution, below 1 sharpens it; below 1e-6, so with 0, the most likely
             token is taken.
         top_k: keep this many tokens, or None for all.
