@@ -21,7 +21,7 @@ def recipe(data, **changes):
         "topic": "language",
         "builder": "gpt",
         "preset": "tiny",
-        "overrides": {"hidden_dim": 16, "num_layers": 1, "num_heads": 2, "dropout": 0.3},
+        "overrides": {"hidden_dim": 16, "num_layers": 0, "dropout": 0.3},  # compiled in a third of the time of a block
         "batch_size": 4,
         "steps": 15,
         "optimizer": AdamW(peak_rate=1e-2, final_rate=1e-3, warmup=3),

@@ -21,7 +21,7 @@ class Recipe:
         builder, preset, overrides: the model, `builder.from_preset(preset, **overrides)`; a builder of this package is
             given by its name, beside
         topic: the package `keras_course.<topic>` that it stands in. A function of your own that returns a Keras model
-            is given itself, without a topic; with preset=None it is called with the overrides.
+            is given itself, without a topic. With preset=None the builder is called with the overrides alone.
         optimizer: an `AdamW`, `Muon` or `SGD`.
         steps: number of steps; 0 where nothing is trained, and the task only measures.
         batch_size: number of examples or windows in a step.

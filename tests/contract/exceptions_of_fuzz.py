@@ -52,7 +52,8 @@ KINDS = {
 # Where any call takes over ten seconds: these are only tried by the full run
 SLOWEST = {"autodiff.optimize_shape", "datasets.cifar10_12k", "language.scaling_sweep"}
 
-# Where a call that is accepted takes long: by default these are only given what is always wrong
+# Where a call that is accepted takes long: by default these are only given what is always wrong (JAX and TensorFlow,
+# which compile, give it to all)
 SLOW = {
     "autodiff.differentiable_fluid", "convnets.alexnet", "convnets.cifar_resnet", "convnets.convnext",
     "convnets.efficientnet", "convnets.maximize_feature", "convnets.resnet", "convnets.resnet_to_convnext",
@@ -67,6 +68,7 @@ ALLOWED = {
         "AdaGrad", "Adam", "AdamW", "GD", "Lion", "Momentum", "Muon", "Nesterov", "RMSProp", "SGD")},
     "metrics.Perplexity.dtype": WRONG,  # Keras's own
     "recipes.AdamW.clip": {"None"},  # gradients stay as they are
+    "recipes.Recipe.preset": {"None"},  # the builder's defaults
     "language.enable_lora.alpha": {"None"},  # as large as the rank
     **{f"{name}.{argument}": {"None"} for argument in ("top_k", "top_p", "stop") for name in (
         "decoding.generate_tokens", "language.generate")},
