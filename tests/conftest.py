@@ -27,6 +27,7 @@ XLA_FLAGS = (
 def pytest_configure(config):
     """Set the environment before anything imports a backend; worker processes inherit it."""
     config.addinivalue_line("markers", "full: takes long, and runs with --full only")
+    config.addinivalue_line("markers", "once: the same on every backend, and runs on PyTorch or with --full only")
     os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # else PyTorch's compiler starts processes of its own
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the cores run tests side by side
@@ -40,11 +41,22 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Run pages first, as they take longest, and leave out what is marked `full`, unless it is asked for."""
+    """Run pages first, as they take longest; leave out what is marked `full`, or `once` on a backend but PyTorch.
+
+    The networks of other libraries and the benchmarks, in tests/peers, are the same on every backend, too.
+    """
     items.sort(key=lambda item: item.name.split("[")[0] != "test_page_runs")
-    if not config.getoption("--full"):
-        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("full")])
-        items[:] = [item for item in items if not item.get_closest_marker("full")]
+    if config.getoption("--full"):
+        return
+    once = backend.current() != "torch"
+    left_out = [
+        item
+        for item in items
+        if item.get_closest_marker("full")
+        or (once and (item.get_closest_marker("once") or item.path.parent.name == "peers"))
+    ]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
 
 
 def _xla_knows(flags):

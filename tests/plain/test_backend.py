@@ -85,6 +85,7 @@ print([name for name in ("keras", "numpy", "tensorflow", "jax", "torch", "sklear
     assert float(seconds) < 0.3
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", [name for name in backend.BACKENDS if name != "tensorflow"])
 def test_nothing_needs_tensorflow(name):
     """On a machine without TensorFlow: build, train, generate, list."""

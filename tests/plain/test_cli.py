@@ -55,6 +55,7 @@ def test_list_needs_no_keras():
     subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
 
 
+@pytest.mark.once
 def test_backends(capsys, monkeypatch):
     here = backend.current()
     monkeypatch.setattr(_machine, "available", lambda: (here,))

@@ -236,6 +236,7 @@ print(json.dumps([time.monotonic() - start, message, [name for name in heavy if 
 """
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("row", "network"), list(zip(DOWNLOADED, ["refuses", "hangs"], strict=True)))
 def test_offline_fails_soon_and_says_what_to_do(row, network, tmp_path):
     seconds, message, heavy = run_python(OFFLINE, row.name, network)
@@ -322,6 +323,7 @@ print(json.dumps([registered, refused, same, sorted(train.y.tolist()) == list(ra
 """
 
 
+@pytest.mark.once
 def test_sets_that_tfds_prepared_beside_this_backend(tmp_path):
     source = tmp_path / "input.txt"
     source.write_text("To be, or not to be.\n" * 40, encoding="utf-8")
@@ -352,6 +354,7 @@ def test_server_that_answers_is_reachable(tmp_path, server, monkeypatch):
     assert _fetch._unreachable(f"{server.address}/there.txt") is None
 
 
+@pytest.mark.once
 def test_importing_and_offline_sets_stay_light():
     code = """
 import json, sys
