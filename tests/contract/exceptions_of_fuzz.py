@@ -49,6 +49,9 @@ KINDS = {
     "plots.ratio_bars.xlabel": "text",
 }  # fmt: skip
 
+# What needs files that the machine may lack
+DOWNLOADED = {"datasets.mnist_10k"}
+
 # Where any call takes over ten seconds: these are only tried by the full run
 SLOWEST = {"autodiff.optimize_shape", "datasets.cifar10_12k", "language.scaling_sweep"}
 
