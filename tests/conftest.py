@@ -49,14 +49,14 @@ def pytest_collection_modifyitems(config, items):
     if config.getoption("--full"):
         return
     once = backend.current() != "torch"
-    left_out = [
+    left_out = {
         item
         for item in items
         if item.get_closest_marker("full")
         or (once and (item.get_closest_marker("once") or item.path.parent.name == "peers"))
-    ]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in set(left_out)]
+    }
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
 
 
 def _xla_knows(flags):

@@ -1,4 +1,4 @@
-"""The door: from a row of the table to its data. No other code looks for files or downloads them.
+"""Find or download the files of a data set. No other code looks for files or downloads them.
 
 `fetch` takes the first of these that has the set:
 

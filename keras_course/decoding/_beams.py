@@ -43,8 +43,8 @@ def length_penalty(length, alpha) -> Tensor:
 def extend_beams(logits, forced, carry, beams, alpha) -> tuple[Tensor, dict]:
     """Extend every beam by every token and keep the K best of each prompt.
 
-    The best finished text of a prompt is kept even if K unfinished ones are ahead of it, because these may only fall
-    back from now on.
+    The best finished text of a prompt is kept even if K unfinished texts rank above it, because all of these may end up
+    below it.
 
     Args:
         logits: `(R, V)` float32.
@@ -68,8 +68,8 @@ def extend_beams(logits, forced, carry, beams, alpha) -> tuple[Tensor, dict]:
     _, best = ops.top_k(ops.reshape(ranked, (-1, beams * size)), beams)  # (B, K)
     scores = ops.take_along_axis(ops.reshape(total, (-1, beams * size)), best, axis=1)
     best = ops.cast(best, "int32")
-    first = beams * ops.arange(best.shape[0], dtype="int32")[:, None]
-    parent = ops.reshape(first + best // size, (-1,))
+    row = beams * ops.arange(best.shape[0], dtype="int32")[:, None]  # the first of each prompt
+    parent = ops.reshape(row + best // size, (-1,))
     token = ops.reshape(best % size, (-1,))
     follow = {"written": written} | {key: carry[key] for key in ("rows", "window", "done", "cache")}
     follow = tree.map_structure(lambda x: ops.take(x, parent, axis=0), follow)

@@ -1,4 +1,4 @@
-"""`train` carries out a recipe; the way to the saved model leads down: `_part`, `_loop`, `_checkpoint`, `_folder`."""
+"""`train` carries out a recipe. It calls `_part` for each model, which calls `_loop`, `_checkpoint` and `_folder`."""
 
 import contextlib
 import dataclasses
@@ -169,7 +169,8 @@ def _settle(recipe, data, steps, seed, start, earlier):
         )
     if start is not None and recipe.start is None:
         raise ValueError(f"start={str(start)!r}: {recipe.name!r} begins with initial weights, not with those of a run.")
-    usual = int(steps) == recipe.steps and asked.task == recipe.task.on(recipe.task.data)
+    own_data = asked.task.data in (recipe.task.data, os.path.abspath(os.path.expanduser(recipe.task.data)))
+    usual = own_data and int(steps) == recipe.steps
     compared = ("expected", "tolerance", "published", "source")
     compared = {name: getattr(recipe, name) if usual else None for name in compared}
     return Order(asked.with_steps(int(steps)), int(seed), start, compared)

@@ -231,33 +231,33 @@ def test_what_is_allowed_is_not_called_a_fault(source):
     assert faults(source, ALLOWED[source]) == []
 
 
-# From `train` to the saved model the way leads down through these, once
-STAIRS = ["_train", "_part", "_saved", "_loop", "_checkpoint", "_folder", "_sample", "tables", "tasks", "_recipe"]
-STAIRS += ["_optimizers", "_task"]
+# The files of `recipes` in the order of the calls from `train` to the saved model: each imports later ones only
+ORDER = ["_train", "_part", "_saved", "_loop", "_checkpoint", "_folder", "_sample", "tables", "tasks", "_recipe"]
+ORDER += ["_optimizers", "_task"]
 
 
-def climbs(source, step):
-    """Yield the files of `recipes` that one of them imports although they stand above it or beside it."""
+def imports_earlier_files(source, step):
+    """Yield the files of `recipes` that one of them imports although they do not come after it in the order."""
     for _, full in imports(ast.walk(ast.parse(source))):
         other = full.removeprefix("keras_course.recipes.").split(".")[0]
-        if other not in STAIRS or not full.startswith("keras_course.recipes."):
+        if other not in ORDER or not full.startswith("keras_course.recipes."):
             continue
-        if STAIRS.index(other) <= STAIRS.index(step) and (other != step or step not in ("tables", "tasks")):
+        if ORDER.index(other) <= ORDER.index(step) and (other != step or step not in ("tables", "tasks")):
             yield other
 
 
-def test_a_run_leads_down_through_recipes():
+def test_files_of_recipes_import_in_one_direction():
     files = {
         path: path.relative_to(PACKAGE / "recipes").with_suffix("").parts[0]
         for path in FILES
         if "recipes" in path.parts
     }
-    assert set(files.values()) == {*STAIRS, "__init__"}
+    assert set(files.values()) == {*ORDER, "__init__"}
     for path, step in files.items():
         if step != "__init__":
-            assert list(climbs(path.read_text(encoding="utf-8"), step)) == [], path
-    assert list(climbs("from keras_course.recipes import _train, _task", "_loop")) == ["_train"]
-    assert list(climbs("def f():\n    from keras_course.recipes._loop import fit", "_loop")) == ["_loop"]
+            assert list(imports_earlier_files(path.read_text(encoding="utf-8"), step)) == [], path
+    assert list(imports_earlier_files("from keras_course.recipes import _train, _task", "_loop")) == ["_train"]
+    assert list(imports_earlier_files("def f():\n    from keras_course.recipes._loop import fit", "_loop")) == ["_loop"]
 
 
 @pytest.mark.parametrize("lecture", LECTURES, ids=lambda lecture: lecture.topic)
