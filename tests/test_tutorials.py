@@ -1,8 +1,8 @@
 """All Python in the tutorials, in the README and in docstrings runs, and what it asserts holds.
 
-A page is one program: its fences share a namespace and run in order, in the folder of the page. The short run caps
+A page is one program: its blocks share a namespace and run in order, in the folder of the page. The short run caps
 every training at two epochs of two steps. With `--full` training goes to the end, the pages check what only a
-trained model does, and they write their figures.
+trained model does, they write their figures, and what the blocks print is written below them.
 """
 
 import doctest
@@ -13,14 +13,14 @@ import runpy
 
 import keras
 import matplotlib.pyplot as plt
+import pages
 import pytest
-from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser
 
 from keras_course._lectures import LECTURES
 
 ROOT = pathlib.Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "tutorials").glob("[0-9]*.md"))]
+TUTORIALS = ROOT / "tutorials"
+PAGES = [ROOT / "README.md", *sorted(TUTORIALS.glob("[0-9]*.md")), *sorted(TUTORIALS.glob("lab-*.md"))]
 SOURCES = sorted((ROOT / "keras_course").rglob("*.py"))
 
 
@@ -39,23 +39,21 @@ def capped(full, request):
     keras.config.set_max_steps_per_epoch(before[1])
 
 
-def check_page(path):
-    """Execute the Python fences of a page and return their number; a failure shows the page's own line."""
-    examples = list(Sybil(parsers=[PythonCodeBlockParser()]).parse(path))
-    for example in examples:
-        example.evaluate()
-    return len(examples)
-
-
 @pytest.mark.filterwarnings("ignore:Limiting")  # what Keras says when training is capped
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # the cap of two steps meets a single full batch
 @pytest.mark.usefixtures("capped")
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_page_runs(path, monkeypatch):
+def test_page_runs(path, full, monkeypatch):
     monkeypatch.chdir(path.parent)
-    fences = check_page(path)
+    for part, method in ((keras.utils.Progbar, "update"), (keras.callbacks.ProgbarLogger, "on_epoch_begin")):
+        monkeypatch.setattr(part, method, lambda *args, **options: None)  # progress bars are not outputs
+    printed = pages.run(path)
     plt.close("all")
-    assert fences == path.read_text(encoding="utf-8").count("\n```python\n") > 0
+    assert len(printed) == path.read_text(encoding="utf-8").count("\n```python\n") > 0
+    if path.parent == TUTORIALS:
+        if full:
+            pages.write_outputs(path, printed)
+        pages.check_outputs(path, printed)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
@@ -74,20 +72,37 @@ def test_first_image_of_readme_is_drawn():
     assert image.stat().st_mtime_ns > before
 
 
-def test_a_failing_fence_fails_with_its_line(tmp_path):
+def test_a_failing_block_fails_with_its_line(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("# Page\n\n```python\nx = 1\n```\n\ntext\n\n```python\ny = 2\nassert x == y\n```\n")
     with pytest.raises(AssertionError) as failure:
-        check_page(page)
+        pages.run(page)
     last = failure.traceback[-1]
     assert (str(last.path), last.lineno + 1) == (str(page), 11)
 
 
+def test_outputs_are_written_below_their_blocks_and_checked(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n\n```python\nprint('loss', 0.5, 'of', repr('a'))\n```\n\n```python\nx = 1\n```\ntext\n")
+    printed = pages.run(page)
+    with pytest.raises(AssertionError, match=r"page.md, block of line 3 prints\nloss 0.5 of 'a'"):
+        pages.check_outputs(page, printed)
+    for _ in range(2):  # written once more, the page stays as it is
+        pages.write_outputs(page, printed)
+        assert page.read_text().count("```\n\n```text\nloss 0.5 of 'a'\n```\n\n```python\nx = 1\n```\ntext\n") == 1
+    pages.check_outputs(page, ["loss  -1.25e-3 of 'b'\n", ""])
+    for other in (["error 0.5 of 'a'\n", ""], ["loss 0.5 of 'a'\n", "1"], ["", ""]):
+        with pytest.raises(AssertionError):
+            pages.check_outputs(page, other)
+
+
 def test_the_table_of_tutorials_is_that_of_the_lectures():
-    rows = (ROOT / "tutorials" / "README.md").read_text(encoding="utf-8").split("|---|---|---|\n")[1].splitlines()
-    for row, lecture in zip(rows, LECTURES, strict=True):
-        page = pathlib.Path(lecture.tutorial).name
-        assert row == f"| {lecture.number} | {lecture.title} | {f'[{page}]({page})' if lecture.ready else 'to come'} |"
+    rows = (TUTORIALS / "README.md").read_text(encoding="utf-8").split("## Lectures\n")[1].splitlines()[3:]
+    for row, lecture in zip(rows[: len(LECTURES)], LECTURES, strict=True):
+        first = pathlib.Path(lecture.tutorial).name
+        more = sorted(page.name for page in TUTORIALS.glob(f"{lecture.number:02d}-*.md") if page.name != first)
+        links = ", ".join(f"[{page}]({page})" for page in [first, *more]) if lecture.ready else "to come"
+        assert row == f"| {lecture.number} | {lecture.title} | {links} |"
 
 
 @pytest.mark.usefixtures("drawn_by_numpy")
