@@ -3,18 +3,23 @@
 A figure that knows one topic is a function of the topic's package, such as `keras_course.autodiff.plot_tape`.
 """
 
-from keras_course.plots._bars import length_histogram, ratio_bars
+from keras_course.plots._bars import grouped_bars, length_histogram, ratio_bars
 from keras_course.plots._canvas import panels
 from keras_course.plots._diagram import Arrow, Block, diagram
 from keras_course.plots._heatmaps import attention_map, visible
-from keras_course.plots._lines import lines, loss_curves
+from keras_course.plots._images import decision_regions, image_grid
+from keras_course.plots._lines import line_panels, lines, loss_curves
 
 __all__ = [
     "Arrow",
     "Block",
     "attention_map",
+    "decision_regions",
     "diagram",
+    "grouped_bars",
+    "image_grid",
     "length_histogram",
+    "line_panels",
     "lines",
     "loss_curves",
     "panels",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_course.checks import mapping, positive, string
+from keras_course.checks import mapping, number, positive, string, whole_number
 from keras_course.plots._canvas import panels
 
 if TYPE_CHECKING:
@@ -47,6 +47,47 @@ def length_histogram(lengths: Mapping[str, Sequence[int]], *, xlabel: str = "len
     ax.set_xlabel(xlabel)
     ax.set_ylabel("fraction")
     ax.legend(frameon=False)
+    return figure
+
+
+def grouped_bars(heights: Mapping[str, Mapping[str, float]], *, digits: int = 1, **axes: object) -> "Figure":
+    """Draw groups of bars side by side, with the value above each bar.
+
+    Args:
+        heights: label of a group to series to height. Bars of one series share a color, and a series may be missing.
+        digits: digits after the decimal point of the values above the bars.
+        axes: arguments of `Axes.set`, such as `ylabel` (with the unit) and `title`.
+
+    Returns:
+        A Matplotlib `Figure`.
+
+    Raises:
+        ValueError: `heights` or a group is empty, or a height is not a finite number.
+
+    Example:
+        >>> from keras_course import plots
+        >>> figure = plots.grouped_bars({"MLP": {"plain": 91.2, "shuffled": 91.0}}, ylabel="test accuracy (%)")
+        >>> [text.get_text() for text in figure.axes[0].texts]
+        ['91.2', '91.0']
+    """
+    mapping(heights=heights)
+    whole_number(0, at_most=10, digits=digits)
+    for group, bars in heights.items():
+        mapping(**{f"heights[{group!r}]": bars})
+        number(**{f"heights[{group!r}][{name!r}]": height for name, height in bars.items()})
+    names = list(dict.fromkeys(name for bars in heights.values() for name in bars))
+    figure, (ax,) = panels(min(7, 2 + 0.7 * len(names) * len(heights)), 3.4)
+    width = 0.8 / len(names)
+    for i, name in enumerate(names):
+        places = [j for j, bars in enumerate(heights.values()) if name in bars]
+        values = [bars[name] for bars in heights.values() if name in bars]
+        bars = ax.bar([j + (i - (len(names) - 1) / 2) * width for j in places], values, width, label=name)
+        ax.bar_label(bars, [f"{value:,.{digits}f}" for value in values], padding=2, fontsize=9)
+    ax.set_xticks(range(len(heights)), list(heights))
+    ax.margins(y=0.12)
+    ax.set(**axes)
+    if len(names) > 1:
+        figure.legend(loc="outside upper center", ncols=len(names), frameon=False)
     return figure
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_course.checks import as_row, mapping, string
+from keras_course.checks import as_row, mapping, string, whole_number
 from keras_course.plots._canvas import panels
 
 if TYPE_CHECKING:
@@ -48,6 +48,65 @@ def lines(x: Sequence, curves: Mapping[str, Sequence[float]], *, style: str = "-
         ax.plot(x, y, style, label=label)
     ax.set(**axes)
     ax.legend(frameon=False)
+    return figure
+
+
+def line_panels(
+    curves: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]],
+    *,
+    style: str = "-",
+    columns: int | None = None,
+    **axes: object,
+) -> "Figure":
+    """Draw a panel of curves for each title. The curves of one label have one color, and one legend names them.
+
+    Args:
+        curves: title of a panel to label of a curve to (x, y). Each curve has its own x.
+        style: Matplotlib's format of a line, such as "-" or "o-".
+        columns: number of panels in a row. Default: all, at most four.
+        axes: arguments of `Axes.set` for every panel, such as `xlabel`, `ylabel` (with the unit), `yscale`, `ylim`.
+
+    Returns:
+        A Matplotlib `Figure`. The panels share their axes.
+
+    Raises:
+        ValueError: there is no panel, a panel has no curve, or x and y of a curve differ in length.
+
+    Example:
+        >>> from keras_course import plots
+        >>> curves = {"line": {"f": ([0, 1], [0, 1])}, "parabola": {"f": ([0, 1, 2], [0, 1, 4])}}
+        >>> [axes.get_title() for axes in plots.line_panels(curves, xlabel="x").axes]
+        ['line', 'parabola']
+    """
+    mapping(curves=curves)
+    string(style=style)
+    columns = min(len(curves), 4) if columns is None else columns
+    whole_number(1, columns=columns)
+    for title, panel in curves.items():
+        mapping(**{f"curves[{title!r}]": panel})
+        for label, curve in panel.items():
+            name = f"curves[{title!r}][{label!r}]"
+            if not isinstance(curve, tuple | list) or len(curve) != 2:
+                raise ValueError(f"{name} must be a pair (x, y), got {curve!r}")
+            x, y = (as_row(name, part, gaps=True) for part in curve)
+            if len(x) != len(y):
+                raise ValueError(f"{name} has {len(x)} values of x and {len(y)} values of y")
+    labels = list(dict.fromkeys(label for panel in curves.values() for label in panel))
+    rows = -(-len(curves) // columns)
+    figure, axes_of = panels(3 * columns + 0.4, 2.7 * rows + 0.4, rows, columns)
+    for i, (ax, (title, panel)) in enumerate(zip(axes_of, curves.items(), strict=False)):
+        for label, (x, y) in panel.items():
+            ax.plot(x, y, style, color=f"C{labels.index(label)}", label=label)
+        ax.sharex(axes_of[0])
+        ax.sharey(axes_of[0])
+        ax.set(title=title, **axes)
+        if i % columns:
+            ax.set_ylabel("")
+    for ax in axes_of[len(curves) :]:
+        ax.remove()
+    handles = {text: line for ax in figure.axes for line, text in zip(*ax.get_legend_handles_labels(), strict=True)}
+    if len(handles) > 1:
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles), frameon=False)
     return figure
 
 

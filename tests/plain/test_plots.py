@@ -70,6 +70,45 @@ def test_lines():
     assert (ax.get_xlabel(), ax.get_ylim()) == ("letter", (0, 9))
 
 
+def test_line_panels():
+    curves = {"left": {"one": ([0, 1], [2, 3])}, "right": {"two": ([0, 1, 2], [5, 6, 7]), "one": ([5], [1])}}
+    left, right = plots.line_panels(curves, style="o-", xlabel="t (s)", ylabel="x (m)").axes
+    assert [line.get_color() for line in [*left.lines, *right.lines]] == ["C0", "C1", "C0"]
+    assert (left.get_ylabel(), right.get_ylabel(), right.get_xlabel()) == ("x (m)", "", "t (s)")
+    assert left.get_xlim() == right.get_xlim()
+    assert len(plots.line_panels(curves | {"third": {"one": ([0], [0])}}, columns=2).axes) == 3
+    with pytest.raises(ValueError, match="has 1 values of x and 2 values of y"):
+        plots.line_panels({"a": {"b": ([1], [1, 2])}})
+
+
+def test_grouped_bars():
+    (ax,) = plots.grouped_bars({"a": {"x": 1.25, "y": -2.0}, "b": {"y": 3.0}}, digits=2, ylabel="height (m)").axes
+    assert [bar.get_height() for bar in ax.patches] == [1.25, -2, 3]
+    assert [text.get_text() for text in ax.texts] == ["1.25", "-2.00", "3.00"]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["a", "b"]
+
+
+def test_image_grid():
+    figure = plots.image_grid({"gray": np.eye(4)[None], "color": np.ones((2, 4, 4, 3))}, titles=["one"], limits=(0, 2))
+    assert [ax.get_title() for ax in figure.axes] == ["one", "", ""]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["gray", "color", ""]
+    assert figure.axes[0].images[0].get_clim() == (0, 2)
+    for images in (np.ones((1, 4)), np.ones((1, 4, 4, 2)), []):
+        with pytest.raises(ValueError, match="row"):
+            plots.image_grid({"row": images})
+
+
+def test_decision_regions():
+    x, y = np.array([[0.0, 0.0], [1.0, 2.0]]), np.array([0, 1])
+    figure = plots.decision_regions({"plane": lambda x: x[:, 0] / 2, "half": lambda x: x[:, 1] > 1}, x, y, margin=1.0)
+    for ax in figure.axes:
+        assert (ax.get_xlim(), ax.get_ylim()) == (pytest.approx((-1, 2), abs=0.02), pytest.approx((-1, 3), abs=0.02))
+    (boundary,) = figure.axes[1].collections[1].get_paths()
+    np.testing.assert_allclose(boundary.vertices[:, 1], 1, atol=0.02)
+    with pytest.raises(ValueError, match="returned shape"):
+        plots.decision_regions({"one": lambda x: 1.0}, x, y)
+
+
 def test_ratio_bars():
     ratios = {
         "training": {"JAX": {"fastest": 0.25, "own": 1.5}, "$x$": {"own": 4.0}},
