@@ -13,48 +13,111 @@ if TYPE_CHECKING:
 
 
 def plot_tape(steps: Sequence) -> "Figure":
-    """Draw a chain of steps, each computed from the one before: values above, adjoints below.
+    """Draw a tape as a computational graph, from the inputs at the top to the results at the bottom.
+
+    Every step is a box with its formula, its value and its adjoint. The number on an arrow is the derivative of that
+    single step. Above a step with several children stands how its adjoint is computed: the sum, over the children, of
+    their adjoint times the number on the arrow.
 
     Args:
-        steps: in the order of computation, anything with a `name`, a `value`, an `adjoint` (the derivative of the last
-            value with respect to this one) and `parents`, a list of (step, derivative), as the tutorial builds by hand.
+        steps: in the order of computation, anything with a `name`, a `formula`, a `value`, an `adjoint` (the derivative
+            of the result with respect to this step) and `parents`, a list of (step, derivative), as the tutorial builds
+            by hand. Parents that are not in `steps` are left out.
 
     Returns:
         A Matplotlib `Figure`. Values are black, derivatives of single steps gray and adjoints red.
 
     Raises:
-        ValueError: `steps` is empty, or a step is not computed from the step before.
+        ValueError: `steps` is empty, a step lacks an attribute, or a step stands before one of its parents.
 
     Example:
         >>> import types
         >>> from keras_course.autodiff import plot_tape
-        >>> x = types.SimpleNamespace(name="x", value=2.0, adjoint=3.0, parents=[])
-        >>> y = types.SimpleNamespace(name="times 3", value=6.0, adjoint=1.0, parents=[(x, 3.0)])
-        >>> [text.get_text() for text in plot_tape([x, y]).axes[0].texts][-3:]
-        ['times 3', '6.000', '1.000']
+        >>> x = types.SimpleNamespace(name="x", formula="input", value=2.0, adjoint=3.0, parents=[])
+        >>> y = types.SimpleNamespace(name="y", formula="3 * x", value=6.0, adjoint=1.0, parents=[(x, 3.0)])
+        >>> [text.get_text() for text in plot_tape([x, y]).axes[0].texts]
+        ['3', 'x = input', 'value 2', 'adjoint 3', 'y = 3 * x', 'value 6', 'adjoint 1']
     """
     if not isinstance(steps, Sequence) or isinstance(steps, str) or not len(steps):
         raise ValueError(f"steps={steps!r} must be a list of steps, at least one")
-    if not all(hasattr(step, name) for step in steps for name in ("name", "value", "adjoint", "parents")):
-        raise ValueError(f"steps={steps!r} must have the attributes name, value, adjoint and parents")
-    figure, (ax,) = panels(8, 1.8)
-    ax.axis("off")
-    ax.set(xlim=(-1.3, len(steps) - 0.6), ylim=(-0.7, 0.7))
-    centered = {"ha": "center", "va": "center"}
-    for height, text, color in ((0.5, "value", "k"), (0.16, "derivative of the step", "gray"), (-0.5, "adjoint", "C3")):
-        ax.text(-0.3, height, text, ha="right", va="center", color=color)
+    if not all(hasattr(step, name) for step in steps for name in ("name", "formula", "value", "adjoint", "parents")):
+        raise ValueError(f"steps={steps!r} must have the attributes name, formula, value, adjoint and parents")
+    edges, places = _edges(steps), {}
+    depths = _depths(steps, edges)
+    for row in range(max(depths) + 1):
+        _place_row([i for i, depth in enumerate(depths) if depth == row], row, edges, places)
+    left, right = (extreme(x for x, _ in places.values()) for extreme in (min, max))
+    figure, (ax,) = panels(1.75 * (right - left + 1), 1.05 * (max(depths) + 1))
+    ax.set(xlim=(left - 0.5, right + 0.5), ylim=(max(depths) + 0.4, -0.5))
+    ax.set_axis_off()
+    for (parent, child), slope in edges.items():
+        _draw_edge(ax, places[parent], places[child], slope)
     for i, step in enumerate(steps):
-        if i:
-            slopes = [derivative for parent, derivative in step.parents if parent is steps[i - 1]]
-            if not slopes:
-                raise ValueError(f"steps[{i}], {step.name!r}, is not computed from the one before it.")
-            ax.text(i - 0.5, 0.16, f"{sum(slopes):.3f}", color="gray", **centered)
-            ax.annotate("", (i - 0.3, 0), (i - 0.7, 0), arrowprops={"arrowstyle": "->"})
-            ax.annotate("", (i - 0.7, -0.5), (i - 0.3, -0.5), arrowprops={"arrowstyle": "->", "color": "C3"})
-        ax.text(i, 0, step.name, bbox={"boxstyle": "round,pad=0.5", "facecolor": "white"}, **centered)
-        ax.text(i, 0.5, f"{step.value:.3f}", **centered)
-        ax.text(i, -0.5, f"{step.adjoint:.3f}", color="C3", **centered)
+        terms = [f"{steps[c].adjoint:.3g} · {slope:.3g}" for (p, c), slope in edges.items() if p == i]
+        _draw_step(ax, *places[i], step, terms)
     return figure
+
+
+def _edges(steps):
+    """Return {(number of a parent, number of a child): derivative}, the derivatives of several uses added up."""
+    numbers, edges = {id(step): i for i, step in enumerate(steps)}, {}
+    for i, step in enumerate(steps):
+        for parent, derivative in step.parents:
+            j = numbers.get(id(parent))
+            if j is not None and j >= i:
+                raise ValueError(f"steps[{i}], {step.name!r}, must stand after its parent steps[{j}]")
+            if j is not None:
+                edges[j, i] = edges.get((j, i), 0) + derivative
+    return edges
+
+
+def _depths(steps, edges):
+    """Return the length of the longest path from an input to each step: its row."""
+    depths = []
+    for i in range(len(steps)):
+        depths.append(max((depths[parent] + 1 for parent, child in edges if child == i), default=0))
+    return depths
+
+
+def _place_row(row, height, edges, places):
+    """Put each step of a row below the middle of its parents, at least one column from its neighbors."""
+    wanted = {i: [places[parent][0] for parent, child in edges if child == i] or [0] for i in row}
+    wanted = {i: sum(x) / len(x) for i, x in wanted.items()}
+    row, columns = sorted(row, key=wanted.get), []
+    for i in row:
+        columns.append(max([wanted[i], *(x + 1 for x in columns[-1:])]))
+    shift = sum(wanted[i] - x for i, x in zip(row, columns, strict=True)) / len(row)
+    places.update({i: (x + shift, height) for i, x in zip(row, columns, strict=True)})
+
+
+def _draw_edge(ax, start, end, slope):
+    (x0, y0), (x1, y1) = (start[0], start[1] + 0.27), (end[0], end[1] - 0.27)
+    ax.annotate(
+        "", (x1, y1), (x0, y0), arrowprops={"arrowstyle": "-|>", "color": "#444444", "shrinkA": 0, "shrinkB": 0}
+    )
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+    at = 0.5 if y1 - y0 < 1 else 0.25  # a long arrow has its number before it passes other boxes
+    where = (x0 + at * (x1 - x0), y0 + at * (y1 - y0))
+    ax.text(*where, f"{slope:.3g}", ha="center", va="center", color="gray", fontsize=10, bbox=box)
+
+
+def _draw_step(ax, x, y, step, terms):
+    from matplotlib.patches import FancyBboxPatch
+
+    style = {"boxstyle": "round,pad=0,rounding_size=0.06", "facecolor": "#f4f4f4", "edgecolor": "#777777"}
+    ax.add_patch(FancyBboxPatch((x - 0.45, y - 0.27), 0.9, 0.54, zorder=2, **style))
+    lines = {
+        f"{step.name} = {step.formula}": -0.16,
+        f"value {step.value:.3g}": 0.0,
+        f"adjoint {step.adjoint:.3g}": 0.16,
+    }
+    for text, height in lines.items():
+        color = "C3" if text.startswith("adjoint") else "black"
+        ax.text(x, y + height, text, ha="center", va="center", color=color, fontsize=10, zorder=3)
+    if len(terms) > 1:
+        total = f"{' + '.join(terms)} = {step.adjoint:.3g}"
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+        ax.text(x, y - 0.37, total, color="C3", zorder=4, bbox=box, **centered)
 
 
 def plot_wind_tunnel(run: ShapeRun) -> "Figure":

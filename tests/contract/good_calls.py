@@ -308,7 +308,7 @@ def tape():
 
 
 def leaf():
-    return type("Leaf", (), {"name": "x", "value": 2.0, "adjoint": 3.0, "parents": []})()
+    return type("Leaf", (), {"name": "x", "formula": "input", "value": 2.0, "adjoint": 3.0, "parents": []})()
 
 
 def shout(text: str) -> str:
