@@ -106,14 +106,10 @@ def _draw_step(ax, x, y, step, terms):
 
     style = {"boxstyle": "round,pad=0,rounding_size=0.06", "facecolor": "#f4f4f4", "edgecolor": "#777777"}
     ax.add_patch(FancyBboxPatch((x - 0.45, y - 0.27), 0.9, 0.54, zorder=2, **style))
-    lines = {
-        f"{step.name} = {step.formula}": -0.16,
-        f"value {step.value:.3g}": 0.0,
-        f"adjoint {step.adjoint:.3g}": 0.16,
-    }
-    for text, height in lines.items():
-        color = "C3" if text.startswith("adjoint") else "black"
-        ax.text(x, y + height, text, ha="center", va="center", color=color, fontsize=10, zorder=3)
+    centered = {"ha": "center", "va": "center", "fontsize": 10}
+    ax.text(x, y - 0.16, f"{step.name} = {step.formula}", zorder=3, **centered)
+    ax.text(x, y, f"value {step.value:.3g}", zorder=3, **centered)
+    ax.text(x, y + 0.16, f"adjoint {step.adjoint:.3g}", color="C3", zorder=3, **centered)
     if len(terms) > 1:
         total = f"{' + '.join(terms)} = {step.adjoint:.3g}"
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
