@@ -7,7 +7,7 @@ backend.require()
 from keras_course.autodiff._checkpoint import checkpoint, checkpointed_chain, peak_memory, stored
 from keras_course.autodiff._cost import OperationCount, accumulation_cost, count_operations
 from keras_course.autodiff._dual import Dual
-from keras_course.autodiff._figures import plot_tape, plot_wind_tunnel
+from keras_course.autodiff._figures import plot_chain, plot_tape, plot_wind_tunnel
 from keras_course.autodiff._fluid import Flow, advect, divergence, lift_and_drag, project, simulate
 from keras_course.autodiff._gradcheck import gradcheck
 from keras_course.autodiff._graph import graph_dot, graph_text
@@ -51,6 +51,7 @@ __all__ = [
     "nth_derivative",
     "optimize_shape",
     "peak_memory",
+    "plot_chain",
     "plot_tape",
     "plot_wind_tunnel",
     "project",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_course.autodiff._shape import ShapeRun
+from keras_course.checks import validate, whole
 from keras_course.plots import panels
 
 if TYPE_CHECKING:
@@ -101,6 +102,11 @@ def _draw_edge(ax, start, end, slope):
     ax.text(*where, f"{slope:.3g}", ha="center", va="center", color="gray", fontsize=10, bbox=box)
 
 
+def _arrow(ax, start, end, color):
+    style = {"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 0}
+    ax.annotate("", end, start, arrowprops=style)
+
+
 def _draw_step(ax, x, y, step, terms):
     from matplotlib.patches import FancyBboxPatch
 
@@ -114,6 +120,48 @@ def _draw_step(ax, x, y, step, terms):
         total = f"{' + '.join(terms)} = {step.adjoint:.3g}"
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
         ax.text(x, y - 0.37, total, color="C3", zorder=4, bbox=box, **centered)
+
+
+@validate(num_steps=whole(1, 4))
+def plot_chain(num_steps) -> "Figure":
+    """Draw a program that repeats a step F, with its states forward and their adjoints backward.
+
+    Args:
+        num_steps: number of steps, from 1 to 4.
+
+    Returns:
+        A Matplotlib `Figure`: states s, steps F, the result R and the parameter m that all steps read. Black arrows
+        are the forward pass, red arrows the backward pass.
+
+    Raises:
+        ValueError: `num_steps` is not an integer from 1 to 4.
+
+    Example:
+        >>> from keras_course.autodiff import plot_chain
+        >>> [text.get_text() for text in plot_chain(1).axes[0].texts if text.get_text()]
+        ['$s_0$', '$F$', '$s_1$', '$R$', '$m$', '$u_1$', '$u_0$', 'forward', 'backward']
+    """
+    names = [part for t in range(num_steps) for part in (f"$s_{t}$", "$F$")] + [f"$s_{num_steps}$", "$R$"]
+    figure, (ax,) = panels(1.0 * len(names), 2.5)
+    ax.set(xlim=(-0.6, len(names) - 0.4), ylim=(-1.7, 0.8))
+    ax.set_axis_off()
+    centered, middle = {"ha": "center", "va": "center", "fontsize": 13, "zorder": 3}, (len(names) - 2) / 2
+    box = {"boxstyle": "round,pad=0.35", "edgecolor": "#777777"}
+    for i, name in enumerate(names):
+        color = {"$F$": "#dbe9f6", "$R$": "#fbe0dc"}.get(name, "#f4f4f4")
+        ax.text(i, 0, name, bbox=box | {"facecolor": color}, **centered)
+    ax.text(middle, -1.35, "$m$", bbox=box | {"facecolor": "#e3f1df"}, **centered)
+    for i in reversed(range(len(names) - 1)):
+        _arrow(ax, (i + 0.27, 0.1), (i + 0.73, 0.1), "#444444")
+        _arrow(ax, (i + 0.73, -0.1), (i + 0.27, -0.1), "C3")
+        if names[i] == "$F$":
+            _arrow(ax, (middle + 0.18 * (i - middle), -1.1), (i - 0.08, -0.3), "#444444")
+            _arrow(ax, (i + 0.08, -0.3), (middle + 0.18 * (i - middle) + 0.16, -1.1), "C3")
+        else:
+            ax.text(i, -0.45, names[i].replace("s", "u"), color="C3", **centered)
+    ax.text(-0.3, 0.55, "forward", color="#444444", ha="left", va="center", fontsize=12)
+    ax.text(len(names) - 0.7, 0.55, "backward", color="C3", ha="right", va="center", fontsize=12)
+    return figure
 
 
 def plot_wind_tunnel(run: ShapeRun) -> "Figure":

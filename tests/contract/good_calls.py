@@ -149,6 +149,7 @@ EXAMPLES = {
     "autodiff.stored": {"y": Make(lambda: tape()[1])},
     "autodiff.lift_and_drag": {"before": (FIELD + 1.0, FIELD), "after": (FIELD + 0.5, FIELD)},
     "autodiff.nth_derivative": {"n": 2},
+    "autodiff.plot_chain": {"num_steps": 2},
     "autodiff.plot_tape": {"steps": Make(lambda: [leaf()])},
     "autodiff.plot_wind_tunnel": {
         "run": keras_course.autodiff.ShapeRun(np.ones(3), (0, 1, 2), *np.zeros((3, 3, 8, 12)))},

@@ -1,10 +1,10 @@
-"""The drawing of a tape."""
+"""The drawings of a tape and of a chain of steps."""
 
 import types
 
 import pytest
 
-from keras_course.autodiff import plot_tape
+from keras_course.autodiff import plot_chain, plot_tape
 
 
 def step(name, formula, value, adjoint=1.0, parents=()):
@@ -42,3 +42,13 @@ def test_tape_refuses():
         plot_tape([types.SimpleNamespace(name="x", value=1.0)])
     with pytest.raises(ValueError, match=r"steps\[0\], 'y', must stand after its parent steps\[1\]"):
         plot_tape([step("y", "2 * x", 6.0, parents=[(x, 2.0)]), x])
+
+
+def test_chain():
+    """Each of two steps reads m and sends it a part of the gradient: four arrows, beside those along the chain."""
+    figure = plot_chain(2)
+    assert [text for text in shown(figure) if "u" in text] == ["$u_2$", "$u_1$", "$u_0$"]
+    arrows = [text for text in figure.axes[0].texts if not text.get_text()]
+    assert len(arrows) == 2 * 5 + 2 * 2
+    with pytest.raises(ValueError, match="num_steps"):
+        plot_chain(0)
