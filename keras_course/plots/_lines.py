@@ -95,10 +95,11 @@ def line_panels(
     rows = -(-len(curves) // columns)
     figure, axes_of = panels(3 * columns + 0.4, 2.7 * rows + 0.4, rows, columns)
     for i, (ax, (title, panel)) in enumerate(zip(axes_of, curves.items(), strict=False)):
+        if i:
+            ax.sharex(axes_of[0])
+            ax.sharey(axes_of[0])
         for label, (x, y) in panel.items():
             ax.plot(x, y, style, color=f"C{labels.index(label)}", label=label)
-        ax.sharex(axes_of[0])
-        ax.sharey(axes_of[0])
         ax.set(title=title, **axes)
         if i % columns:
             ax.set_ylabel("")

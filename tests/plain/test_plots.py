@@ -76,6 +76,7 @@ def test_line_panels():
     assert [line.get_color() for line in [*left.lines, *right.lines]] == ["C0", "C1", "C0"]
     assert (left.get_ylabel(), right.get_ylabel(), right.get_xlabel()) == ("x (m)", "", "t (s)")
     assert left.get_xlim() == right.get_xlim()
+    assert right.get_ylim()[0] < 1 < 7 < right.get_ylim()[1]
     assert len(plots.line_panels(curves | {"third": {"one": ([0], [0])}}, columns=2).axes) == 3
     with pytest.raises(ValueError, match="has 1 values of x and 2 values of y"):
         plots.line_panels({"a": {"b": ([1], [1, 2])}})
