@@ -7,6 +7,7 @@ backend.require()
 from keras_course.fundamentals._bias_variance import BiasVariance, bias_variance_decomposition
 from keras_course.fundamentals._double_descent import DoubleDescent, mlp_sweep, random_features, random_features_sweep
 from keras_course.fundamentals._estimators import KerasClassifier, KerasRegressor
+from keras_course.fundamentals._figures import plot_fits, plot_projection, plot_resamples, plot_splits
 from keras_course.fundamentals._neighbors import NearestNeighbors
 from keras_course.fundamentals._problem import RegressionProblem, noisy_cubic
 from keras_course.fundamentals._regression import PolynomialRegressor, least_squares, polynomial_features
@@ -39,6 +40,10 @@ __all__ = [
     "least_squares",
     "mlp_sweep",
     "noisy_cubic",
+    "plot_fits",
+    "plot_projection",
+    "plot_resamples",
+    "plot_splits",
     "polynomial_features",
     "random_features",
     "random_features_sweep",
