@@ -31,7 +31,7 @@ def plot_fits(
     fits: Mapping[str, tuple[Callable, Sequence[float], Sequence[float]]],
     *,
     together: bool = False,
-    ylim: tuple[float, float] | None = (-60.0, 140.0),
+    ylim: tuple[float, float] | None = None,
 ) -> "Figure":
     """Draw fitted functions with the points that they were fitted to and the best possible function, g.
 
@@ -39,7 +39,7 @@ def plot_fits(
         problem: where the points come from.
         fits: title to a tuple of the fitted function, the inputs `(N,)` and the targets `(N,)`.
         together: draw all functions in one panel, with the points of the first; otherwise each has a panel.
-        ylim: lowest and highest y of a panel; None shows every function in full.
+        ylim: lowest and highest y of a panel; by default all functions are shown in full.
 
     Returns:
         A Matplotlib `Figure`.
@@ -93,13 +93,13 @@ def _grid_of_panels(count):
 
 @validate(decompositions=mapping, ylim=_check_range)
 def plot_resamples(
-    decompositions: Mapping[str, BiasVariance], *, ylim: tuple[float, float] | None = (-60.0, 140.0)
+    decompositions: Mapping[str, BiasVariance], *, ylim: tuple[float, float] | None = None
 ) -> "Figure":
     """Draw the fits to many training sets, their mean, a band of one standard deviation, and the best function, g.
 
     Args:
         decompositions: title of a panel to what `bias_variance_decomposition` returns.
-        ylim: lowest and highest y of a panel; None shows every function in full.
+        ylim: lowest and highest y of a panel; by default all functions are shown in full.
 
     Returns:
         A Matplotlib `Figure`.
