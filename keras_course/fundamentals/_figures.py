@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_course.checks import as_floats, instance, mapping, string, validate, whole_number
+from keras_course.checks import as_floats, flag, instance, mapping, string, validate, whole_number
 from keras_course.fundamentals._bias_variance import BiasVariance
 from keras_course.fundamentals._data import as_pairs, predict_at
 from keras_course.fundamentals._problem import RegressionProblem
@@ -25,7 +25,7 @@ def _check_range(**limits):
             raise ValueError(f"{name}={value!r} must be a pair (lowest, highest) of finite numbers")
 
 
-@validate(problem=instance(RegressionProblem), fits=mapping, ylim=_check_range)
+@validate(problem=instance(RegressionProblem), fits=mapping, together=flag, ylim=_check_range)
 def plot_fits(
     problem: RegressionProblem,
     fits: Mapping[str, tuple[Callable, Sequence[float], Sequence[float]]],
@@ -54,7 +54,6 @@ def plot_fits(
         >>> figure.axes[0].get_title()
         'a line'
     """
-    instance(bool, np.bool_)(together=together)
     entries = {title: _checked(f"fits[{title!r}]", entry) for title, entry in fits.items()}
     grid = problem.grid(400)
     figure, axes = _grid_of_panels(1 if together else len(entries))
@@ -72,7 +71,7 @@ def plot_fits(
 
 def _checked(name, entry):
     if not isinstance(entry, tuple | list) or len(entry) != 3 or not callable(entry[0]):
-        raise ValueError(f"{name}={entry!r} must be a tuple (function, x, y)")
+        raise ValueError(f"{name} must be a tuple (function, x, y); it is a {type(entry).__name__} of other entries")
     return entry[0], *as_pairs(*entry[1:])
 
 
@@ -92,9 +91,7 @@ def _grid_of_panels(count):
 
 
 @validate(decompositions=mapping, ylim=_check_range)
-def plot_resamples(
-    decompositions: Mapping[str, BiasVariance], *, ylim: tuple[float, float] | None = None
-) -> "Figure":
+def plot_resamples(decompositions: Mapping[str, BiasVariance], *, ylim: tuple[float, float] | None = None) -> "Figure":
     """Draw the fits to many training sets, their mean, a band of one standard deviation, and the best function, g.
 
     Args:
@@ -145,7 +142,7 @@ def plot_splits(rows: Mapping[str, Sequence[tuple[str, int]]]) -> "Figure":
     Example:
         >>> from keras_course.fundamentals import plot_splits
         >>> figure = plot_splits({"two parts": [("training", 10), ("test", 5)]})
-        >>> [patch.get_width() for patch in figure.axes[0].patches]
+        >>> [int(patch.get_width()) for patch in figure.axes[0].patches]
         [10, 5]
     """
     figure, (ax,) = panels(6.5, 0.62 * len(rows) + 0.6)
@@ -190,19 +187,19 @@ def plot_projection() -> "Figure":
     ax.axis("off")
     ax.set(xlim=(-0.6, 8.6), ylim=(-0.9, 4.9), aspect="equal")
     ax.fill([-0.5, 5.9, 8.4, 2.0], [-0.8, -0.8, 1.7, 1.7], color="C0", alpha=0.15)
-    origin, y, fit = (1.2, -0.2), (5.0, 4.4), (5.0, 0.75)
-    for end, color in (((4.3, -0.4), "0.4"), ((2.3, 1.3), "0.4"), (y, "k"), (fit, "C0")):
+    origin, y, fit = (1.9, -0.2), (5.2, 4.4), (5.2, 0.63)
+    for end, color in (((4.8, -0.4), "0.4"), ((2.2, 1.35), "0.4"), (y, "k"), (fit, "C0")):
         ax.annotate("", end, origin, arrowprops={"arrowstyle": "-|>", "color": color, "linewidth": 1.6, "shrinkB": 0})
     ax.annotate("", y, fit, arrowprops={"arrowstyle": "-|>", "color": "C3", "linewidth": 1.6, "shrinkA": 0})
-    ax.plot([4.66, 4.66, 5.0], [0.665, 1.015, 1.1], color="C3", linewidth=1.1)  # the right angle
+    ax.plot([4.86, 4.86, 5.2], [0.545, 0.895, 0.98], color="C3", linewidth=1.1)  # the right angle
     for x, height, text, color in (
-        (5.1, 4.45, "targets $y$", "k"),
-        (5.15, 2.6, "residual $y-Xw$", "C3"),
-        (5.1, 0.4, "fit $Xw=Py$", "C0"),
-        (4.4, -0.5, "column 1 of $X$", "0.3"),
-        (-0.4, 1.35, "column 2 of $X$", "0.3"),
+        (5.3, 4.45, "targets $y$", "k"),
+        (5.35, 2.6, "residual $y-Xw$", "C3"),
+        (5.3, 0.35, "fit $Xw=Py$", "C0"),
+        (4.85, -0.53, "column 1 of $X$", "0.3"),
+        (-0.3, 1.35, "column 2 of $X$", "0.3"),
         (6.0, 1.38, "all vectors $Xw$", "C0"),
-        (1.0, -0.58, "0", "k"),
+        (1.65, -0.58, "0", "k"),
     ):
         ax.text(x, height, text, color=color, fontsize=11)
     return figure

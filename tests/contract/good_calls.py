@@ -195,6 +195,12 @@ EXAMPLES = {
     "fundamentals.least_squares": {"features": ROWS, "targets": VALUES},
     "fundamentals.mlp_sweep": {"train": (ROWS, LABELS), "test": (ROWS, LABELS), "num_classes": 2,
                                "widths": [3], "num_steps": 1},
+    "fundamentals.plot_fits": {"problem": keras_course.fundamentals.noisy_cubic(), "ylim": (-1.0, 1.0),
+                               "fits": {"sine": (np.sin, ROWS[:, 0], VALUES)}},
+    "fundamentals.plot_resamples": {"ylim": (-1.0, 1.0), "decompositions": {
+        "mean": keras_course.fundamentals.bias_variance_decomposition(
+            average, keras_course.fundamentals.noisy_cubic(), at=5, num_sets=3)}},
+    "fundamentals.plot_splits": {"rows": {"two parts": [("training", 10), ("test", 5)]}},
     "fundamentals.polynomial_features": {"degree": 2},
     "fundamentals.random_features": {"x": ROWS},
     "fundamentals.random_features_sweep": {"train": (ROWS, LABELS), "test": (ROWS, LABELS), "num_classes": 2},
