@@ -62,8 +62,10 @@ def plot_fits(
         if not (together and i):
             ax.scatter(x, y, s=16 if len(x) < 100 else 4, color="k", zorder=3)
             ax.plot(grid, problem.function(grid), "k--", linewidth=1.2, label="true function g")
-            ax.set(title="" if together else title, ylim=ylim)
+            ax.set_title("" if together else title)
         ax.plot(grid, predict_at(predict, grid), _COLORS[i % 6] if together else "C3", label=title)
+        if ylim is not None:
+            ax.set_ylim(ylim)
     if together:
         axes[0].legend(frameon=False, fontsize=9)
     return figure
@@ -120,7 +122,9 @@ def plot_resamples(decompositions: Mapping[str, BiasVariance], *, ylim: tuple[fl
         ax.fill_between(parts.x, parts.center - deviation, parts.center + deviation, color="C3", alpha=0.25)
         ax.plot(parts.x, parts.center, "C3", label="mean fit, with one standard deviation")
         ax.plot(parts.x, parts.target, "k--", linewidth=1.2, label="true function g")
-        ax.set(title=title, ylim=ylim)
+        ax.set_title(title)
+        if ylim is not None:
+            ax.set_ylim(ylim)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
     return figure
 

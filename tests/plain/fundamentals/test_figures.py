@@ -21,6 +21,8 @@ def test_fits_have_a_panel_each_or_one_panel():
     labels = [line.get_label() for line in together.axes[0].lines]
     assert labels == ["true function g", "a", "b", "c"]
     assert together.axes[0].get_ylim() == (-5, 5)
+    tall = plot_fits(PROBLEM, {"tall": (lambda points: 1000 + points, X, Y)}).axes[0]
+    assert tall.get_ylim()[1] > 1000  # by default all of the function is shown
     heights = [line.get_ydata()[0] for line in together.axes[0].lines[1:]]
     np.testing.assert_allclose(np.diff(heights), [1, 1])
 
