@@ -14,8 +14,15 @@ from keras_course.perceptron._descent import (
     quadratic_surrogate,
     stochastic_gradient_descent,
 )
+from keras_course.perceptron._diagrams import plot_backpropagation, plot_network, plot_unit, plot_xor
 from keras_course.perceptron._discriminant import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
-from keras_course.perceptron._figures import plot_network, plot_unit
+from keras_course.perceptron._figures import (
+    plot_boundaries,
+    plot_clouds,
+    plot_gradients,
+    plot_paths,
+    plot_surrogates,
+)
 from keras_course.perceptron._heads import GaussianNegativeLogLikelihood, Head, output_head
 from keras_course.perceptron._logistic import LogisticRegressionFit, fit_logistic_regression, logistic_regression
 from keras_course.perceptron._mark_one import MarkOne
@@ -48,8 +55,15 @@ __all__ = [
     "mlp",
     "novikoff_bound",
     "output_head",
+    "plot_backpropagation",
+    "plot_boundaries",
+    "plot_clouds",
+    "plot_gradients",
     "plot_network",
+    "plot_paths",
+    "plot_surrogates",
     "plot_unit",
+    "plot_xor",
     "quadratic_surrogate",
     "rosenblatt",
     "sigmoid_chain",
