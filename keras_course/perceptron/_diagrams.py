@@ -57,13 +57,14 @@ def plot_network(sizes: Sequence[int] = (3, 4, 4, 2)) -> "Figure":
     blocks, arrows = {}, []
     last = len(sizes) - 1
     for layer, size in enumerate(sizes):
-        symbol = {0: "x", last: "y"}.get(layer, "h")
+        symbol = {0: "x_", last: "f_"}.get(layer, f"h_{{{layer},")
+        closing = "" if layer in (0, last) else "}"
         for unit in range(size):
-            blocks[f"{layer}.{unit}"] = Block(layer, unit - (size - 1) / 2, f"${symbol}_{unit + 1}$", "operation")
+            blocks[f"{layer}.{unit}"] = Block(layer, unit - (size - 1) / 2, f"${symbol}{unit + 1}{closing}$", "operation")
             arrows += [Arrow(f"{layer - 1}.{other}", f"{layer}.{unit}") for other in range(sizes[layer - 1]) if layer]
         heads = {0: "inputs", last: "outputs"}
         title = heads.get(layer, f"hidden\nlayer {layer}")
-        blocks[f"title of {layer}"] = Block(layer, -(max(sizes) + 1) / 2 - 0.3, title, "text")
+        blocks[f"title of {layer}"] = Block(layer, -(max(sizes) + 1) / 2 + 0.05, title, "text")
     return diagram(blocks, arrows)
 
 
@@ -116,6 +117,8 @@ def plot_backpropagation() -> "Figure":
     blocks["y"] = Block(0, 4, "$y$", "data")
     adjoints = {"z": "$\\bar z=\\bar h \\odot \\phi'(z)$", "h": "$\\bar h=\\bar f\\, W_2^T$", "f": "$\\bar f=(p-Y)/N$"}
     blocks |= {f"{name} bar": Block(2.7, list(values).index(name), text, "text") for name, text in adjoints.items()}
+    blocks |= {"W1 bar": Block(0, 0.4, "$\\bar W_1=x^T\\bar z$", "text")}
+    blocks |= {"W2 bar": Block(0, 2.4, "$\\bar W_2=h^T\\bar f$", "text")}
     down = [Arrow(start, end) for start, end in pairwise(values)]
     up = [Arrow("loss", "f bar"), Arrow("f bar", "h bar"), Arrow("h bar", "z bar")]
     return diagram(blocks, [*down, Arrow("W1", "z"), Arrow("W2", "f"), Arrow("y", "loss"), *up])

@@ -259,7 +259,7 @@ def plot_gradients(gradients: Mapping[str, Mapping[str, Sequence]]) -> "Figure":
     for ax, (title, layers) in zip(axes, gradients.items(), strict=True):
         for i, name in enumerate(layers):
             style = {"histtype": "step", "linewidth": 1.5, "color": colormaps["viridis"](i / len(layers))}
-            ax.hist(exponents[title, name], bins=60, range=(-9, -1), label=name.replace("_", " "), **style)
+            ax.hist(exponents[title, name], bins=60, range=(-9, -1), label=f"hidden layer {i + 1}", **style)
         ax.set(title=title, xlabel="$\\log_{10}$ |gradient|")
         ax.sharey(axes[0])
     axes[0].set_ylabel("number of gradients")
