@@ -60,7 +60,9 @@ def plot_network(sizes: Sequence[int] = (3, 4, 4, 2)) -> "Figure":
         symbol = {0: "x_", last: "f_"}.get(layer, f"h_{{{layer},")
         closing = "" if layer in (0, last) else "}"
         for unit in range(size):
-            blocks[f"{layer}.{unit}"] = Block(layer, unit - (size - 1) / 2, f"${symbol}{unit + 1}{closing}$", "operation")
+            blocks[f"{layer}.{unit}"] = Block(
+                layer, unit - (size - 1) / 2, f"${symbol}{unit + 1}{closing}$", "operation"
+            )
             arrows += [Arrow(f"{layer - 1}.{other}", f"{layer}.{unit}") for other in range(sizes[layer - 1]) if layer]
         heads = {0: "inputs", last: "outputs"}
         title = heads.get(layer, f"hidden\nlayer {layer}")

@@ -102,6 +102,10 @@ TOKEN_FEATURES = np.ones((1, 3, 4), "float32")
 HEADS = rng.normal(size=(1, 3, 2, 4)).astype("float32")
 
 
+def squared_lengths(theta):
+    return np.sum(theta**2, axis=-1)
+
+
 def bpe():
     tokenizer = keras_course.language.BPETokenizer.train("low low lower", vocab_size=257)
     return {"vocab": dict(tokenizer.vocab), "merges": list(tokenizer.merges)}
@@ -261,6 +265,12 @@ EXAMPLES = {
     "perceptron.novikoff_bound": {"x": [[-1.0], [1.0]], "y": [0, 1], "weights": [1.0], "bias": 0.0},
     "perceptron.rosenblatt": {"x": np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), "y": np.array([0, 0, 0, 1])},
     "perceptron.output_head": {"task": "multiclass"},
+    "perceptron.plot_boundaries": {"x": ROWS[:, :2], "y": np.arange(len(ROWS)) % 2,
+                                   "boundaries": {"line": ([1.0, 2.0], 0.5)}},
+    "perceptron.plot_clouds": {"clouds": {"points": ROWS[:, :2]}, "color": np.arange(len(ROWS))},
+    "perceptron.plot_gradients": {"gradients": {"relu": {"hidden_0": np.ones((2, 3))}}},
+    "perceptron.plot_paths": {"loss": squared_lengths, "paths": {"one step": np.array([[1.0, 1.0], [0.5, 0.5]])}},
+    "perceptron.plot_surrogates": {"point": 1.0, "learning_rates": (0.1, 0.5)},
     "perceptron.quadratic_surrogate": {"point": 1.0},
     "perceptron.sigmoid_chain": {"x": 0.5},
     "perceptron.stochastic_gradient_descent": {"loss": lambda t, x: keras.ops.mean((t - x) ** 2), "start": 0.0,
