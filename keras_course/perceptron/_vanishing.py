@@ -133,7 +133,7 @@ def dead_units(model, x) -> dict[str, float]:
         x: inputs, `(B, ...)`.
 
     Returns:
-        A dictionary from the name of each hidden layer to a share in [0, 1].
+        A dictionary from the name of each hidden layer to a fraction in [0, 1].
 
     Raises:
         ValueError: the layers of `model` are not in series, there is no hidden layer, or `x` is empty or not finite.
