@@ -11,7 +11,15 @@ from keras_course.convnets._cifar_resnet import SubsampleAndPad, cifar_resnet
 from keras_course.convnets._convnext import convnext
 from keras_course.convnets._efficientnet import efficientnet
 from keras_course.convnets._equivariance import equivariance_error, invariance_error, permute_pixels
-from keras_course.convnets._figures import plot_lenet5, plot_residual_blocks
+from keras_course.convnets._figures import (
+    plot_channels,
+    plot_conv_arithmetic,
+    plot_cost,
+    plot_lenet5,
+    plot_pooling,
+    plot_residual_blocks,
+    plot_response,
+)
 from keras_course.convnets._imagenet import copy_weights
 from keras_course.convnets._inside import activations, grad_cam, kernels_as_images, saliency
 from keras_course.convnets._lenet import lenet5
@@ -48,8 +56,13 @@ __all__ = [
     "maximize_feature",
     "parse_pattern",
     "permute_pixels",
+    "plot_channels",
+    "plot_conv_arithmetic",
+    "plot_cost",
     "plot_lenet5",
+    "plot_pooling",
     "plot_residual_blocks",
+    "plot_response",
     "random_direction",
     "receptive_field",
     "receptive_fields",

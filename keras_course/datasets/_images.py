@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_course.checks import flag, validate
 from keras_course.datasets._dataset import Dataset, File, Prepared, Source
 from keras_course.datasets._fetch import fetch
 from keras_course.datasets._tables import digits
@@ -81,13 +82,21 @@ def cifar10_12k(data_dir: str | os.PathLike | None = None) -> tuple[Images, Imag
     return fetch(_CIFAR, data_dir)
 
 
-def digit_images() -> tuple[Images, Images]:
+@validate(enlarge=flag)
+def digit_images(*, enlarge: bool = False) -> tuple[Images, Images]:
     """Return 1,437 handwritten digits to train on and 360 to test on, 8 x 8 gray pixels from 0 to 16, 10 classes.
 
     They come with scikit-learn, so nothing is downloaded; the table `digits` holds the same images as rows.
 
+    Args:
+        enlarge: whether to return images of 28 x 28, as those of `mnist_10k` are: each pixel becomes 3 x 3 pixels, and
+            two black pixels are added on each side.
+
     Returns:
         (train, test).
+
+    Raises:
+        ValueError: `enlarge` is not a bool.
 
     Example:
         >>> from keras_course import datasets
@@ -95,8 +104,13 @@ def digit_images() -> tuple[Images, Images]:
         >>> train.x.shape, test.x.shape
         ((1437, 8, 8, 1), (360, 8, 8, 1))
     """
-    parts = digits().split(0.8, seed=0)
-    return tuple(Images(part.x.reshape(-1, 8, 8, 1).astype(np.uint8), part.y, part.target_names) for part in parts)
+    parts = []
+    for part in digits().split(0.8, seed=0):
+        x = part.x.reshape(-1, 8, 8, 1).astype(np.uint8)
+        if enlarge:
+            x = np.pad(x.repeat(3, axis=1).repeat(3, axis=2), [(0, 0), (2, 2), (2, 2), (0, 0)])
+        parts.append(Images(x, part.y, part.target_names))
+    return tuple(parts)
 
 
 _DIGIT_NAMES = tuple(map(str, range(10)))

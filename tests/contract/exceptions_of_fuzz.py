@@ -46,7 +46,8 @@ KINDS = {
     "layers.rotate.x": "tensor", "perceptron.leaky_relu.z": "tensor", "perceptron.step.z": "tensor",
     "perceptron.double_well.t": "tensor", "convnets.permute_pixels.x": "tensor", "plots.lines.style": "text",
     "plots.loss_curves.unit": "text", "plots.length_histogram.xlabel": "text",
-    "plots.ratio_bars.xlabel": "text", "plots.line_panels.style": "text", "plots.image_grid.cmap": "text",
+    "plots.ratio_bars.xlabel": "text", "convnets.plot_cost.ylabel": "text",
+    "plots.line_panels.style": "text", "plots.image_grid.cmap": "text",
 }  # fmt: skip
 
 # What needs files that the machine may lack
