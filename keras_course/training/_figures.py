@@ -1,0 +1,225 @@
+"""Figures of lecture 4."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_course.checks import as_floats, as_points, function, mapping, validate
+from keras_course.plots import panels
+from keras_course.training._probes import LayerProbe
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LOSS, STEP, MEMORY = "C3", "C0", "0.45"  # colors of what comes from the gradient, of the step, and of the velocity
+
+
+def _check_limits(limits):
+    pairs = as_floats("limits", limits)
+    if pairs.shape != (2, 2) or not np.isfinite(pairs).all() or not (pairs[:, 0] < pairs[:, 1]).all():
+        raise ValueError(f"limits={limits!r} must be two pairs (low, high), of w_1 and of w_2")
+
+
+def _check_paths(paths):
+    mapping(paths=paths)
+    for title, curves in paths.items():
+        mapping(**{f"paths[{title!r}]": curves})
+
+
+@validate(paths=_check_paths, limits=_check_limits)
+def plot_paths(
+    functions: Callable | Mapping[str, Callable],
+    paths: Mapping[str, Mapping[str, np.ndarray]],
+    *,
+    limits: Sequence = ((-4.2, 4.2), (-1.4, 1.4)),
+    minimum: Sequence | None = None,
+) -> "Figure":
+    """Draw paths of optimizers over the level lines of the function that they minimize, one panel for each title.
+
+    Args:
+        functions: function of points `(2, ...)` that returns their values; or title to function.
+        paths: title to label to points `(S + 1, 2)`. A panel whose only label is "" has no legend.
+        limits: `((low, high), (low, high))`, the ranges of w_1 and w_2 that are shown.
+        minimum: point `(2,)` that a star marks.
+
+    Returns:
+        A Matplotlib `Figure`. Level lines are closer where the function is small.
+
+    Raises:
+        ValueError: `paths` is empty, a path has no two columns, a title has no function, or `limits` are no ranges.
+
+    Example:
+        >>> from keras_course.training import GD, anisotropic, minimize, plot_paths
+        >>> points = minimize(anisotropic, [-3.5, 0.9], GD(0.4), num_steps=10).trajectory
+        >>> figure = plot_paths(anisotropic, {"valley": {"gradient descent": points}})
+        >>> [line.get_label() for line in figure.axes[0].lines]
+        ['gradient descent']
+    """
+    named = functions if isinstance(functions, Mapping) else dict.fromkeys(paths, functions)
+    if missing := paths.keys() - named.keys():
+        raise ValueError(f"functions={functions!r} has no function for {', '.join(map(repr, missing))}")
+    function(**{f"functions[{title!r}]": named[title] for title in paths})
+    figure, axes = panels(7.2, 2.9 if len(paths) == 2 else 2.6, columns=len(paths))
+    for ax, (title, curves) in zip(axes, paths.items(), strict=True):
+        _draw_levels(ax, named[title], limits)
+        for i, (label, points) in enumerate(curves.items()):
+            points = as_points(points, columns=2)
+            ax.plot(*points.T, "o-", color=f"C{i}", markersize=2, linewidth=0.9, label=label)
+            ax.plot(*points[0], "ko", markersize=4)
+        if minimum is not None:
+            ax.plot(*as_points([minimum], columns=2).T, "k*", markersize=9)
+        ax.set(xlim=limits[0], ylim=limits[1], xlabel="$w_1$")
+        ax.set_title(title, fontsize=10)
+        if any(curves):
+            ax.legend(frameon=False, fontsize=9, handlelength=1)
+    axes[0].set_ylabel("$w_2$")
+    return figure
+
+
+def _draw_levels(ax, f, limits):
+    u, v = np.meshgrid(*(np.linspace(*pair, 100) for pair in limits))
+    values = as_floats("functions' values", f(np.stack([u, v])))
+    low, high = np.quantile(values, [0.01, 0.97])
+    ax.contour(u, v, values, levels=np.geomspace(max(low, high / 1000), high, 10), colors="0.85", linewidths=0.8)
+
+
+def plot_momentum() -> "Figure":
+    """Draw one step of momentum and one step of Nesterov momentum as vectors, over a valley.
+
+    Returns:
+        A Matplotlib `Figure` of two panels. Gray: the velocity that is kept. Red: the step against the gradient. Blue:
+        their sum, the step that is made.
+
+    Example:
+        >>> from keras_course.training import plot_momentum
+        >>> [ax.get_title() for ax in plot_momentum().axes]
+        ['momentum', 'Nesterov momentum']
+    """
+    curvature, rate = np.array([0.5, 1.5]), 0.45
+    w, kept = np.array([-2.6, 0.5]), np.array([0.7, -1.3])
+    figure, axes = panels(7.2, 3.2, columns=2)
+    kinds = {"momentum": (w, "w"), "Nesterov momentum": (w + kept, "w + \\alpha u")}
+    for ax, (title, (where, name)) in zip(axes, kinds.items(), strict=True):
+        _draw_levels(ax, lambda points: np.tensordot(curvature, points**2, 1) / 2, ((-3.2, 0.6), (-1.5, 1.1)))
+        pull = -rate * curvature * where
+        _draw_arrow(ax, w, w + kept, MEMORY, "$\\alpha u$", (-0.12, -0.1), "right")
+        _draw_arrow(ax, w + kept, w + kept + pull, LOSS, f"$-\\gamma\\ g({name})$", (0.1, 0.02), "left")
+        _draw_arrow(ax, w, w + kept + pull, STEP, "new $u$", (0.12, 0.12), "left")
+        if title == "momentum":
+            ax.annotate("", w + pull, w, arrowprops={"arrowstyle": "-|>", "color": LOSS, "linestyle": ":"})
+        ax.plot(*where, "o", color=LOSS, markersize=9, fillstyle="none")
+        ax.plot(*w, "ko", markersize=5)
+        ax.text(*(w + [-0.08, 0.1]), "$w$", fontsize=11, ha="right")
+        ax.set_title(title, fontsize=11)
+        ax.set(xlabel="$w_1$", xlim=(-3.2, 0.6), ylim=(-1.5, 1.1))
+    axes[0].set_ylabel("$w_2$")
+    return figure
+
+
+def _draw_arrow(ax, start, end, color, text, offset, align):
+    ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": color, "lw": 2, "shrinkA": 0, "shrinkB": 0})
+    ax.text(*((start + end) / 2 + offset), text, color=color, fontsize=11, ha=align, va="center")
+
+
+def plot_normalized_axes() -> "Figure":
+    """Draw which entries of an array of features share one mean and one variance, for four kinds of normalization.
+
+    Returns:
+        A Matplotlib `Figure` of four panels. Rows are examples and columns are features; the entries of one color are
+        normalized together.
+
+    Example:
+        >>> from keras_course.training import plot_normalized_axes
+        >>> [ax.get_title() for ax in plot_normalized_axes().axes][:2]
+        ['batch', 'layer']
+    """
+    examples, features, groups = 5, 6, 2
+    b, c = np.mgrid[:examples, :features]
+    kinds = {
+        "batch": (c, "$\\mu$, $v$: one per feature"),
+        "layer": (b, "$\\mu$, $v$: one per example"),
+        "group": (groups * b + c // (features // groups), "$\\mu$, $v$: one per group"),
+        "RMS": (b, "mean square: one per example"),
+    }
+    figure, axes = panels(6.4, 5.2, 2, 2)
+    for ax, (title, (sets, text)) in zip(axes, kinds.items(), strict=True):
+        ax.imshow(sets % 10 + 10 * (sets // 10 % 2), cmap="tab20", vmin=0, vmax=19, alpha=0.55)
+        ax.set_xticks(np.arange(features + 1) - 0.5, [], minor=True)
+        ax.set_yticks(np.arange(examples + 1) - 0.5, [], minor=True)
+        ax.grid(which="minor", color="white", linewidth=2)
+        ax.tick_params(which="both", length=0)
+        ax.set_xticks(range(features), range(1, features + 1))
+        ax.set_yticks(range(examples), range(1, examples + 1))
+        ax.spines[:].set_visible(False)
+        ax.set_title(title, fontsize=11)
+        ax.set(xlabel=f"feature c\n{text}", ylabel="example b")
+    return figure
+
+
+def _check_probes(probes):
+    mapping(probes=probes)
+    for title, rows in probes.items():
+        mapping(**{f"probes[{title!r}]": rows})
+        for name, layers in rows.items():
+            if not layers or not all(isinstance(layer, LayerProbe) for layer in layers):
+                raise ValueError(f"probes[{title!r}][{name!r}]={layers!r} must be a list of LayerProbes")
+            if not all(np.isfinite(layer.values).all() and layer.values.any() for layer in layers):
+                raise ValueError(f"probes[{title!r}][{name!r}] must hold finite values that are not all 0")
+    if len({tuple(rows) for rows in probes.values()}) > 1:
+        raise ValueError(f"probes={probes!r} must have the same quantities for each title")
+
+
+@validate(probes=_check_probes)
+def plot_magnitudes(probes: Mapping[str, Mapping[str, Sequence[LayerProbe]]]) -> "Figure":
+    """Draw the distribution of the magnitudes of what layers return, one curve for each layer.
+
+    Args:
+        probes: title of a column to name of a quantity to probes of layers, as `probe_activations` and
+            `probe_gradients` return them. Each column has the same quantities.
+
+    Returns:
+        A Matplotlib `Figure`: a column for each title, a row for each quantity. The horizontal axis shows the base-10
+        logarithm of the absolute values, with one range for all panels. Values that are 0 are left out.
+
+    Raises:
+        ValueError: there are no probes, or a probe has values that are not finite or that are all 0.
+
+    Example:
+        >>> from keras_course.training import LayerProbe, plot_magnitudes
+        >>> layer = LayerProbe("dense_1", np.array([0.1, 1.0, 10.0]))
+        >>> figure = plot_magnitudes({"He": {"activations": [layer]}})
+        >>> figure.axes[0].get_title()
+        'He'
+    """
+    from matplotlib import colormaps
+
+    names = list(next(iter(probes.values())))
+    exponents = {
+        (title, name): [np.log10(np.abs(layer.values[layer.values != 0])) for layer in rows[name]]
+        for title, rows in probes.items()
+        for name in names
+    }
+    everything = [values for layers in exponents.values() for values in layers]
+    low = min(np.quantile(values, 0.01) for values in everything)
+    high = max(values.max() for values in everything)
+    bins = np.linspace(low, high + 1e-9, 60)
+    figure, axes = panels(6.8, 2.1 * len(names) + 0.5, len(names), len(probes))
+    grid = axes.reshape(len(names), len(probes))
+    for column, title in zip(grid.T, probes, strict=True):
+        column[0].set_title(title, fontsize=11)
+        for ax, name in zip(column, names, strict=True):
+            layers = probes[title][name]
+            for i, (layer, values) in enumerate(zip(layers, exponents[title, name], strict=True)):
+                heights, _ = np.histogram(values, bins)
+                color = colormaps["viridis"](0.9 * i / max(1, len(layers) - 1))
+                label = layer.name.replace("_", " ")
+                ax.stairs(heights / values.size, bins, color=color, label=label, linewidth=1.4)
+            ax.sharex(grid[0, 0])
+            ax.sharey(column[0] if ax is not column[0] else grid[0, 0])
+    for ax, name in zip(grid[:, 0], names, strict=True):
+        ax.set_ylabel(f"{name}\n(fraction)")
+    for ax in grid[-1]:
+        ax.set_xlabel("$\\log_{10}$ of the absolute value")
+    grid[0, 0].legend(frameon=False, fontsize=9, handlelength=1)
+    return figure
