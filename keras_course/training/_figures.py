@@ -39,7 +39,7 @@ def plot_paths(
 
     Args:
         functions: function of points `(2, ...)` that returns their values; or title to function.
-        paths: title to label to points `(S + 1, 2)`. A panel whose only label is "" has no legend.
+        paths: title to label to points `(S + 1, 2)`. A panel without labels, with the one key "", gets no legend.
         limits: `((low, high), (low, high))`, the ranges of w_1 and w_2 that are shown.
         minimum: point `(2,)` that a star marks.
 
@@ -47,7 +47,8 @@ def plot_paths(
         A Matplotlib `Figure`. Level lines are closer where the function is small.
 
     Raises:
-        ValueError: `paths` is empty, a path has no two columns, a title has no function, or `limits` are no ranges.
+        ValueError: `paths` is empty, a path is not `(S + 1, 2)`, the function of a title is missing, or a range of
+            `limits` is not increasing.
 
     Example:
         >>> from keras_course.training import GD, anisotropic, minimize, plot_paths
@@ -58,7 +59,7 @@ def plot_paths(
     """
     named = functions if isinstance(functions, Mapping) else dict.fromkeys(paths, functions)
     if missing := paths.keys() - named.keys():
-        raise ValueError(f"functions={functions!r} has no function for {', '.join(map(repr, missing))}")
+        raise ValueError(f"functions={functions!r} must have a function for {', '.join(map(repr, missing))}")
     function(**{f"functions[{title!r}]": named[title] for title in paths})
     figure, axes = panels(7.2, 2.9 if len(paths) == 2 else 2.6, columns=len(paths))
     for ax, (title, curves) in zip(axes, paths.items(), strict=True):
@@ -110,7 +111,7 @@ def plot_momentum() -> "Figure":
             ax.annotate("", w + pull, w, arrowprops={"arrowstyle": "-|>", "color": LOSS, "linestyle": ":"})
         ax.plot(*where, "o", color=LOSS, markersize=9, fillstyle="none")
         ax.plot(*w, "ko", markersize=5)
-        ax.text(*(w + [-0.08, 0.1]), "$w$", fontsize=11, ha="right")
+        ax.text(w[0] - 0.08, w[1] + 0.1, "$w$", fontsize=11, ha="right")
         ax.set_title(title, fontsize=11)
         ax.set(xlabel="$w_1$", xlim=(-3.2, 0.6), ylim=(-1.5, 1.1))
     axes[0].set_ylabel("$w_2$")
@@ -183,7 +184,8 @@ def plot_magnitudes(probes: Mapping[str, Mapping[str, Sequence[LayerProbe]]]) ->
         logarithm of the absolute values, with one range for all panels. Values that are 0 are left out.
 
     Raises:
-        ValueError: there are no probes, or a probe has values that are not finite or that are all 0.
+        ValueError: `probes` is empty, a probe has values that are not finite or that are all 0, or the quantities of two
+            columns differ.
 
     Example:
         >>> from keras_course.training import LayerProbe, plot_magnitudes
