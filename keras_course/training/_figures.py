@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_course.checks import as_floats, as_points, function, mapping, validate
-from keras_course.plots import panels
+from keras_course.plots import Arrow, Block, diagram, panels
 from keras_course.training._probes import LayerProbe
 
 if TYPE_CHECKING:
@@ -123,6 +123,32 @@ def _draw_arrow(ax, start, end, color, text, offset, align):
     ax.text(*((start + end) / 2 + offset), text, color=color, fontsize=11, ha=align, va="center")
 
 
+def plot_layer() -> "Figure":
+    """Draw what one layer does to activations on the way forward and to gradients on the way back.
+
+    Returns:
+        A Matplotlib `Figure`: the way forward above, from left to right, and the way back below.
+
+    Example:
+        >>> from keras_course.training import plot_layer
+        >>> len(plot_layer().axes)
+        1
+    """
+    blocks = {
+        "x": Block(0, 0, "$h_{l-1}$", "data"),
+        "W": Block(1, 0, "$W_l h_{l-1} + b_l$"),
+        "phi": Block(2, 0, "$\\phi$"),
+        "h": Block(3, 0, "$h_l$", "data"),
+        "dx": Block(0, 1.4, "gradient\nof $h_{l-1}$", "loss"),
+        "WT": Block(1, 1.4, "$W_l^T \\delta_l$"),
+        "dphi": Block(2, 1.4, "$\\odot\\ \\phi'(a_l)$"),
+        "dh": Block(3, 1.4, "gradient\nof $h_l$", "loss"),
+    }
+    forward = [Arrow("x", "W", "$q$"), Arrow("W", "phi", "$a_l$"), Arrow("phi", "h", "$q'$")]
+    backward = [Arrow("dh", "dphi", "$q'$"), Arrow("dphi", "WT", "$\\delta_l$"), Arrow("WT", "dx", "$q$")]
+    return diagram(blocks, forward + backward)
+
+
 def plot_normalized_axes() -> "Figure":
     """Draw which entries of an array of features share one mean and one variance, for four kinds of normalization.
 
@@ -184,8 +210,8 @@ def plot_magnitudes(probes: Mapping[str, Mapping[str, Sequence[LayerProbe]]]) ->
         logarithm of the absolute values, with one range for all panels. Values that are 0 are left out.
 
     Raises:
-        ValueError: `probes` is empty, a probe has values that are not finite or that are all 0, or the quantities of two
-            columns differ.
+        ValueError: `probes` is empty, a probe has values that are not finite or that are all 0, or two columns have
+            different quantities.
 
     Example:
         >>> from keras_course.training import LayerProbe, plot_magnitudes
