@@ -74,6 +74,8 @@ def plot_paths(
         ax.set_title(title, fontsize=10)
         if any(curves):
             ax.legend(frameon=False, fontsize=9, handlelength=1)
+    for ax in axes[1:]:
+        ax.tick_params(labelleft=False)
     axes[0].set_ylabel("$w_2$")
     return figure
 
@@ -105,7 +107,7 @@ def plot_momentum() -> "Figure":
         _draw_levels(ax, lambda points: np.tensordot(curvature, points**2, 1) / 2, ((-3.2, 0.6), (-1.5, 1.1)))
         pull = -rate * curvature * where
         _draw_arrow(ax, w, w + kept, MEMORY, "$\\alpha u$", (-0.12, -0.1), "right")
-        _draw_arrow(ax, w + kept, w + kept + pull, LOSS, f"$-\\gamma\\ g({name})$", (0.1, 0.02), "left")
+        _draw_arrow(ax, w + kept, w + kept + pull, LOSS, f"$-\\gamma\\ g({name})$", (0.16, 0.06), "left")
         _draw_arrow(ax, w, w + kept + pull, STEP, "new $u$", (0.12, 0.12), "left")
         if title == "momentum":
             ax.annotate("", w + pull, w, arrowprops={"arrowstyle": "-|>", "color": LOSS, "linestyle": ":"})
