@@ -51,11 +51,12 @@ def plot_paths(
             `limits` is not increasing.
 
     Example:
+        >>> import numpy as np
         >>> from keras_course.training import GD, anisotropic, minimize, plot_paths
-        >>> points = minimize(anisotropic, [-3.5, 0.9], GD(0.4), num_steps=10).trajectory
+        >>> points = minimize(anisotropic, np.array([-3.5, 0.9]), GD(0.4), num_steps=10).trajectory
         >>> figure = plot_paths(anisotropic, {"valley": {"gradient descent": points}})
-        >>> [line.get_label() for line in figure.axes[0].lines]
-        ['gradient descent']
+        >>> figure.axes[0].lines[0].get_label()
+        'gradient descent'
     """
     named = functions if isinstance(functions, Mapping) else dict.fromkeys(paths, functions)
     if missing := paths.keys() - named.keys():
@@ -216,6 +217,7 @@ def plot_magnitudes(probes: Mapping[str, Mapping[str, Sequence[LayerProbe]]]) ->
             different quantities.
 
     Example:
+        >>> import numpy as np
         >>> from keras_course.training import LayerProbe, plot_magnitudes
         >>> layer = LayerProbe("dense_1", np.array([0.1, 1.0, 10.0]))
         >>> figure = plot_magnitudes({"He": {"activations": [layer]}})
