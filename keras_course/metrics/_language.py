@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course.checks import flag, is_number, positive, string, validate, whole
+from keras_course.checks import flag, is_number, positive, string, validate, whole, whole_number
 from keras_course.checks.tokens import check_tokens, context_length, vocab_size
 from keras_course.ops import jit, known
 from keras_course.ops._types import Tensor
@@ -113,22 +113,26 @@ class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
 
 
 @validate(batch_size=whole(1))
-def text_loss(model, tokens, batch_size=64) -> float:
+def text_loss(model, tokens, batch_size=64, *, stride=None) -> float:
     """Measure a language model on a whole text: every token but the first is predicted once.
 
-    The text is cut into consecutive windows of T = `context_length` tokens, which do not overlap; the last may be
-    shorter. So a token has T / 2 tokens before it on average.
+    The text is cut into windows of T = `context_length` tokens. A window begins `stride` tokens after the one before
+    it, and only predictions of tokens that no earlier window predicted count. So a prediction sees at least
+    T - stride + 1 tokens (fewer only in the first window), and all T of them with `stride=1`, at T times the cost.
+    With stride T, the default, windows do not overlap, and a prediction sees (T + 1) / 2 tokens on average.
 
     Args:
         model: a model built by `gpt`; it need not be compiled, and nothing in it changes.
         tokens: 1-D array of integer tokens, at least two.
         batch_size: number of windows that go through the model at once. (Those of a bigram table hold one token.)
+        stride: distance between the first tokens of two windows, from 1 to T; None is T.
 
     Returns:
         The mean of -ln p(x_{t+1} | x_1..x_t), in nats per token; a float.
 
     Raises:
-        ValueError: `tokens` is no 1-D array of at least two integers that the model knows, or `batch_size` < 1.
+        ValueError: `tokens` is no 1-D array of at least two integers that the model knows, `batch_size` < 1, or
+            `stride` is not from 1 to T.
 
     Example:
         >>> import math
@@ -142,14 +146,21 @@ def text_loss(model, tokens, batch_size=64) -> float:
     if len(tokens) < 2:
         raise ValueError(f"tokens holds {len(tokens)} tokens; at least 2 are needed, one to predict from")
     width = context_length(model)
+    stride = width if stride is None else stride
+    whole_number(1, at_most=width, stride=stride)
     count = len(tokens) - 1
-    batch_size = min(batch_size, -(-count // width))
-    shape = (-1, batch_size, width)
-    rest = -count % (batch_size * width)  # what is filled up counts nothing, and no token before it sees it
-    x, y = (np.pad(part, (0, rest)).reshape(shape) for part in (tokens[:-1], tokens[1:]))
-    counted = np.pad(np.ones(count, "float32"), (0, rest)).reshape(shape)
-    summed_loss = _summed_loss(model)
-    return sum(float(summed_loss(*batch)) for batch in zip(x, y, counted, strict=True)) / count
+    windows = 1 + -(-max(count - width, 0) // stride)
+    batch_size = min(batch_size, windows)
+    first = stride * np.arange(-(-windows // batch_size) * batch_size)  # windows that fill up the last batch count 0
+    position = first[:, None] + np.arange(width)  # of every prediction in the text
+    counted = position < count
+    counted[1:, : width - stride] = False  # an earlier window predicted these
+    summed_loss, total = _summed_loss(model), 0.0
+    for k in range(0, len(first), batch_size):
+        batch = position[k : k + batch_size]
+        x, y = tokens[np.minimum(batch, count - 1)], tokens[np.minimum(batch + 1, count)]
+        total += float(summed_loss(x, y, counted[k : k + batch_size].astype("float32")))
+    return total / count
 
 
 def _summed_loss(model):

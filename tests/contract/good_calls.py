@@ -248,7 +248,7 @@ EXAMPLES = {
     "metrics.bits_per_character": {"nats": 2.0},
     "metrics.perplexity": {"nats": 2.0},
     "metrics.count_flops": {"model": Make(row_model), "input_shape": (2,)},
-    "metrics.text_loss": {"model": Make(language_model)},
+    "metrics.text_loss": {"model": Make(language_model), "stride": 4},
     "ops.batch_normalize": {"gain": np.ones(1, "float32"), "offset": np.zeros(1, "float32"), "epsilon": 1e-3},
     "ops.depthwise_conv2d": {"kernel": np.ones((3, 3, 1, 1), "float32")},
     "ops.jit_while": {"cond": lambda c: c[0] < 2, "body": lambda c: (c[0] + 1,)},

@@ -117,6 +117,22 @@ def test_text_loss_counts_every_token_once(batch_size):
     assert text_loss(model, rest, batch_size=batch_size) == pytest.approx(total / 44, abs=1e-5)
 
 
+@pytest.mark.parametrize("batch_size", [4, 64])
+@pytest.mark.parametrize("stride", [1, 3, 8])
+def test_text_loss_with_a_stride_gives_every_prediction_its_context(stride, batch_size):
+    model = gpt(12, 8, hidden_dim=16, num_layers=1)
+    model.set_weights([w + 0.3 * np.random.default_rng(i).standard_normal(w.shape) for i, w in enumerate(weights(model))])
+    text, total = TEXT[:30], 0.0
+    for target in range(1, 30):  # the window of the prediction: the first one that reaches it
+        start = max(0, -(-(target - 8) // stride)) * stride
+        assert min(target, 9 - stride) <= target - start <= 8
+        scores = logits(model, text[None, start:target])[0, -1].astype("float64")
+        total += np.log(np.exp(scores).sum()) - scores[text[target]]
+    assert text_loss(model, text, batch_size, stride=stride) == pytest.approx(total / 29, abs=1e-5)
+    with pytest.raises(ValueError, match="stride=9"):
+        text_loss(model, text, stride=9)
+
+
 @pytest.mark.parametrize("length", [41, 45])  # five full windows of 8, and half a window more
 def test_validation_loss_of_fit_is_the_loss_of_the_text(length):
     model, text = compile_(gpt(12, 8, hidden_dim=16, num_layers=1)), TEXT[:length]
