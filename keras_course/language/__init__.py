@@ -10,7 +10,14 @@ from keras_course.language._bpe import BPETokenizer
 from keras_course.language._characters import CharTokenizer
 from keras_course.language._decode import attention_maps
 from keras_course.language._example_tools import calculator, search_text
-from keras_course.language._figures import plot_attention_head, plot_gpt_block, plot_temperatures
+from keras_course.language._figures import (
+    plot_attention_head,
+    plot_gpt_block,
+    plot_heads,
+    plot_kv_cache,
+    plot_temperatures,
+    plot_window,
+)
 from keras_course.language._generate import generate
 from keras_course.language._gpt import gpt
 from keras_course.language._gpt2_weights import load_gpt2, save_gpt2
@@ -43,7 +50,10 @@ __all__ = [
     "parse_tool_call",
     "plot_attention_head",
     "plot_gpt_block",
+    "plot_heads",
+    "plot_kv_cache",
     "plot_temperatures",
+    "plot_window",
     "prefix_mean",
     "save_gpt2",
     "scaling_sweep",

@@ -1,15 +1,17 @@
 """Figures of lecture 8."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_course.checks import as_floats, as_row, finite, positive, strings, whole_number
+from keras_course.checks import as_floats, as_row, finite, mapping, positive, strings, validate, whole_number
 from keras_course.plots import Arrow, Block, diagram, panels, visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_OLD, _NEW, _EMPTY = "#dbe9f6", "#fdd9a0", "none"  # colors of cells
 
 
 def plot_temperatures(
@@ -136,3 +138,126 @@ def plot_gpt_block() -> "Figure":
         Arrow("head", "logits", "T x V"),
     ]
     return diagram(blocks, arrows, title="GPT with one of its L blocks")
+
+
+@validate(tokens=strings)
+def plot_window(tokens: Sequence[str]) -> "Figure":
+    """Draw the training examples in one window: T + 1 tokens give T contexts, each with its target.
+
+    Args:
+        tokens: T + 1 strings, at least two.
+
+    Returns:
+        A Matplotlib `Figure` with a row for each example.
+
+    Raises:
+        ValueError: `tokens` holds fewer than two strings.
+
+    Example:
+        >>> from keras_course.language import plot_window
+        >>> len(plot_window("GPT").axes[0].get_yticks())
+        2
+    """
+    count = _at_least_two(tokens) - 1
+    figure, (ax,) = panels(0.55 * count + 3.2, 0.42 * count + 1)
+    for t in range(1, count + 1):
+        for i, token in enumerate(tokens[: t + 1]):
+            _cell(ax, i, t, visible(token), _NEW if i == t else _OLD)
+    ax.text(count + 0.8, 1, "context", bbox={"facecolor": _OLD, "edgecolor": "#777777"}, va="center", fontsize=10)
+    ax.text(count + 0.8, 2, "target", bbox={"facecolor": _NEW, "edgecolor": "#777777"}, va="center", fontsize=10)
+    ax.set(xlim=(-0.6, count + 2.8), ylim=(count + 0.6, 0.4), xlabel="position in the window", ylabel="example t")
+    ax.set_xticks(range(count + 1), range(1, count + 2))
+    ax.set_yticks(range(1, count + 1))
+    return figure
+
+
+@validate(tokens=strings)
+def plot_kv_cache(tokens: Sequence[str]) -> "Figure":
+    """Draw the key-value cache before and after the last of some tokens.
+
+    Args:
+        tokens: at least two strings; the keys and values of all but the last are in the cache.
+
+    Returns:
+        A Matplotlib `Figure` with two panels. What is computed for the last token has another color, and lines connect
+        its query with the keys.
+
+    Raises:
+        ValueError: `tokens` holds fewer than two strings.
+
+    Example:
+        >>> from keras_course.language import plot_kv_cache
+        >>> [ax.get_title() for ax in plot_kv_cache("GPT").axes]
+        ['before the token', 'after the token']
+    """
+    last = _at_least_two(tokens) - 1
+    figure, axes = panels(7, 2.9, columns=2)
+    for ax, title in zip(axes, ("before the token", "after the token"), strict=True):
+        after = title.startswith("after")
+        for i, token in enumerate(tokens):
+            color = _OLD if i < last else _NEW if after else _EMPTY
+            for row, text in enumerate((visible(token), f"$k_{{{i + 1}}}$", f"$v_{{{i + 1}}}$")):
+                _cell(ax, i, row + (row > 0), text if i < last or after else "", color)
+        if after:
+            _cell(ax, last, 1, f"$q_{{{last + 1}}}$", _NEW)
+            for i in range(last + 1):
+                ax.plot([last, i], [1.36, 1.64], color="#b9770e", linewidth=1)
+        ax.set(xlim=(-0.6, last + 0.6), ylim=(3.6, -0.6), title=title, xlabel="position")
+        ax.set_xticks(range(last + 1), range(1, last + 2))
+        ax.set_yticks(range(4), ["token", "query", "keys", "values"], fontsize=10)
+        ax.tick_params(length=0)
+    return figure
+
+
+@validate(maps=mapping, tokens=strings)
+def plot_heads(maps: Mapping[str, object], tokens: Sequence[str]) -> "Figure":
+    """Draw the attention weights of several heads, two panels beside each other.
+
+    Args:
+        maps: title to weights `(T, T)`; row t holds the weights with which position t attends to each position.
+        tokens: T strings.
+
+    Returns:
+        A Matplotlib `Figure`.
+
+    Raises:
+        ValueError: `maps` is empty, or an entry has another shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.language import plot_heads
+        >>> figure = plot_heads({"itself": np.eye(3), "all": np.full((3, 3), 1 / 3)}, "GPT")
+        >>> [ax.get_title() for ax in figure.axes[:2]]
+        ['itself', 'all']
+    """
+    maps = {title: as_floats(f"maps[{title!r}]", weights) for title, weights in maps.items()}
+    for title, weights in maps.items():
+        finite(**{f"maps[{title!r}]": weights})
+        if weights.shape != (len(tokens), len(tokens)):
+            raise ValueError(f"maps[{title!r}] has shape {weights.shape}; with {len(tokens)} tokens both must be that.")
+    rows = -(-len(maps) // 2)
+    figure, axes = panels(6.8, 3.2 * rows + 0.2, rows, 2)
+    for ax, (title, weights) in zip(axes, maps.items(), strict=False):
+        image = ax.imshow(weights, cmap="viridis", vmin=0, vmax=1)
+        ax.set_title(title, fontsize=11)
+        ax.set_xticks(range(len(tokens)), map(visible, tokens), fontsize=9)
+        ax.set_yticks(range(len(tokens)), map(visible, tokens), fontsize=9)
+        ax.set(xlabel="key position s", ylabel="query position t")
+    for ax in axes[len(maps) :]:
+        ax.remove()
+    figure.colorbar(image, ax=figure.axes, label="attention weight", shrink=0.7)
+    return figure
+
+
+def _at_least_two(tokens):
+    if len(tokens) < 2:
+        raise ValueError(f"tokens must hold at least 2 strings, got {len(tokens)}")
+    return len(tokens)
+
+
+def _cell(ax, column, row, text, color):
+    """Draw a square of the grid with a text in it."""
+    from matplotlib.patches import Rectangle
+
+    ax.add_patch(Rectangle((column - 0.44, row - 0.36), 0.88, 0.72, facecolor=color, edgecolor="#777777"))
+    ax.text(column, row, text, ha="center", va="center", fontsize=11)
