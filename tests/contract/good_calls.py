@@ -230,7 +230,10 @@ EXAMPLES = {
     "language.merge_lora": {"model": Make(low_rank_model)},
     "language.parse_tool_call": {"reply": '{"tool": "calculator", "arguments": {"expression": "1"}}',
                                  "tools": {"calculator": keras_course.language.calculator}},
+    "language.plot_heads": {"maps": {"a": np.eye(3)}, "tokens": ["a", "b", "c"]},
+    "language.plot_kv_cache": {"tokens": ["a", "b", "c"]},
     "language.plot_temperatures": {"logits": [2.0, 1.0, 0.0], "tokens": ["a", "b", "c"]},
+    "language.plot_window": {"tokens": ["a", "b", "c"]},
     "language.prefix_mean": {"x": np.ones((1, 3, 1), "float32")},
     "language.save_gpt2": {"model": Make(functools.cache(lambda: keras_course.language.gpt(
         10, 8, hidden_dim=8, activation="gelu_tanh", tie_embeddings=True))), "path": Make(tempfile.mkdtemp)},

@@ -1,9 +1,9 @@
-"""The drawing of next-token probabilities at several temperatures."""
+"""The figures of lecture 8 show what they are made of."""
 
 import numpy as np
 import pytest
 
-from keras_course.language import plot_temperatures
+from keras_course.language import plot_heads, plot_kv_cache, plot_temperatures, plot_window
 
 
 def test_temperatures():
@@ -26,3 +26,29 @@ def test_temperatures():
 def test_bad_temperatures(arguments, message):
     with pytest.raises(ValueError, match=message):
         plot_temperatures(*arguments)
+
+
+def test_a_window_has_a_row_for_each_example():
+    texts = [text.get_text() for text in plot_window("abc").axes[0].texts]
+    assert texts[:5] == ["a", "b", "a", "b", "c"]
+
+
+def test_the_cache_grows_by_one_token():
+    before, after = plot_kv_cache(["a", "b"]).axes
+    assert [text.get_text() for text in before.texts if text.get_text()] == ["a", "$k_{1}$", "$v_{1}$"]
+    assert {"b", "$q_{2}$", "$k_{2}$", "$v_{2}$"} <= {text.get_text() for text in after.texts}
+    assert len(after.lines) == 2  # from the query to both keys
+
+
+@pytest.mark.parametrize("plot", [plot_window, plot_kv_cache])
+def test_one_token_has_no_example_and_no_past(plot):
+    with pytest.raises(ValueError, match="at least 2 strings, got 1"):
+        plot(["a"])
+
+
+def test_heads_show_their_weights():
+    figure = plot_heads({"first": np.eye(2), "second": np.full((2, 2), 0.5), "third": np.eye(2)}, "ab")
+    assert [ax.get_title() for ax in figure.axes if ax.get_title()] == ["first", "second", "third"]
+    np.testing.assert_array_equal(figure.axes[1].images[0].get_array(), np.full((2, 2), 0.5))
+    with pytest.raises(ValueError, match=r"maps\['first'\] has shape \(2, 2\)"):
+        plot_heads({"first": np.eye(2)}, "abc")
