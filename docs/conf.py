@@ -59,7 +59,7 @@ def write_tutorials():
         text = relink(page.read_text(encoding="utf-8"), source, target).replace("](README.md)", "](index.md)")
         page.write_text(text, encoding="utf-8")
     index = (target / "README.md").rename(target / "index.md")
-    titles = "\n".join(sorted(page.stem for page in target.glob("*-*.md")))
+    titles = "\n".join(re.findall(r"\]\(([\w-]+)\.md\)", index.read_text(encoding="utf-8").split("## Lectures")[1]))
     index.write_text(f"{index.read_text(encoding='utf-8')}\n{toctree(titles)}", encoding="utf-8")
 
 
