@@ -90,6 +90,7 @@ ALLOWED = {
     "perceptron.novikoff_bound.bias": {"True"},
     "metrics.perplexity.nats": {"inf", "10**20"},  # of a model that is certain, and wrong
     "metrics.bits_per_character.nats": {"inf"},
+    "metrics.text_loss.stride": {"None"},  # windows that do not overlap
     "metrics.count_flops.input_shape": {"None"},  # the model's own
     "fundamentals.mlp_sweep.num_classes": {"None"},  # a regression
     "fundamentals.random_features_sweep.num_classes": {"None"},
