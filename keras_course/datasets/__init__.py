@@ -16,13 +16,17 @@ from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._generators import blobs, gaussian_classes, spiral, two_moons
 from keras_course.datasets._images import Images, cifar10_12k, digit_images, mnist_10k
 from keras_course.datasets._list import find, list_datasets
+from keras_course.datasets._signals import shape_signals
 from keras_course.datasets._tables import Table, breast_cancer, diabetes, digits, iris
 from keras_course.datasets._text import split_text, text
+from keras_course.datasets._translations import Sentences, multi30k, phrases
 
 __all__ = [
     "Dataset",
     "ExampleBatches",
     "Images",
+    "PairBatches",
+    "Sentences",
     "Table",
     "TokenWindows",
     "blobs",
@@ -38,6 +42,10 @@ __all__ = [
     "iris",
     "list_datasets",
     "mnist_10k",
+    "multi30k",
+    "pair_batches",
+    "phrases",
+    "shape_signals",
     "spiral",
     "split_text",
     "text",
@@ -49,6 +57,8 @@ __all__ = [
 _NEEDS_KERAS = {
     "ExampleBatches": "_batches",
     "example_batches": "_batches",
+    "PairBatches": "_pairs",
+    "pair_batches": "_pairs",
     "TokenWindows": "_windows",
     "token_windows": "_windows",
     "validation_windows": "_windows",

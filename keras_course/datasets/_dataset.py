@@ -55,8 +55,8 @@ class Dataset(NamedTuple):
 
     Args:
         name: what the loading function is called, or what `text` is asked for.
-        kind: "text" (loads to a str), "images" (to two `Images`), "table" (to a `Table`) or "generator" (to arrays
-            x, y).
+        kind: "text" (loads to a str), "images" (to two `Images`), "table" (to a `Table`), "generator" (to arrays
+            x, y) or "sentences" (to three `Sentences`).
         size: how much there is, in words.
         license: the terms of use.
         origin: who made it, or where it comes from.

@@ -8,14 +8,22 @@ from keras_course.checks import path as check_path
 from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._generators import GENERATORS
 from keras_course.datasets._images import IMAGES
+from keras_course.datasets._signals import SIGNALS
 from keras_course.datasets._tables import TABLES
 from keras_course.datasets._text import TEXTS, read_own
+from keras_course.datasets._translations import TRANSLATIONS
 
-KINDS = {"text": "a text", "images": "a set of images", "table": "a table", "generator": "a generator"}
+KINDS = {
+    "text": "a text",
+    "images": "a set of images",
+    "table": "a table",
+    "generator": "a generator",
+    "sentences": "a set of sentences",
+}
 
 
 def list_datasets() -> tuple[Dataset, ...]:
-    """Return one row for each data set: texts, then images, tables and generators.
+    """Return one row for each data set: texts, images, tables, generators, sentences.
 
     Returns:
         Named tuples; `Dataset._fields` are the column names.
@@ -25,7 +33,7 @@ def list_datasets() -> tuple[Dataset, ...]:
         >>> [row.name for row in datasets.list_datasets() if row.kind == "table"]
         ['digits', 'diabetes', 'breast_cancer', 'iris']
     """
-    return TEXTS + IMAGES + TABLES + GENERATORS
+    return TEXTS + IMAGES + TABLES + GENERATORS + SIGNALS + TRANSLATIONS
 
 
 @validate(kinds=strings)
@@ -36,7 +44,7 @@ def find(data: str | os.PathLike, kinds: tuple[str, ...] = ("text",)) -> str:
 
     Args:
         data: name of a data set, or path of a UTF-8 text file if `kinds` has "text".
-        kinds: which kinds of data sets are wanted, of "text", "images", "table" and "generator".
+        kinds: which kinds of data sets are wanted, of "text", "images", "table", "generator" and "sentences".
 
     Returns:
         What `text` takes in any working folder, or the name of a row of `list_datasets`.

@@ -13,7 +13,8 @@ RESULTS = {
     "recipes.Data", "recipes.Run", "recipes.Sound", "recipes.Task",
     "recipes.Trained", "training.Descent", "training.LayerProbe",
     "training.LineSearch", "training.RangeTest", "training.VariancePath",
-    "datasets.ExampleBatches", "datasets.Images", "datasets.Table", "datasets.TokenWindows",
+    "datasets.ExampleBatches", "datasets.Images", "datasets.PairBatches", "datasets.Sentences", "datasets.Table",
+    "datasets.TokenWindows",
     "ops.known",
     "recipes.train", "recipes.load_run", "backend.require", "convnets.copy_weights",
 }  # fmt: skip

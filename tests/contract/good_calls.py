@@ -186,6 +186,7 @@ EXAMPLES = {
     "datasets.Images": {"x": IMAGES, "y": np.array([0, 1]), "class_names": ("a", "b")},
     "datasets.Table": {"feature_names": ("a", "b"), "target_names": ("c", "d")},
     "datasets.crop_and_flip": {"x": IMAGES, "rng": Make(np.random.default_rng)},
+    "datasets.pair_batches": {"sources": [[3, 4]], "targets": [[1, 5, 2]], "batch_size": 1, "steps_per_epoch": 1},
     "datasets.find": {"data": "names"},
     "datasets.split_text": {"text": "abcdefghij"},
     "fundamentals.KerasClassifier": {"build": keras_course.perceptron.mlp, "model": {}, "epochs": 1},

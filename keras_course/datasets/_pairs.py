@@ -1,0 +1,119 @@
+"""Batches of pairs of token sequences: what a sequence-to-sequence model is trained on.
+
+Notation: N pairs, batch size B. A batch has sources (B, S) and targets (B, S), padded at the end with token 0 to a
+length S that is a multiple of 16, so that a compiled model sees few shapes.
+"""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from keras_course.checks import numpy_seed, validate, whole
+from keras_course.checks.tokens import as_tokens
+
+_MULTIPLE, _POOL = 16, 50  # a length is a multiple of the first; pairs are sorted by length within 50 batches
+
+
+class PairBatches(keras.utils.PyDataset):
+    """Endless stream of batches; see `pair_batches`."""
+
+    @validate(batch_size=whole(1), steps_per_epoch=whole(1), start_epoch=whole(0), seed=numpy_seed)
+    def __init__(self, sources, targets, batch_size, *, steps_per_epoch, seed=0, start_epoch=0):
+        super().__init__()
+        self.sources, self.targets = _sequences("sources", sources), _sequences("targets", targets)
+        if len(self.sources) != len(self.targets):
+            raise ValueError(
+                f"sources has {len(sources)} sequences and targets has {len(targets)}; they must be as many"
+            )
+        if batch_size > len(self.sources):
+            raise ValueError(f"batch_size={batch_size} must be at most {len(sources)}, the number of pairs")
+        self.batch_size, self.steps_per_epoch = batch_size, steps_per_epoch
+        self.seed, self.start_epoch = seed, start_epoch
+        self._lengths = np.array([max(map(len, pair)) for pair in zip(self.sources, self.targets, strict=True)])
+        self._order = (None, None)  # the pass that it belongs to, and the rows of each of its batches
+
+    @property
+    def num_batches(self) -> None:
+        return None
+
+    def __getitem__(self, index):
+        turn, place = divmod(index + self.start_epoch * self.steps_per_epoch, len(self.sources) // self.batch_size)
+        if self._order[0] != turn:
+            self._order = turn, self._batches_of(turn)
+        rows = self._order[1][place]
+        return in_pairs([self.sources[i] for i in rows], [self.targets[i] for i in rows])
+
+    def _batches_of(self, turn):
+        """Return the rows of the batches of a pass: pairs of similar length, in an order of their own."""
+        rng, size = np.random.default_rng((self.seed, turn)), self.batch_size
+        order = rng.permutation(len(self.sources))[: len(self.sources) // size * size]
+        pools = np.split(order, range(_POOL * size, len(order), _POOL * size))
+        rows = np.concatenate([pool[np.argsort(self._lengths[pool], kind="stable")] for pool in pools])
+        return rng.permutation(rows.reshape(-1, size))
+
+
+def pair_batches(
+    sources: Sequence[np.ndarray],
+    targets: Sequence[np.ndarray],
+    batch_size: int,
+    *,
+    steps_per_epoch: int,
+    seed: int = 0,
+    start_epoch: int = 0,
+) -> PairBatches:
+    """Return the training data of a sequence-to-sequence model.
+
+    A batch is `({"source": (B, S), "target": (B, S)}, labels (B, S), weights (B, S))`: the target without its last
+    token, the target without its first token, and weights that are 1 where there is a label and 0 in the padding.
+
+    Args:
+        sources, targets: N sequences of tokens each, without padding; a target begins with a start token and ends with
+            a stop token.
+        batch_size: B, at most N.
+        steps_per_epoch: number of batches that make an epoch.
+        seed: of the orders.
+        start_epoch: number of the epoch that the first batch belongs to.
+
+    Returns:
+        A `keras.utils.PyDataset`; give `fit` its `steps_per_epoch` and `shuffle=False`.
+
+    Raises:
+        ValueError: a sequence is empty or has padding, sources and targets differ in number, or a number is out of
+            range.
+
+    Example:
+        >>> from keras_course import datasets
+        >>> x, y, weights = datasets.pair_batches([[3, 4]], [[1, 5, 6, 2]], 1, steps_per_epoch=1)[0]
+        >>> x["target"][0, :4].tolist(), y[0, :4].tolist(), weights[0, :4].tolist()
+        ([1, 5, 6, 0], [5, 6, 2, 0], [1.0, 1.0, 1.0, 0.0])
+    """
+    return PairBatches(
+        sources, targets, batch_size, steps_per_epoch=steps_per_epoch, seed=seed, start_epoch=start_epoch
+    )
+
+
+def in_pairs(sources, targets) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Return sequences as one batch; see `pair_batches`."""
+    longest = max(*map(len, sources), *(len(target) - 1 for target in targets))
+    width = -(-longest // _MULTIPLE) * _MULTIPLE
+    inputs = {"source": _padded(sources, width), "target": _padded([target[:-1] for target in targets], width)}
+    labels = _padded([target[1:] for target in targets], width)
+    return inputs, labels, (labels != 0).astype("float32")
+
+
+def _padded(sequences, width):
+    rows = np.zeros((len(sequences), width), "int32")
+    for row, tokens in zip(rows, sequences, strict=True):
+        row[: len(tokens)] = tokens
+    return rows
+
+
+def _sequences(name, sequences):
+    if not isinstance(sequences, list | tuple) or not sequences:
+        raise ValueError(f"{name} must be a list of sequences of tokens, got {sequences!r}")
+    rows = [as_tokens(f"{name}[{i}]", row) for i, row in enumerate(sequences)]
+    for i, row in enumerate(rows):
+        if not len(row) or (row <= 0).any():
+            raise ValueError(f"{name}[{i}]={row!r} must have tokens, and no padding (0)")
+    return rows
