@@ -1,7 +1,7 @@
 """Run as a script on one backend, write what the others are compared with.
 
 `python reference.py FOLDER NAME ...` saves, for each of `MODELS` that is named, the model of the preset "tiny"
-(`<name>.keras`), and for two samples of its inputs the outputs and the gradients of the parameters (`<name>.npz`); for
+(`<name>.keras`), and for samples of its inputs the outputs and the gradients of the parameters (`<name>.npz`); for
 each of `TRAININGS` that is named the losses of 50 steps and the predictions after them (`<name> training.npz`); and the
 outputs of each of `SAMPLERS` (`<name>.npz`). Noise comes from NumPy.
 """
@@ -23,11 +23,13 @@ from keras_course.checks.files import atomic_write
 from keras_course.language import gpt
 from keras_course.portable import portable_init
 
+SAMPLES = 3  # of the inputs
+
 
 def measure(subject):
-    """Return the outputs, and the gradients of the parameters at two samples of the inputs, as a dict of arrays."""
-    second = inputs_of(subject.model, seed=1, example=subject.build.example)
-    rows = {"0": subject.gradients, "1": subject.gradients_at(second)}
+    """Return the outputs, and the gradients of the parameters at samples of the inputs, as a dict of arrays."""
+    others = [inputs_of(subject.model, seed=seed, example=subject.build.example) for seed in range(1, SAMPLES)]
+    rows = dict(enumerate([subject.gradients, *map(subject.gradients_at, others)]))
     with noise_by_numpy():
         arrays = {f"output_{i}": y for i, y in enumerate(outputs_of(subject.model, subject.x))}
     for row, gradients in rows.items():

@@ -87,10 +87,11 @@ def differing(found, expected):
 
 
 def differing_in_inference(subject, other, name):
-    """Return the differing outputs, and for each of two samples of the inputs the differing gradients."""
+    """Return the differing outputs, and for each sample of the inputs the differing gradients."""
     expected = wait_for(other / f"{name}.npz")
     keys = differing(reference.measure(subject), expected)
-    return tuple([key for key in keys if key.startswith(kind)] for kind in ("output", "gradient_0", "gradient_1"))
+    kinds = "output", *(f"gradient_{sample}" for sample in range(reference.SAMPLES))
+    return tuple([key for key in keys if key.startswith(kind)] for kind in kinds)
 
 
 @pytest.mark.usefixtures("drawn_by_numpy")
