@@ -55,7 +55,9 @@ def image_grid(
         3
     """
     mapping(rows=rows)
-    strings(titles=list(titles))
+    if not isinstance(titles, list | tuple):
+        raise ValueError(f"titles={titles!r} must be a list of strings")
+    strings(titles=titles)
     string(cmap=cmap)
     low, high = (None, None) if limits is None else _as_pair(limits)
     images = {label: _as_images(f"rows[{label!r}]", row) for label, row in rows.items()}
