@@ -8,7 +8,6 @@ from keras_course.checks import path as check_path
 from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._generators import GENERATORS
 from keras_course.datasets._images import IMAGES
-from keras_course.datasets._signals import SIGNALS
 from keras_course.datasets._tables import TABLES
 from keras_course.datasets._text import TEXTS, read_own
 from keras_course.datasets._translations import TRANSLATIONS
@@ -33,7 +32,7 @@ def list_datasets() -> tuple[Dataset, ...]:
         >>> [row.name for row in datasets.list_datasets() if row.kind == "table"]
         ['digits', 'diabetes', 'breast_cancer', 'iris']
     """
-    return TEXTS + IMAGES + TABLES + GENERATORS + SIGNALS + TRANSLATIONS
+    return TEXTS + IMAGES + TABLES + GENERATORS + TRANSLATIONS
 
 
 @validate(kinds=strings)

@@ -6,7 +6,6 @@ Notation: x, y (N, T, 1) float32, N signals of T samples.
 import numpy as np
 
 from keras_course.checks import choice, numpy_seed, validate, whole
-from keras_course.datasets._dataset import Dataset
 
 WIDTHS, HEIGHTS = (5, 11), (1.0, 25.0)  # samples; least and greatest
 
@@ -58,16 +57,3 @@ def shape_signals(
     outline = np.where(is_triangle[..., None], rectangle * (1 - np.abs(2 * inside - 1)), rectangle)
     x, y = ((outline * h[..., None]).sum(axis=1) for h in (heights, np.where(first, *means)))
     return x[..., None].astype("float32"), y[..., None].astype("float32")
-
-
-SIGNALS = (
-    Dataset(
-        name="shape_signals",
-        kind="generator",
-        size="any number of signals of any length",
-        license="MIT",
-        origin="sampled here, after Fleuret's lecture 13.2",
-        load=shape_signals,
-        offline="shape_signals",
-    ),
-)

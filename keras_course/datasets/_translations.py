@@ -30,7 +30,7 @@ class Sentences(NamedTuple):
 def multi30k(data_dir: str | os.PathLike | None = None) -> tuple[Sentences, Sentences, Sentences]:
     """Return descriptions of photos in English and German: 29,000 pairs to train on, 1,014 to validate, 1,000 to test.
 
-    The test pairs are those of the shared task of 2016 (test_2016_flickr). Sentences are raw: with upper case, and with
+    The test set is test_2016_flickr, of the shared task of 2016. Sentences are raw: with upper case, and with
     punctuation attached to words.
 
     Args:
