@@ -13,7 +13,6 @@ from keras_course.language._example_tools import calculator, search_text
 from keras_course.language._figures import (
     plot_attention_head,
     plot_gpt_block,
-    plot_heads,
     plot_kv_cache,
     plot_temperatures,
     plot_window,
@@ -50,7 +49,6 @@ __all__ = [
     "parse_tool_call",
     "plot_attention_head",
     "plot_gpt_block",
-    "plot_heads",
     "plot_kv_cache",
     "plot_temperatures",
     "plot_window",

@@ -1,11 +1,11 @@
 """Figures of lecture 8."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_course.checks import as_floats, as_row, finite, mapping, positive, strings, validate, whole_number
+from keras_course.checks import as_floats, as_row, finite, positive, strings, validate, whole_number
 from keras_course.plots import Arrow, Block, diagram, panels, visible
 
 if TYPE_CHECKING:
@@ -206,46 +206,6 @@ def plot_kv_cache(tokens: Sequence[str]) -> "Figure":
         ax.set_xticks(range(last + 1), range(1, last + 2))
         ax.set_yticks(range(4), ["token", "query", "keys", "values"], fontsize=10)
         ax.tick_params(length=0)
-    return figure
-
-
-@validate(maps=mapping, tokens=strings)
-def plot_heads(maps: Mapping[str, object], tokens: Sequence[str]) -> "Figure":
-    """Draw the attention weights of several heads, two panels beside each other.
-
-    Args:
-        maps: title to weights `(T, T)`; row t holds the weights with which position t attends to each position.
-        tokens: T strings.
-
-    Returns:
-        A Matplotlib `Figure`.
-
-    Raises:
-        ValueError: `maps` is empty, or an entry has another shape.
-
-    Example:
-        >>> import numpy as np
-        >>> from keras_course.language import plot_heads
-        >>> figure = plot_heads({"itself": np.eye(3), "all": np.full((3, 3), 1 / 3)}, "GPT")
-        >>> [ax.get_title() for ax in figure.axes[:2]]
-        ['itself', 'all']
-    """
-    maps = {title: as_floats(f"maps[{title!r}]", weights) for title, weights in maps.items()}
-    for title, weights in maps.items():
-        finite(**{f"maps[{title!r}]": weights})
-        if weights.shape != (len(tokens), len(tokens)):
-            raise ValueError(f"maps[{title!r}] has shape {weights.shape}; with {len(tokens)} tokens both must be that.")
-    rows = -(-len(maps) // 2)
-    figure, axes = panels(6.8, 3.2 * rows + 0.2, rows, 2)
-    for ax, (title, weights) in zip(axes, maps.items(), strict=False):
-        image = ax.imshow(weights, cmap="viridis", vmin=0, vmax=1)
-        ax.set_title(title, fontsize=11)
-        ax.set_xticks(range(len(tokens)), map(visible, tokens), fontsize=9)
-        ax.set_yticks(range(len(tokens)), map(visible, tokens), fontsize=9)
-        ax.set(xlabel="key position s", ylabel="query position t")
-    for ax in axes[len(maps) :]:
-        ax.remove()
-    figure.colorbar(image, ax=figure.axes, label="attention weight", shrink=0.7)
     return figure
 
 

@@ -231,7 +231,6 @@ EXAMPLES = {
     "language.merge_lora": {"model": Make(low_rank_model)},
     "language.parse_tool_call": {"reply": '{"tool": "calculator", "arguments": {"expression": "1"}}',
                                  "tools": {"calculator": keras_course.language.calculator}},
-    "language.plot_heads": {"maps": {"a": np.eye(3)}, "tokens": ["a", "b", "c"]},
     "language.plot_kv_cache": {"tokens": ["a", "b", "c"]},
     "language.plot_temperatures": {"logits": [2.0, 1.0, 0.0], "tokens": ["a", "b", "c"]},
     "language.plot_window": {"tokens": ["a", "b", "c"]},

@@ -50,6 +50,10 @@ def test_attention_map():
     assert [ax.get_title() for ax in heads] == [f"head {i}" for i in range(6)]
     np.testing.assert_array_equal(heads[5].images[0].get_array(), weights[5])
     assert bar.get_ylabel() == "attention weight"
+    two = plots.attention_map(weights[:2], tokens, titles=["itself", "one back"])
+    assert [ax.get_title() for ax in two.axes[:2]] == ["itself", "one back"]
+    with pytest.raises(ValueError, match="must have 2 entries"):
+        plots.attention_map(weights[:2], tokens, titles=["itself"])
     assert size(figure) > 5000
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_course.language import plot_heads, plot_kv_cache, plot_temperatures, plot_window
+from keras_course.language import plot_kv_cache, plot_temperatures, plot_window
 
 
 def test_temperatures():
@@ -44,11 +44,3 @@ def test_the_cache_grows_by_one_token():
 def test_one_token_has_no_example_and_no_past(plot):
     with pytest.raises(ValueError, match="at least 2 strings, got 1"):
         plot(["a"])
-
-
-def test_heads_show_their_weights():
-    figure = plot_heads({"first": np.eye(2), "second": np.full((2, 2), 0.5), "third": np.eye(2)}, "ab")
-    assert [ax.get_title() for ax in figure.axes if ax.get_title()] == ["first", "second", "third"]
-    np.testing.assert_array_equal(figure.axes[1].images[0].get_array(), np.full((2, 2), 0.5))
-    with pytest.raises(ValueError, match=r"maps\['first'\] has shape \(2, 2\)"):
-        plot_heads({"first": np.eye(2)}, "abc")
