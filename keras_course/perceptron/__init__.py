@@ -20,7 +20,6 @@ from keras_course.perceptron._figures import (
     plot_boundaries,
     plot_clouds,
     plot_gradients,
-    plot_paths,
     plot_surrogates,
 )
 from keras_course.perceptron._heads import GaussianNegativeLogLikelihood, Head, output_head
@@ -60,7 +59,6 @@ __all__ = [
     "plot_clouds",
     "plot_gradients",
     "plot_network",
-    "plot_paths",
     "plot_surrogates",
     "plot_unit",
     "plot_xor",

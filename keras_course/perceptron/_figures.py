@@ -149,51 +149,6 @@ def plot_surrogates(
     return figure
 
 
-@validate(loss=function)
-def plot_paths(loss: Callable, paths: Mapping[str, Sequence], *, names: Sequence[str] = ("$w$", "$b$")) -> "Figure":
-    """Draw paths of a descent over the contour lines of a loss of two parameters, one panel for each path.
-
-    Args:
-        loss: function of parameters `(M, 2)` that returns the loss of each, `(M,)`.
-        paths: title to points, `(T + 1, 2)`, the initial point first.
-        names: names of the two parameters.
-
-    Returns:
-        A Matplotlib `Figure`.
-
-    Raises:
-        ValueError: `paths` is empty, or a path is not a finite `(T + 1, 2)` table.
-
-    Example:
-        >>> import numpy as np
-        >>> from keras_course.perceptron import plot_paths
-        >>> bowl = lambda theta: np.sum(theta**2, axis=-1)
-        >>> len(plot_paths(bowl, {"one step": [[1.0, 1.0], [0.5, 0.5]]}).axes)
-        1
-    """
-    mapping(paths=paths)
-    points = {title: _plane(f"paths[{title!r}]", path) for title, path in paths.items()}
-    every = np.concatenate(list(points.values()))
-    margin = 0.2 * np.ptp(every, axis=0) + 1e-3
-    axes_of = [
-        np.linspace(low, high, 60) for low, high in zip(every.min(0) - margin, every.max(0) + margin, strict=True)
-    ]
-    grid = np.stack(np.meshgrid(*axes_of), axis=-1)
-    height = as_floats("loss", loss(grid.reshape(-1, 2)))
-    if height.shape != (grid[..., 0].size,):
-        raise ValueError(
-            f"loss returns shape {height.shape} for {grid[..., 0].size} points; it must return one number each"
-        )
-    figure, axes = panels(3.3 * len(points), 3.4, columns=len(points))
-    for ax, (title, path) in zip(axes, points.items(), strict=True):
-        ax.contour(*axes_of, height.reshape(grid.shape[:2]), levels=20, colors="0.8", linewidths=0.8)
-        ax.plot(*path.T, "o-", color="C0", markersize=2.5, linewidth=0.9)
-        ax.plot(*path[0], "ks", markersize=6)
-        ax.set(title=title, xlabel=names[0])
-    axes[0].set_ylabel(names[1])
-    return figure
-
-
 def plot_clouds(clouds: Mapping[str, Sequence], color: Sequence[float]) -> "Figure":
     """Draw clouds of points in the plane, two panels in a row, each point with the same color in every panel.
 

@@ -9,12 +9,14 @@ from keras_course.plots._diagram import Arrow, Block, diagram
 from keras_course.plots._heatmaps import attention_map, visible
 from keras_course.plots._images import decision_regions, image_grid
 from keras_course.plots._lines import line_panels, lines, loss_curves
+from keras_course.plots._paths import descent_paths
 
 __all__ = [
     "Arrow",
     "Block",
     "attention_map",
     "decision_regions",
+    "descent_paths",
     "diagram",
     "grouped_bars",
     "image_grid",

@@ -7,7 +7,7 @@ backend.require()
 from keras_course.training._adaptive import AdaGrad, Adam, AdamW, Lion, RMSProp
 from keras_course.training._deep_mlp import deep_mlp
 from keras_course.training._descent import GD, SGD, Momentum, Nesterov
-from keras_course.training._figures import plot_layer, plot_magnitudes, plot_momentum, plot_normalized_axes, plot_paths
+from keras_course.training._figures import plot_layer, plot_magnitudes, plot_momentum, plot_normalized_axes
 from keras_course.training._gradient_noise import gradient_noise
 from keras_course.training._initialization import (
     VariancePath,
@@ -86,7 +86,6 @@ __all__ = [
     "plot_magnitudes",
     "plot_momentum",
     "plot_normalized_axes",
-    "plot_paths",
     "probe_activations",
     "probe_gradients",
     "propagate_variance",

@@ -102,10 +102,6 @@ TOKEN_FEATURES = np.ones((1, 3, 4), "float32")
 HEADS = rng.normal(size=(1, 3, 2, 4)).astype("float32")
 
 
-def squared_lengths(theta):
-    return np.sum(theta**2, axis=-1)
-
-
 def bpe():
     tokenizer = keras_course.language.BPETokenizer.train("low low lower", vocab_size=257)
     return {"vocab": dict(tokenizer.vocab), "merges": list(tokenizer.merges)}
@@ -275,7 +271,6 @@ EXAMPLES = {
                                    "boundaries": {"line": ([1.0, 2.0], 0.5)}},
     "perceptron.plot_clouds": {"clouds": {"points": ROWS[:, :2]}, "color": np.arange(len(ROWS))},
     "perceptron.plot_gradients": {"gradients": {"relu": {"hidden_0": np.ones((2, 3))}}},
-    "perceptron.plot_paths": {"loss": squared_lengths, "paths": {"one step": np.array([[1.0, 1.0], [0.5, 0.5]])}},
     "perceptron.plot_surrogates": {"point": 1.0, "learning_rates": (0.1, 0.5)},
     "perceptron.quadratic_surrogate": {"point": 1.0},
     "perceptron.sigmoid_chain": {"x": 0.5},
@@ -313,7 +308,7 @@ EXAMPLES = {
     "training.gradient_noise": {"y": np.arange(8) % 3, "batch_sizes": (1, 2), "num_batches": 2},
     "training.learning_rate_range_test": {"y": np.arange(8) % 3, "batch_size": 2, "num_steps": 3},
     "training.plot_magnitudes": {"probes": {"a": {"b": [keras_course.training.LayerProbe("c", np.ones(3))]}}},
-    "training.plot_paths": {"functions": keras_course.training.anisotropic, "paths": {"a": {"b": ROWS}},
+    "plots.descent_paths": {"functions": keras_course.training.anisotropic, "paths": {"a": {"b": ROWS}},
                             "limits": np.array([[-4.2, 4.2], [-1.4, 1.4]])},
     "training.probe_gradients": {"y": np.arange(8) % 3},
     "training.minimize": {"function": lambda w: w[0] ** 2, "optimizer": keras_course.training.GD(0.1)},

@@ -86,6 +86,46 @@ def test_line_panels():
         plots.line_panels({"a": {"b": ([1], [1, 2])}})
 
 
+POINTS = np.array([[-3.0, 1.0], [-1.0, 0.5], [0.0, 0.0]])
+
+
+def bowl(w):
+    return w[0] ** 2 + w[1] ** 2
+
+
+def test_paths_have_a_panel_for_each_title():
+    figure = plots.descent_paths(bowl, {"one": {"a": POINTS, "b": POINTS / 2}, "two": {"": POINTS}}, minimum=[0, 0])
+    assert [ax.get_title() for ax in figure.axes] == ["one", "two"]
+    lines = figure.axes[0].lines
+    np.testing.assert_array_equal(lines[0].get_xydata(), POINTS)
+    np.testing.assert_array_equal(lines[-1].get_xydata(), [[0, 0]])
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["a", "b"]
+    assert figure.axes[1].get_legend() is None
+
+
+def test_each_panel_may_have_its_own_function():
+    def valley(w):
+        return w[0] ** 2 + 9 * w[1] ** 2
+
+    figure = plots.descent_paths({"valley": valley, "bowl": bowl}, {"valley": {"": POINTS}, "bowl": {"": POINTS}})
+    assert len(figure.axes) == 2
+
+
+@pytest.mark.parametrize(
+    ("functions", "paths", "limits", "message"),
+    [
+        (bowl, {}, ((-1, 1), (-1, 1)), "paths"),
+        (bowl, {"a": {}}, ((-1, 1), (-1, 1)), "paths"),
+        ({}, {"a": {"": POINTS}}, ((-1, 1), (-1, 1)), "must have a function for 'a'"),
+        (bowl, {"a": {"": POINTS}}, ((1, -1), (-1, 1)), "limits"),
+        (bowl, {"a": {"": POINTS[:, :1]}}, ((-1, 1), (-1, 1)), "2"),
+    ],
+)
+def test_paths_refuse(functions, paths, limits, message):
+    with pytest.raises(ValueError, match=message):
+        plots.descent_paths(functions, paths, limits=limits)
+
+
 def test_grouped_bars():
     (ax,) = plots.grouped_bars({"a": {"x": 1.25, "y": -2.0}, "b": {"y": 3.0}}, digits=2, ylabel="height (m)").axes
     assert [bar.get_height() for bar in ax.patches] == [1.25, -2, 3]

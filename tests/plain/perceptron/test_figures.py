@@ -10,7 +10,6 @@ from keras_course.perceptron import (
     plot_clouds,
     plot_gradients,
     plot_network,
-    plot_paths,
     plot_surrogates,
     plot_unit,
     plot_xor,
@@ -45,11 +44,7 @@ def test_step_ends_at_the_minimum_of_the_parabola():
         assert abs(lowest - float(np.ravel(end.get_xdata())[0])) < 0.05
 
 
-def test_paths_and_clouds():
-    path = [[1.0, 1.0], [0.5, 0.5], [0.25, 0.25]]
-    figure = plot_paths(lambda theta: np.sum(theta**2, axis=-1), {"a": path, "b": path[:2]})
-    np.testing.assert_array_equal(figure.axes[0].lines[0].get_xydata(), path)
-    assert [ax.get_title() for ax in figure.axes] == ["a", "b"]
+def test_clouds_have_two_panels_in_a_row():
     assert len(plot_clouds({"a": SQUARE, "b": SQUARE, "c": SQUARE}, [0, 1, 2, 3]).axes) == 3
 
 
@@ -66,8 +61,6 @@ def test_histograms_leave_out_zeros():
         (lambda: plot_boundaries(SQUARE, [0, 0, 1, 1], {"l": ([1, 1], 0)}, covariance=-np.eye(2)), "positive definite"),
         (lambda: plot_surrogates(double_well, 1.0, (0.1,), low=1.0, high=0.0), "low=1.0 must be below"),
         (lambda: plot_surrogates(double_well, 1.0, (0.0,), low=0.0, high=1.0), "learning_rates=0.0 must be"),
-        (lambda: plot_paths(lambda theta: theta, {"a": SQUARE}), "one number"),
-        (lambda: plot_paths(np.sum, {"a": [1.0]}), "paths"),
         (lambda: plot_clouds({"a": SQUARE}, [0, 1]), "must have 2 points"),
         (lambda: plot_gradients({"relu": {}}), "gradients"),
     ],

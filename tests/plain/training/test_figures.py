@@ -5,48 +5,13 @@ import pytest
 
 from keras_course.training import (
     LayerProbe,
-    anisotropic,
     plot_layer,
     plot_magnitudes,
     plot_momentum,
     plot_normalized_axes,
-    plot_paths,
 )
 
 POINTS = np.array([[-3.0, 1.0], [-1.0, 0.5], [0.0, 0.0]])
-
-
-def test_paths_have_a_panel_for_each_title():
-    figure = plot_paths(anisotropic, {"one": {"a": POINTS, "b": POINTS / 2}, "two": {"": POINTS}}, minimum=[0, 0])
-    assert [ax.get_title() for ax in figure.axes] == ["one", "two"]
-    lines = figure.axes[0].lines
-    np.testing.assert_array_equal(lines[0].get_xydata(), POINTS)
-    np.testing.assert_array_equal(lines[-1].get_xydata(), [[0, 0]])
-    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["a", "b"]
-    assert figure.axes[1].get_legend() is None
-
-
-def test_each_panel_may_have_its_own_function():
-    def bowl(w):
-        return w[0] ** 2 + w[1] ** 2
-
-    figure = plot_paths({"valley": anisotropic, "bowl": bowl}, {"valley": {"": POINTS}, "bowl": {"": POINTS}})
-    assert len(figure.axes) == 2
-
-
-@pytest.mark.parametrize(
-    ("functions", "paths", "limits", "message"),
-    [
-        (anisotropic, {}, ((-1, 1), (-1, 1)), "paths"),
-        (anisotropic, {"a": {}}, ((-1, 1), (-1, 1)), "paths"),
-        ({}, {"a": {"": POINTS}}, ((-1, 1), (-1, 1)), "must have a function for 'a'"),
-        (anisotropic, {"a": {"": POINTS}}, ((1, -1), (-1, 1)), "limits"),
-        (anisotropic, {"a": {"": POINTS[:, :1]}}, ((-1, 1), (-1, 1)), "2"),
-    ],
-)
-def test_paths_refuse(functions, paths, limits, message):
-    with pytest.raises(ValueError, match=message):
-        plot_paths(functions, paths, limits=limits)
 
 
 def test_the_gradient_of_nesterov_momentum_is_drawn_at_the_end_of_the_velocity():
