@@ -1,0 +1,30 @@
+"""Lecture 7: attention and transformers."""
+
+from keras_course import backend
+
+backend.require()
+
+from keras_course.attention._blocks import EncoderDecoderBlock
+from keras_course.attention._objective import NoamSchedule, SmoothedCrossEntropy
+from keras_course.attention._positions import SinusoidalPositions, sinusoidal_positions
+from keras_course.attention._signals import BinaryPositions, signal_network
+from keras_course.attention._transformer import PaddingMask, transformer
+from keras_course.attention._translate import cross_attention_maps, translate
+from keras_course.attention._written_out import additive_attention, multi_head_attention, scaled_dot_attention
+
+__all__ = [
+    "BinaryPositions",
+    "EncoderDecoderBlock",
+    "NoamSchedule",
+    "PaddingMask",
+    "SinusoidalPositions",
+    "SmoothedCrossEntropy",
+    "additive_attention",
+    "cross_attention_maps",
+    "multi_head_attention",
+    "scaled_dot_attention",
+    "signal_network",
+    "sinusoidal_positions",
+    "transformer",
+    "translate",
+]

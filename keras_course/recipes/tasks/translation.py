@@ -1,0 +1,141 @@
+"""The task of machine translation between English and German.
+
+Tokens are those of one byte-pair encoding for both languages, which is learned from the training pairs. Token 0 is
+padding, 1 begins a target, 2 ends it, and byte-pair tokens follow. The validation loss is the mean of -log p(next
+token) over the validation targets; the metric is the BLEU score on the test pairs, as sacrebleu computes it.
+"""
+
+import dataclasses
+import hashlib
+from typing import ClassVar
+
+from keras_course import datasets
+from keras_course.checks import fraction, one_of, whole_number
+from keras_course.recipes._task import Data, Metric, Task
+
+START, STOP, SPECIAL = 1, 2, 3
+_BATCH = 100  # sentences that are validated or translated at once
+
+
+@dataclasses.dataclass(frozen=True)
+class Translation(Task):
+    """Translate sentences; the metric is BLEU on the test set.
+
+    Args:
+        data: name of a set of sentences in `keras_course.datasets`.
+        source: "en" or "de", the language to translate from.
+        context_length: most tokens of a source or a target; training pairs that are longer are left out.
+        vocab_size: number of tokens, with the 256 bytes and three special tokens.
+        smoothing: of the labels in training.
+        beams: number of beams in the translation of the test set.
+    """
+
+    data: str = "phrases"
+    source: str = "en"
+    context_length: int = 48
+    vocab_size: int = 512
+    smoothing: float = 0.1
+    beams: int = 5
+    metric: ClassVar[Metric] = Metric("BLEU", higher_is_better=True)
+
+    def __post_init__(self):
+        datasets.find(self.data, kinds=("sentences",))
+        one_of(("en", "de"), source=self.source)
+        whole_number(2, context_length=self.context_length)
+        whole_number(256 + SPECIAL, vocab_size=self.vocab_size)
+        fraction(smoothing=self.smoothing)
+        whole_number(1, beams=self.beams)
+
+    def load(self, part=0, start=None) -> "Pairs":
+        return Pairs(self)
+
+    def read(self, folder) -> dict:
+        from keras_course.language import load_tokenizer
+
+        return {"tokenizer": load_tokenizer(folder)}
+
+    def on(self, data) -> "Translation":
+        return dataclasses.replace(self, data=datasets.find(data, kinds=("sentences",)))
+
+
+class Pairs(Data):
+    """Pairs of sentences as tokens."""
+
+    loss_unit = "nats/token"
+
+    def __init__(self, task):
+        from keras_course.datasets._pairs import in_pairs
+        from keras_course.language import BPETokenizer
+
+        self.task = task
+        row = next(row for row in datasets.list_datasets() if row.name == task.data)
+        train, validation, self.test = row.load()
+        both = "\n".join((*train.en, *train.de))
+        self.tokenizer = BPETokenizer.train(both, task.vocab_size - SPECIAL)
+        self.assets = {"tokenizer": self.tokenizer}
+        self.size = f"{len(train.en):,} + {len(validation.en):,} + {len(self.test.en):,} pairs of sentences"
+        self.sha256 = hashlib.sha256(both.encode("utf-8")).hexdigest()
+        self.facts = {"source": task.source, "languages": ["en", "de"]}
+        self.sources, self.targets = self._encode(train)
+        validation = [pairs[i : i + _BATCH] for pairs in self._encode(validation) for i in range(0, len(pairs), _BATCH)]
+        half = len(validation) // 2
+        self.validation = [in_pairs(*batch) for batch in zip(validation[:half], validation[half:], strict=True)]
+
+    def _encode(self, sentences):
+        """Return sources and targets as tokens, without pairs that are longer than the context."""
+        sources, targets = self._sides(sentences)
+        pairs = []
+        for source, target in zip(sources, targets, strict=True):
+            pair = self.encode(source), [START, *self.encode(target), STOP]
+            if max(len(pair[0]), len(pair[1]) - 1) <= self.task.context_length:
+                pairs.append(pair)
+        return [list(side) for side in zip(*pairs, strict=True)]
+
+    def _sides(self, sentences):
+        return (sentences.en, sentences.de) if self.task.source == "en" else (sentences.de, sentences.en)
+
+    def encode(self, sentence) -> list[int]:
+        """Return the tokens of a sentence."""
+        return [SPECIAL + int(i) for i in self.tokenizer.encode(sentence)]
+
+    def decode(self, tokens) -> str:
+        """Return the sentence of tokens; special tokens are left out."""
+        return self.tokenizer.decode([int(token) - SPECIAL for token in tokens if token >= SPECIAL])
+
+    def arguments(self, build) -> dict:
+        return {"vocab_size": SPECIAL + self.tokenizer.vocab_size, "context_length": self.task.context_length}
+
+    def objective(self, model) -> dict:
+        from keras_course.attention import SmoothedCrossEntropy
+
+        return {"loss": SmoothedCrossEntropy(self.task.smoothing)}
+
+    def batches(self, batch_size, steps_per_epoch, seed, start_epoch) -> "datasets.PairBatches":
+        options = {"steps_per_epoch": steps_per_epoch, "seed": seed, "start_epoch": start_epoch}
+        return datasets.pair_batches(self.sources, self.targets, batch_size, **options)
+
+    def measure(self, model, row, seed) -> dict[str, float]:
+        from sacrebleu import corpus_bleu
+
+        sources, references = self._sides(self.test)
+        return {"BLEU": corpus_bleu(self.translate(model, sources), [list(references)]).score}
+
+    def translate(self, model, sentences) -> list[str]:
+        """Return the translations of sentences; a sentence that is too long is cut."""
+        from keras_course.attention import translate
+
+        sources = [self.encode(sentence)[: self.task.context_length] for sentence in sentences]
+        found = [None] * len(sources)
+        order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
+        for i in range(0, len(order), _BATCH):
+            rows = order[i : i + _BATCH]
+            targets = translate(model, [sources[j] for j in rows], start=START, stop=STOP, beams=self.task.beams)
+            for j, target in zip(rows, targets, strict=True):
+                found[j] = self.decode(target)
+        return found
+
+    def sample(self, model, seed) -> str:
+        """Return the first test sentences with their translations and the references."""
+        sources, references = (side[:5] for side in self._sides(self.test))
+        rows = zip(sources, self.translate(model, sources), references, strict=True)
+        return "\n\n".join(f"source:    {a}\noutput:    {b}\nreference: {c}" for a, b, c in rows)

@@ -1,0 +1,95 @@
+"""The encoder-decoder transformer: what its output depends on, and writing with and without the cache."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_course.attention import cross_attention_maps, transformer, translate
+from keras_course.portable import portable_init
+
+array = keras.ops.convert_to_numpy
+START, STOP = 1, 2
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["post_norm", "pre_norm"])
+def model(request):
+    positions = "learned" if request.param else "sinusoidal"
+    options = {"hidden_dim": 16, "norm_first": request.param, "positions": positions}
+    return portable_init(transformer(12, 10, **options), seed=3)
+
+
+def logits(model, source, target):
+    return array(model({"source": np.asarray(source), "target": np.asarray(target)}))
+
+
+def test_padding_of_the_source_changes_nothing(model):
+    short, padded = [[3, 4, 5]], [[3, 4, 5, 0, 0, 0]]
+    np.testing.assert_allclose(logits(model, padded, [[1, 6, 7]]), logits(model, short, [[1, 6, 7]]), atol=1e-5)
+    assert np.isfinite(logits(model, [[0, 0, 0]], [[1, 6, 7]])).all()
+
+
+def test_a_position_sees_the_target_up_to_itself_and_the_whole_source(model):
+    before = logits(model, [[3, 4, 5]], [[1, 6, 7, 8]])
+    after = logits(model, [[3, 4, 5]], [[1, 6, 9, 8]])
+    np.testing.assert_allclose(after[:, :2], before[:, :2], atol=1e-5)
+    assert (np.abs(after - before).max(axis=-1)[:, 2:] > 1e-4).all()
+    assert (np.abs(logits(model, [[3, 4, 6]], [[1, 6, 7, 8]]) - before).max(axis=-1) > 1e-4).all()
+
+
+def test_translation_is_the_most_likely_token_each_time(model):
+    sources = [[3, 4, 5], [6, 7, 8, 9, 10]]
+    for source, written in zip(sources, translate(model, sources, start=START, stop=STOP, beams=1), strict=True):
+        target = [START]
+        while len(target) < 10 and target[-1] != STOP:
+            target.append(int(logits(model, [source], [target])[0, -1].argmax()))
+        assert [START, *written.tolist()] == [token for token in target if token != STOP]
+
+
+def test_beams_find_a_text_that_is_at_least_as_likely(model):
+    def log_likelihood(written):
+        target = [START, *written.tolist(), *([STOP] if len(written) < 6 else [])]
+        rows = logits(model, [[3, 4, 5]], [target[:-1]])[0].astype("float64")
+        rows = rows - np.log(np.exp(rows).sum(axis=-1, keepdims=True))
+        return rows[np.arange(len(target) - 1), target[1:]].sum()
+
+    options = {"start": START, "stop": STOP, "length_penalty": 0.0, "max_length": 6}
+    one, many = (translate(model, [[3, 4, 5]], beams=beams, **options)[0] for beams in (1, 12))
+    assert log_likelihood(many) >= log_likelihood(one) - 1e-4
+
+
+def test_cross_attention_maps(model):
+    maps = cross_attention_maps(model, [[3, 4, 5, 0], [6, 7, 8, 9]], [[1, 6], [1, 7]])
+    assert maps.shape == (2, 2, 4, 2, 4)
+    np.testing.assert_allclose(maps.sum(axis=-1), 1, atol=1e-5)
+    assert not maps[:, 0, ..., 3].any()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"sources": [[3, 0, 4]]}, "no padding"),
+        ({"sources": [[]]}, r"sources\[0\]"),
+        ({"sources": [[3, 99]]}, r"sources\[0\]"),
+        ({"sources": [list(range(1, 12))]}, "at most 10 tokens"),
+        ({"sources": [[3]], "max_length": 10}, "max_length=10 must be at most 9"),
+        ({"sources": [[3]], "beams": 0}, "beams=0"),
+    ],
+)
+def test_bad_translations(model, options, named):
+    with pytest.raises(ValueError, match=named):
+        translate(model, **options, start=START, stop=STOP)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"hidden_dim": 15, "num_heads": 3}, "hidden_dim=15 must be even"),
+        ({"hidden_dim": 16, "num_heads": 3}, "not divisible by num_heads=3"),
+        ({"positions": "rotary"}, "positions='rotary'"),
+        ({"dropout": 1.0}, "dropout=1.0"),
+        ({"num_layers": 0}, "num_layers=0"),
+    ],
+)
+def test_bad_transformers(options, named):
+    with pytest.raises(ValueError, match=named):
+        transformer(12, 10, **options)
