@@ -5,26 +5,40 @@ from keras_course import backend
 backend.require()
 
 from keras_course.attention._blocks import EncoderDecoderBlock
+from keras_course.attention._figures import (
+    plot_mixing_matrices,
+    plot_query_key_value,
+    plot_sinusoidal_positions,
+    plot_transformer,
+)
 from keras_course.attention._objective import NoamSchedule, SmoothedCrossEntropy
 from keras_course.attention._positions import SinusoidalPositions, sinusoidal_positions
 from keras_course.attention._signals import BinaryPositions, signal_network
 from keras_course.attention._transformer import PaddingMask, transformer
 from keras_course.attention._translate import cross_attention_maps, translate
+from keras_course.attention._vit import ClassToken, class_token_maps, vit
 from keras_course.attention._written_out import additive_attention, multi_head_attention, scaled_dot_attention
 
 __all__ = [
     "BinaryPositions",
+    "ClassToken",
     "EncoderDecoderBlock",
     "NoamSchedule",
     "PaddingMask",
     "SinusoidalPositions",
     "SmoothedCrossEntropy",
     "additive_attention",
+    "class_token_maps",
     "cross_attention_maps",
     "multi_head_attention",
+    "plot_mixing_matrices",
+    "plot_query_key_value",
+    "plot_sinusoidal_positions",
+    "plot_transformer",
     "scaled_dot_attention",
     "signal_network",
     "sinusoidal_positions",
     "transformer",
     "translate",
+    "vit",
 ]

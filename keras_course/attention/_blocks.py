@@ -18,7 +18,7 @@ from keras_course.ops._types import Tensor
 class EncoderDecoderBlock(keras.layers.Layer):
     """A block of an encoder (self-attention, MLP) or of a decoder (causal self-attention, cross-attention, MLP).
 
-    Takes x `(B, T, C)` and, in a decoder, context `(B, N, C)`; returns `(B, T, C)`. Each branch f is added to its input:
+    Takes x `(B, T, C)`, in a decoder also context `(B, N, C)`; returns `(B, T, C)`. Each branch f is a residual branch:
 
         post-norm:  x <- norm(x + f(x)),   pre-norm:  x <- x + f(norm(x))
 

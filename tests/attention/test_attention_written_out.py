@@ -43,7 +43,8 @@ def test_multi_head_attention_equals_the_layer():
     y, found = multi_head_attention(x, context, w_q, w_k, w_v, layer.projection.kernel, num_heads=2, mask=mask)
     np.testing.assert_allclose(array(found), array(weights), atol=1e-5)
     np.testing.assert_allclose(array(y), array(expected), atol=1e-5)
-    assert not array(found)[0, :, 0].any() and np.isfinite(array(y)).all()
+    assert not array(found)[0, :, 0].any()
+    assert np.isfinite(array(y)).all()
 
 
 def test_attention_does_not_see_the_order_of_keys_and_keeps_that_of_queries():

@@ -50,6 +50,10 @@ def small_mlp():
     return keras_course.perceptron.mlp((2,), 3, hidden_dims=(4,))
 
 
+def image_transformer():
+    return keras_course.attention.vit((8, 8, 1), 2, hidden_dim=8, num_layers=1, num_heads=2)
+
+
 @functools.cache
 def language_model():
     from keras_course.language import gpt
@@ -127,6 +131,12 @@ EXAMPLES = {
                  "loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
                  "kernel": [[1.0, 2.0], [0.0, 1.0]]},
     "language": {"model": Make(language_model), "tokens": np.arange(5)[None] % 10, "length": 3},
+    "attention": {"q": TOKEN_FEATURES, "k": TOKEN_FEATURES, "v": TOKEN_FEATURES, "x": TOKEN_FEATURES,
+                  "context": TOKEN_FEATURES, **{f"w_{name}": np.eye(4, dtype="float32") for name in "qkvo"},
+                  "w": np.ones(4, "float32"), "num_heads": 2, "input_shape": (8, 8, 1), "patch_size": 4,
+                  "model": Make(lambda: keras_course.attention.transformer(10, 8, hidden_dim=16)),
+                  "source": np.array([[3, 4]]), "target": np.array([[1, 5]]), "sources": [[3, 4]], "start": 1,
+                  "stop": 2, "num_digits": 3, "num_positions": 4, "hidden_dim": 8},
     "perceptron": {"loss": half, "function": np.sin, "z": np.ones(3), "weights": np.array([1.0, 2.0]), "bias": 0.5},
     "fundamentals": {"fit": average, "widths": [3, 5], "input_shape": (4,), "x": ROWS[:, 0], "y": VALUES},
     "datasets": {"x": ROWS, "y": LABELS},
@@ -139,6 +149,9 @@ EXAMPLES = {
     "recipes": {"peak_rate": 0.1, "final_rate": 0.01, "warmup": 2, "adam_rate": 0.1},
     "portable": {},
     # of one callable
+    "attention.class_token_maps": {"model": Make(image_transformer), "images": np.zeros((1, 8, 8, 1), "float32")},
+    "attention.plot_mixing_matrices": {"matrices": {"a": np.eye(3)}},
+    "attention.signal_network": {"input_shape": (8, 1)},
     "autodiff.Dual": {"value": 3.0, "tangent": 1.0},
     "autodiff.Var": {"value": np.array([1.0, 2.0])},
     "autodiff.accumulation_cost": {"widths": [4, 3, 1], "mode": "forward"},
@@ -346,6 +359,9 @@ USES = {
     **{name: (lambda layer, x=x: layer(x)) for name, x in {
     "layers.Conv2D": IMAGES, "layers.DepthwiseConv2D": IMAGES, "layers.AveragePooling2D": IMAGES,
     "layers.MaxPooling2D": IMAGES, "layers.BatchNormalization": IMAGES, "layers.LayerScale": IMAGES,
+    "attention.EncoderDecoderBlock": TOKEN_FEATURES, "attention.BinaryPositions": TOKEN_FEATURES,
+    "attention.ClassToken": TOKEN_FEATURES, "attention.PaddingMask": np.array([[3, 0]]),
+    "attention.SinusoidalPositions": TOKEN_FEATURES,
     "layers.MultiHeadAttention": TOKEN_FEATURES,
     "layers.PositionEmbedding": TOKEN_FEATURES, "layers.TransformerBlock": TOKEN_FEATURES,
     "layers.Dense": np.ones((2, 3), "float32"),
