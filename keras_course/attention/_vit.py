@@ -185,7 +185,9 @@ def class_token_maps(model, images) -> np.ndarray:
     """
     images = as_floats("images", images).astype("float32")
     if images.shape[1:] != tuple(model.input_shape[1:]):
-        raise ValueError(f"images has shape {images.shape}; it must be (B, {', '.join(map(str, model.input_shape[1:]))})")
+        raise ValueError(
+            f"images has shape {images.shape}; it must be (B, {', '.join(map(str, model.input_shape[1:]))})"
+        )
     h, maps = ops.convert_to_tensor(images), []
     for layer in model.layers[1:]:
         if layer.name == "patches":

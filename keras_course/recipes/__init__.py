@@ -12,13 +12,16 @@ from keras_course.recipes._saved import load_run
 from keras_course.recipes._task import Data, Metric, Sound, Task, Trained, in_batches
 from keras_course.recipes._train import DEFAULT, RECIPES, Run, train
 from keras_course.recipes.tasks.examples import Classification, CropAndFlip, Regression
+from keras_course.recipes.tasks.signals import AveragePairs
 from keras_course.recipes.tasks.text import NextToken
+from keras_course.recipes.tasks.translation import Translation
 
 __all__ = [
     "DEFAULT",
     "RECIPES",
     "SGD",
     "AdamW",
+    "AveragePairs",
     "Classification",
     "CropAndFlip",
     "Data",
@@ -31,6 +34,7 @@ __all__ = [
     "Sound",
     "Task",
     "Trained",
+    "Translation",
     "in_batches",
     "load_run",
     "train",

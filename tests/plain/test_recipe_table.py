@@ -34,7 +34,7 @@ def test_table(row):
     if not isinstance(row.task, recipes.NextToken):  # the context of a text is checked as it trains
         data = load(row.task)
         model = compile_model(build_model(row, data, seed=0), row, data)
-        assert model.output_shape[1] in {data.num_outputs, 1}
+        assert not hasattr(data, "num_outputs") or model.output_shape[1] in {data.num_outputs, 1}
     assert row.task.data in {entry.name for entry in datasets.list_datasets()}
     assert recipes.RECIPES[row.name] is row
     assert (row.published is None) == (row.source is None)
