@@ -6,7 +6,7 @@ Notation: V tokens; z (B, T, V) logits, y (B, T) labels; n the number of the ste
 import keras
 from keras import ops
 
-from keras_course.checks import fraction, positive, validate, whole
+from keras_course.checks import fraction, positive, string, validate, whole
 from keras_course.ops._types import Tensor
 
 
@@ -38,7 +38,7 @@ class SmoothedCrossEntropy(keras.losses.Loss):
         1.386
     """
 
-    @validate(smoothing=fraction)
+    @validate(smoothing=fraction, name=string)
     def __init__(self, smoothing=0.1, name="smoothed_cross_entropy", **kwargs):
         super().__init__(name=name, **kwargs)
         self.smoothing = float(smoothing)

@@ -17,7 +17,14 @@ from keras_course.decoding import Decoder, generate_tokens
 from keras_course.ops._types import Tensor
 
 
-@validate(model=instance(keras.Model), beams=whole(1), length_penalty=not_negative, max_length=whole(1))
+@validate(
+    model=instance(keras.Model),
+    start=whole(1),
+    stop=whole(1),
+    beams=whole(1),
+    length_penalty=not_negative,
+    max_length=whole(1),
+)
 def translate(model, sources, *, start, stop, beams=5, length_penalty=0.6, max_length=None) -> list[np.ndarray]:
     """Write the target of each source with a transformer, by beam search.
 
@@ -50,6 +57,8 @@ def translate(model, sources, *, start, stop, beams=5, length_penalty=0.6, max_l
     limit = width - 1 if max_length is None else max_length
     if limit > width - 1:
         raise ValueError(f"max_length={max_length} must be at most {width - 1}, one less than context_length={width}")
+    if not isinstance(sources, list | tuple):
+        raise ValueError(f"sources={sources!r} must be a list of sources")
     sources = [check_tokens(f"sources[{i}]", source, size) for i, source in enumerate(sources)]
     for i, source in enumerate(sources):
         if len(source) > width or PADDING in source:
@@ -125,6 +134,7 @@ def _final_norm(model, side, h):
     return model.get_layer(f"{side}_norm")(h) if f"{side}_norm" in names else h
 
 
+@validate(model=instance(keras.Model))
 def cross_attention_maps(model, source, target) -> np.ndarray:
     """Return the cross-attention weights of every decoder block: which source tokens each target token looks at.
 

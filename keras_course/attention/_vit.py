@@ -11,6 +11,7 @@ from keras_course._registry import builder
 from keras_course.checks import as_floats, fraction, instance, validate, whole, whole_numbers
 from keras_course.layers import Conv2D, Dense, PositionEmbedding, TransformerBlock, sibling
 from keras_course.layers._activations import get_activation
+from keras_course.layers._initializers import get_initializer
 from keras_course.ops._types import Tensor
 
 
@@ -30,7 +31,7 @@ class ClassToken(keras.layers.Layer):
 
     def __init__(self, *, initializer="zeros", **kwargs):
         super().__init__(**kwargs)
-        self.initializer = keras.initializers.get(initializer)
+        self.initializer = get_initializer(initializer=initializer)
 
     def build(self, input_shape) -> None:
         self.token = self.add_weight(name="token", shape=(input_shape[-1],), initializer=self.initializer)

@@ -132,7 +132,7 @@ def multi_head_attention(x, context, w_q, w_k, w_v, w_o, *, num_heads, mask=None
         >>> y.shape == (1, 3, 4), weights.shape == (1, 2, 3, 3)
         (True, True)
     """
-    width = x.shape[-1]
+    width, num_heads = x.shape[-1], int(num_heads)
     if width % num_heads:
         raise ValueError(f"num_heads={num_heads} must divide the width {width} of x")
     for name, inputs, matrix in (("w_q", x, w_q), ("w_k", context, w_k), ("w_v", context, w_v), ("w_o", x, w_o)):

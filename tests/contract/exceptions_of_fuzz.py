@@ -37,6 +37,11 @@ KINDS = {
     **{f"recipes.{name}": "text" for name in (
         "Metric.name", "Metric.unit", "NextToken.data", "NextToken.prompt", "Classification.data", "Regression.data",
         "Regression.unit")},
+    **{f"attention.{name}.{x}": "tensor" for name, tensors in {
+        "additive_attention": ("q", "k", "v", "w_q", "w_k", "w"), "scaled_dot_attention": ("q", "k", "v"),
+        "multi_head_attention": ("x", "context", "w_q", "w_k", "w_v", "w_o"), "class_token_maps": ("images",),
+    }.items() for x in tensors},
+    "attention.SmoothedCrossEntropy.name": "text",
     "plots.attention_map.title": "text", "plots.diagram.title": "text",
     "plots.loss_curves.title": "text", "plots.visible.token": "text",
     "language.prefix_mean.x": "tensor", "language.parse_tool_call.reply": "text", "datasets.crop_and_flip.x": "tensor",

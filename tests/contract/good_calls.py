@@ -116,7 +116,7 @@ EXAMPLES = {
     "": {
         "x": ROWS, "y": LABELS, "model": Make(row_model), "fn": half, "learning_rate": 0.1, "input_shape": (32, 32, 3),
         "num_classes": 3, "num_outputs": 3, "num_features": 4, "tokens": TOKENS, "batch_size": 2, "context_length": 8,
-        "steps_per_epoch": 3, "num_heads": 2, "mlp_dim": 8, "num_digits": 3, "num_positions": 4, "hidden_dim": 8, "vocab_size": 10, "seed": 0, "train": (ROWS[:, 0], VALUES),
+        "steps_per_epoch": 3, "num_heads": 2, "mlp_dim": 8, "vocab_size": 10, "seed": 0, "train": (ROWS[:, 0], VALUES),
         "test": (ROWS[:, 0], VALUES), "widths": [2, 3], "num_steps": 2, "width": 2, "num_layers": 2, "name": "a",
         "primals": (2.0,), "tangents": (1.0,), "low": -1.0, "high": 1.0, "limit": 1.0, "strength": 0.1, "every": 3,
         "num_units": 2, "rate": 0.1, "loss": "mean_squared_error", "data_dir": None,
