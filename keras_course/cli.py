@@ -240,18 +240,19 @@ def _report(run):
 # generate ----------------------------------------------------------------------------------------------------------
 
 
+_SAMPLING = ("temperature", "top_k", "top_p", "seed")
+
+
 def _add_generate(commands):
-    parser = _command(commands, _generate, "generate", "continue a text with a trained language model")
+    parser = _command(commands, _generate, "generate", "continue or translate a text with a trained model")
     parser.add_argument("model", metavar="MODEL", help="folder of a run, or a .keras file with its tokenizer beside it")
-    parser.add_argument("--prompt", metavar="TEXT", required=True, help="the text to continue")
+    parser.add_argument("--prompt", metavar="TEXT", required=True, help="the text to continue or to translate")
     _add_backend_option(parser, "KERAS_BACKEND, else the one that the model was trained on, where it is installed")
-    parser.add_argument("--length", metavar="N", type=int, default=300, help="tokens to write; default: 300")
-    parser.add_argument(
-        "--temperature", metavar="T", type=float, default=1.0, help="0 takes the likeliest token; default: 1"
-    )
+    parser.add_argument("--length", metavar="N", type=int, help="tokens to write; default: 300")
+    parser.add_argument("--temperature", metavar="T", type=float, help="0 takes the likeliest token; default: 1")
     parser.add_argument("--top-k", metavar="K", type=int, help="draw from the K likeliest tokens; default: from all")
     parser.add_argument("--top-p", metavar="P", type=float, help="draw from the likeliest with probability P together")
-    parser.add_argument("--seed", metavar="S", type=int, default=0, help="fixes what is drawn; default: 0")
+    parser.add_argument("--seed", metavar="S", type=int, help="fixes what is drawn; default: 0")
     parser.add_argument("--stop", metavar="TEXT", help="end after this text, which must be one token")
 
 
@@ -267,25 +268,33 @@ def _generate(options):
     model, tokenizer = recipes.load_run(options.model)
     if tokenizer is None:
         raise ValueError(f"MODEL={options.model!r} has no tokenizer beside it, so it cannot write a text.")
-    from keras_course.language import generate
-
     if not options.prompt:
         raise ValueError("--prompt is empty: the model needs at least one token to continue.")
+    print((_translated if isinstance(model.input, dict) else _continued)(model, tokenizer, options))
+    return 0
+
+
+def _translated(model, tokenizer, options):
+    """Return the translation of the prompt by an encoder-decoder."""
+    from keras_course.attention import translate_sentences
+
+    for name in (*_SAMPLING, "length", "stop"):
+        if (value := getattr(options, name)) is not None:
+            raise ValueError(f"--{name.replace('_', '-')}={value}: a translation is not sampled; leave it out.")
+    return translate_sentences(model, tokenizer, [options.prompt])[0]
+
+
+def _continued(model, tokenizer, options):
+    """Return the prompt, continued by a language model."""
+    from keras_course.language import generate
+
     stop = None
     if options.stop is not None:
         tokens = tokenizer.encode(options.stop)
         if len(tokens) != 1:
             raise ValueError(f"--stop={options.stop!r} is {len(tokens)} tokens to this model; it must be one.")
         stop = int(tokens[0])
-    text = generate(
-        model,
-        tokenizer.encode(options.prompt),
-        options.length,
-        temperature=options.temperature,
-        top_k=options.top_k,
-        top_p=options.top_p,
-        stop=stop,
-        seed=options.seed,
-    )
-    print(tokenizer.decode(text))
-    return 0
+    length = 300 if options.length is None else options.length
+    given = {name: value for name in _SAMPLING if (value := getattr(options, name)) is not None}
+    text = generate(model, tokenizer.encode(options.prompt), length, stop=stop, **given)
+    return tokenizer.decode(text)

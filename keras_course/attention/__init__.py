@@ -13,6 +13,7 @@ from keras_course.attention._figures import (
 )
 from keras_course.attention._objective import NoamSchedule, SmoothedCrossEntropy
 from keras_course.attention._positions import SinusoidalPositions, sinusoidal_positions
+from keras_course.attention._sentences import translate_sentences
 from keras_course.attention._signals import BinaryPositions, signal_network
 from keras_course.attention._transformer import PaddingMask, transformer
 from keras_course.attention._translate import cross_attention_maps, translate
@@ -40,5 +41,6 @@ __all__ = [
     "sinusoidal_positions",
     "transformer",
     "translate",
+    "translate_sentences",
     "vit",
 ]

@@ -1,51 +1,12 @@
-"""The toy problem: its data, and what the network in the middle can see."""
+"""The network of the toy problem: what its layer in the middle can see."""
 
 import keras
 import numpy as np
-import pytest
 
 from keras_course.attention import BinaryPositions, signal_network
-from keras_course.datasets import shape_signals
 from keras_course.portable import portable_init
 
 array = keras.ops.convert_to_numpy
-
-
-def shapes(signal):
-    """Return (first position, width, height, whether a rectangle) of each shape in a signal without its axis."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], signal > 0, [0]])))
-    return [
-        (a, b - a, signal[a:b].max(), np.ptp(signal[a:b]) < 1e-4) for a, b in zip(edges[::2], edges[1::2], strict=True)
-    ]
-
-
-def height(shape):
-    """Return the height of a shape: a triangle of even width has no sample at its tip."""
-    _, width, highest, is_rectangle = shape
-    return highest if is_rectangle or width % 2 else highest / (1 - 1 / width)
-
-
-@pytest.mark.parametrize("pairs", ["shape", "position"])
-def test_targets_have_the_mean_heights_of_pairs(pairs):
-    x, y = shape_signals(300, pairs=pairs, seed=1)
-    checked = 0
-    for signal, target in zip(x[..., 0], y[..., 0], strict=True):
-        before, after = shapes(signal), shapes(target)
-        if len(before) != 4:  # neighbors touch
-            continue
-        checked += 1
-        assert [row[:2] for row in before] == [row[:2] for row in after]
-        for i, row in enumerate(after):
-            same = [j for j in range(4) if (before[j][3] == row[3] if pairs == "shape" else j // 2 == i // 2)]
-            assert len(same) == 2
-            assert height(row) == pytest.approx(np.mean([height(before[j]) for j in same]), rel=1e-4)
-    assert checked > 100
-
-
-def test_signals_do_not_depend_on_the_backend_and_differ_by_seed():
-    (x, _), (other, _) = shape_signals(2, seed=0), shape_signals(2, seed=1)
-    assert x.sum() == pytest.approx(shape_signals(2, seed=0)[0].sum()) != pytest.approx(other.sum())
-    assert (shape_signals(500, length=44)[0] > 0).any(axis=(0, 2)).all()
 
 
 def test_only_attention_sees_far():

@@ -1,7 +1,7 @@
 """The task of machine translation between English and German.
 
-Tokens are those of one byte-pair encoding for both languages, which is learned from the training pairs. Token 0 is
-padding, 1 begins a target, 2 ends it, and byte-pair tokens follow. The validation loss is the mean of -log p(next
+Tokens are those of one byte-pair encoding for both languages, which is learned from the training pairs, beside three
+special tokens; see `keras_course.attention.translate_sentences`. The validation loss is the mean of -log p(next
 token) over the validation targets; the metric is the BLEU score on the test pairs, as sacrebleu computes it.
 """
 
@@ -13,8 +13,7 @@ from keras_course import datasets
 from keras_course.checks import fraction, one_of, whole_number
 from keras_course.recipes._task import Data, Metric, Task
 
-START, STOP, SPECIAL = 1, 2, 3
-_BATCH = 100  # sentences that are validated or translated at once
+_BATCH = 100  # pairs that are validated at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Translation(Task):
         datasets.find(self.data, kinds=("sentences",))
         one_of(("en", "de"), source=self.source)
         whole_number(2, context_length=self.context_length)
-        whole_number(256 + SPECIAL, vocab_size=self.vocab_size)
+        whole_number(259, vocab_size=self.vocab_size)
         fraction(smoothing=self.smoothing)
         whole_number(1, beams=self.beams)
 
@@ -64,6 +63,7 @@ class Pairs(Data):
     loss_unit = "nats/token"
 
     def __init__(self, task):
+        from keras_course.attention._sentences import SPECIAL
         from keras_course.datasets._pairs import in_pairs
         from keras_course.language import BPETokenizer
 
@@ -72,10 +72,11 @@ class Pairs(Data):
         train, validation, self.test = row.load()
         both = "\n".join((*train.en, *train.de))
         self.tokenizer = BPETokenizer.train(both, task.vocab_size - SPECIAL)
+        self.vocab_size = SPECIAL + self.tokenizer.vocab_size
         self.assets = {"tokenizer": self.tokenizer}
         self.size = f"{len(train.en):,} + {len(validation.en):,} + {len(self.test.en):,} pairs of sentences"
         self.sha256 = hashlib.sha256(both.encode("utf-8")).hexdigest()
-        self.facts = {"source": task.source, "languages": ["en", "de"]}
+        self.facts = {"source": task.source, "languages": ["en", "de"], "prompt": self._sides(self.test)[0][0]}
         self.sources, self.targets = self._encode(train)
         validation = [pairs[i : i + _BATCH] for pairs in self._encode(validation) for i in range(0, len(pairs), _BATCH)]
         half = len(validation) // 2
@@ -83,27 +84,20 @@ class Pairs(Data):
 
     def _encode(self, sentences):
         """Return sources and targets as tokens, without pairs that are longer than the context."""
-        sources, targets = self._sides(sentences)
+        from keras_course.attention._sentences import START, STOP, encode_sentence
+
         pairs = []
-        for source, target in zip(sources, targets, strict=True):
-            pair = self.encode(source), [START, *self.encode(target), STOP]
-            if max(len(pair[0]), len(pair[1]) - 1) <= self.task.context_length:
-                pairs.append(pair)
+        for source, target in zip(*self._sides(sentences), strict=True):
+            source, target = (encode_sentence(self.tokenizer, sentence) for sentence in (source, target))
+            if max(len(source), len(target) + 1) <= self.task.context_length:
+                pairs.append((source, [START, *target, STOP]))
         return [list(side) for side in zip(*pairs, strict=True)]
 
     def _sides(self, sentences):
         return (sentences.en, sentences.de) if self.task.source == "en" else (sentences.de, sentences.en)
 
-    def encode(self, sentence) -> list[int]:
-        """Return the tokens of a sentence."""
-        return [SPECIAL + int(i) for i in self.tokenizer.encode(sentence)]
-
-    def decode(self, tokens) -> str:
-        """Return the sentence of tokens; special tokens are left out."""
-        return self.tokenizer.decode([int(token) - SPECIAL for token in tokens if token >= SPECIAL])
-
     def arguments(self, build) -> dict:
-        return {"vocab_size": SPECIAL + self.tokenizer.vocab_size, "context_length": self.task.context_length}
+        return {"vocab_size": self.vocab_size, "context_length": self.task.context_length}
 
     def objective(self, model) -> dict:
         from keras_course.attention import SmoothedCrossEntropy
@@ -122,17 +116,9 @@ class Pairs(Data):
 
     def translate(self, model, sentences) -> list[str]:
         """Return the translations of sentences; a sentence that is too long is cut."""
-        from keras_course.attention import translate
+        from keras_course.attention import translate_sentences
 
-        sources = [self.encode(sentence)[: self.task.context_length] for sentence in sentences]
-        found = [None] * len(sources)
-        order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
-        for i in range(0, len(order), _BATCH):
-            rows = order[i : i + _BATCH]
-            targets = translate(model, [sources[j] for j in rows], start=START, stop=STOP, beams=self.task.beams)
-            for j, target in zip(rows, targets, strict=True):
-                found[j] = self.decode(target)
-        return found
+        return translate_sentences(model, self.tokenizer, sentences, beams=self.task.beams)
 
     def sample(self, model, seed) -> str:
         """Return the first test sentences with their translations and the references."""
