@@ -26,14 +26,14 @@ def plot_query_key_value() -> "Figure":
     """
     blocks = {
         "query": Block(0, 1, "query $q$", "data"),
-        "sum": Block(4.2, 1, "$\\Sigma$", "operation"),
-        "y": Block(5.1, 1, "output $y$", "data"),
+        "sum": Block(3.0, 1, "$\\Sigma$", "operation"),
+        "y": Block(3.7, 1, "output $y$", "data"),
     }
     arrows = [Arrow("sum", "y")]
     for i in range(3):
-        blocks[f"k{i}"] = Block(1.2, i + 0.5, f"key $k_{i + 1}$", "weight")
-        blocks[f"v{i}"] = Block(3, i + 0.5, f"value $v_{i + 1}$", "data")
-        arrows += [Arrow("query", f"k{i}"), Arrow(f"k{i}", f"v{i}", f"$a_{i + 1}$"), Arrow(f"v{i}", "sum")]
+        blocks[f"k{i}"] = Block(0.95, i + 0.5, f"key $k_{i + 1}$", "weight")
+        blocks[f"v{i}"] = Block(2.15, i + 0.5, f"value $v_{i + 1}$", "data")
+        arrows += [Arrow("query", f"k{i}"), Arrow(f"k{i}", f"v{i}", f"$\\alpha_{i + 1}$"), Arrow(f"v{i}", "sum")]
     return diagram(blocks, arrows)
 
 
@@ -121,6 +121,7 @@ def plot_mixing_matrices(matrices) -> "Figure":
         largest = np.abs(matrix).max() or 1.0
         ax.imshow(matrix, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
         ax.set(title=title, xlabel="input position")
+        ax.locator_params(axis="x", integer=True)
     axes[0].set_ylabel("output position")
     return figure
 
