@@ -25,9 +25,9 @@ def plot_query_key_value() -> "Figure":
         1
     """
     blocks = {
-        "query": Block(0, 1, "query $q$", "data"),
-        "sum": Block(3.0, 1, "$\\Sigma$", "operation"),
-        "y": Block(3.7, 1, "output $y$", "data"),
+        "query": Block(0, 1.5, "query $q$", "data"),
+        "sum": Block(3.0, 1.5, "$\\Sigma$", "operation"),
+        "y": Block(3.7, 1.5, "output $y$", "data"),
     }
     arrows = [Arrow("sum", "y")]
     for i in range(3):
