@@ -5,6 +5,8 @@ from keras_course import backend
 backend.require()
 
 from keras_course.attention._blocks import EncoderDecoderBlock
+from keras_course.attention._decoder_only import decoder_only_lm, expert_loads, kv_cache_bytes
+from keras_course.attention._encoder_only import TokenBias, encoder_only_lm, fill_masks
 from keras_course.attention._figures import (
     plot_mixing_matrices,
     plot_query_key_value,
@@ -18,6 +20,7 @@ from keras_course.attention._signals import BinaryPositions, signal_network
 from keras_course.attention._transformer import PaddingMask, transformer
 from keras_course.attention._translate import cross_attention_maps, translate
 from keras_course.attention._vit import ClassToken, class_token_maps, vit
+from keras_course.attention._vit_weights import load_vit
 from keras_course.attention._written_out import additive_attention, multi_head_attention, scaled_dot_attention
 
 __all__ = [
@@ -28,9 +31,16 @@ __all__ = [
     "PaddingMask",
     "SinusoidalPositions",
     "SmoothedCrossEntropy",
+    "TokenBias",
     "additive_attention",
     "class_token_maps",
     "cross_attention_maps",
+    "decoder_only_lm",
+    "encoder_only_lm",
+    "expert_loads",
+    "fill_masks",
+    "kv_cache_bytes",
+    "load_vit",
     "multi_head_attention",
     "plot_mixing_matrices",
     "plot_query_key_value",

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_course._registry import builder
-from keras_course.checks import as_floats, fraction, instance, validate, whole, whole_numbers
+from keras_course.checks import as_floats, fraction, instance, positive, validate, whole, whole_numbers
 from keras_course.layers import Conv2D, Dense, PositionEmbedding, TransformerBlock, sibling
 from keras_course.layers._activations import get_activation
 from keras_course.layers._initializers import get_initializer
@@ -71,6 +71,7 @@ _IMAGENET = {"input_shape": (224, 224, 3), "num_classes": 1000, "patch_size": 16
     num_layers=whole(1),
     num_heads=whole(1),
     mlp_dim=whole(1),
+    epsilon=positive,
     dropout=fraction,
     seed=whole(0, 2_000_000_000),
 )
@@ -84,6 +85,7 @@ def vit(
     num_heads=4,
     mlp_dim=None,
     activation="gelu",
+    epsilon=1e-6,
     dropout=0.0,
     seed=0,
     name="vit",
@@ -105,6 +107,7 @@ def vit(
         num_heads: number of attention heads; it must divide `hidden_dim`.
         mlp_dim: width of the MLP in a block; 4 C by default.
         activation: activation of the MLP, as in `keras_course.language.gpt`.
+        epsilon: added to the variance in layer normalization.
         dropout: rate in [0, 1) on the embeddings, the attention weights and both branches of a block.
         seed: whole number, at most 2 billion, seed of the initial weights and the dropouts.
         name: name of the model.
@@ -150,14 +153,14 @@ def vit(
             mlp_dim or 4 * hidden_dim,
             causal=False,
             activation=activation,
-            epsilon=1e-6,
+            epsilon=epsilon,
             dropout=dropout,
             seed=seed + 3 * i + 1,
             kernel_initializer=sibling(small, 2 * i + 2),
             residual_initializer=sibling(small, 2 * i + 3),
             name=f"block_{i}",
         )(h)
-    h = keras.layers.LayerNormalization(epsilon=1e-6, name="final_norm")(h)
+    h = keras.layers.LayerNormalization(epsilon=epsilon, name="final_norm")(h)
     head = Dense(num_classes, kernel_initializer=sibling(small, 2 * num_layers + 2), name="head")
     return keras.Model(x, head(h[:, 0]), name=name)
 

@@ -14,12 +14,20 @@ import keras
 import numpy as np
 
 from keras_course.checks import path as check_path
-from keras_course.checks.files import atomic_write_all, read_json
+from keras_course.checks.files import atomic_write_all
+from keras_course.checks.huggingface import (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    check_folder,
+    dropout_of,
+    read_config,
+    read_weights,
+    safetensors,
+    sizes_of,
+)
 from keras_course.checks.tokens import context_length, vocab_size
 from keras_course.language._gpt import gpt
 from keras_course.layers import TransformerBlock, gelu_tanh
-
-CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 
 _SIZES = {"vocab_size": "V", "n_positions": "N", "n_embd": "C", "n_layer": "L", "n_head": "H"}
 _DROPOUTS = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
@@ -32,7 +40,6 @@ _SWITCHES = {  # the values that the model built here stands for; those first in
     "add_cross_attention": (False,),
     "tie_word_embeddings": (True,),
 }
-_FLOATS = ("F64", "F32", "F16", "BF16")
 _OUTSIDE = {  # name there: layer and attribute here, shape
     "wte.weight": ("token_embedding", "embeddings", ("V", "C")),
     "wpe.weight": ("position_embedding", "embeddings", ("N", "C")),
@@ -90,12 +97,10 @@ def load_gpt2(path) -> keras.Model:
         >>> bool(keras.ops.all(load_gpt2(folder)(tokens) == model(tokens)))
         True
     """
-    folder = check_path(path=path)
-    for file in (CONFIG_FILE, WEIGHTS_FILE):
-        if not (folder / file).is_file():
-            raise FileNotFoundError(f"path={str(path)!r} has no {file}; it must hold {CONFIG_FILE} and {WEIGHTS_FILE}")
-    sizes, dropout = _read_config(folder / CONFIG_FILE)
-    values = _read_weights(folder / WEIGHTS_FILE, sizes)
+    folder = check_folder(path)
+    sizes, dropout = _read_sizes(folder)
+    tensors = ((name, shape) for name, shape, _ in _tensors(sizes))
+    values = read_weights(folder, tensors, prefix="transformer.", ignored=_IGNORED)
     model = gpt(
         sizes["V"],
         sizes["N"],
@@ -151,7 +156,7 @@ def save_gpt2(model, path) -> None:
         "bos_token_id": None,  # the default is the last token of GPT-2's own vocabulary
         "eos_token_id": None,
     }
-    packed = _safetensors().numpy.save(arrays, metadata={"format": "pt"})  # transformers insists on this entry
+    packed = safetensors().numpy.save(arrays, metadata={"format": "pt"})  # transformers insists on this entry
     folder = check_path(path=path)
     folder.mkdir(parents=True, exist_ok=True)
     atomic_write_all({folder / CONFIG_FILE: json.dumps(config, indent=2) + "\n", folder / WEIGHTS_FILE: packed})
@@ -175,64 +180,14 @@ def _weight(model, place):
     return operator.attrgetter(attribute)(model.get_layer(layer))
 
 
-# Reading -----------------------------------------------------------------------------------------------------------
-
-
-def _read_config(path):
-    """Return `({symbol: size}, dropout)` from a `config.json`."""
-    config = read_json(path)
-    if not isinstance(config, dict):
-        raise ValueError(f"{path} holds no table of settings")
-    for key, allowed in _SWITCHES.items():
-        if (value := config.get(key, allowed[0])) not in allowed:
-            raise ValueError(f"{path}: {key}={value!r}; it must be {' or '.join(map(repr, allowed))}")
-    sizes = {symbol: config.get(key) for key, symbol in _SIZES.items()}
-    sizes["F"] = 4 * sizes["C"] if config.get("n_inner") is None and sizes["C"] else config.get("n_inner")
-    for key, symbol in {**_SIZES, "n_inner": "F"}.items():
-        if type(sizes[symbol]) is not int or sizes[symbol] < 1:
-            raise ValueError(f"{path}: {key}={sizes[symbol]!r}; it must be a whole number, at least 1")
-    rates = [config.get(key, 0.1) for key in _DROPOUTS]  # 0.1 is the default of `transformers`
-    if not isinstance(rates[0], int | float) or not 0 <= rates[0] < 1 or rates.count(rates[0]) < len(rates):
-        raise ValueError(f"{path}: {', '.join(_DROPOUTS)} are {rates}; gpt has one rate in [0, 1) for all of them")
-    return sizes, rates[0]
-
-
-def _read_weights(path, sizes):
-    """Return `{name: float32 array}` for all tensors that a model of these sizes has, checked."""
-    safetensors = _safetensors()
-    try:
-        with safetensors.safe_open(path, framework="np") as file:
-            stored = {name.removeprefix("transformer."): file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-            expected = _expected(stored, path, sizes)
-            return {name: expected[name][:].astype("float32") for name in expected}
-    except safetensors.SafetensorError as error:
-        raise ValueError(f"{path} is truncated, or no safetensors file: {error}") from None
-
-
-def _expected(stored, path, sizes):
-    """Return those of the stored tensors, by name, that a model of these sizes has, after a check of all."""
-    expected = {}
-    for name, shape, _ in _tensors(sizes):
-        if name not in stored:
-            raise ValueError(f"{path} has no tensor {name!r}, which {CONFIG_FILE} asks for")
-        if (found := tuple(stored[name].get_shape())) != shape:
-            raise ValueError(f"{path}: the tensor {name!r} has the shape {found}; it must be {shape}")
-        if (kind := stored[name].get_dtype()) not in _FLOATS:
-            raise ValueError(f"{path}: the tensor {name!r} is of type {kind}; it must be one of {', '.join(_FLOATS)}")
-        expected[name] = stored[name]
-    for name in stored:
-        if name not in expected and not name.endswith(_IGNORED):
-            raise ValueError(f"{path} has the tensor {name!r}, which no model of {CONFIG_FILE} has")
-    return expected
-
-
-def _safetensors():
-    """Return the package that reads and writes the file of weights."""
-    try:
-        import safetensors.numpy
-    except ImportError as error:
-        raise ImportError('the package safetensors is missing: pip install "keras_course[hf]"') from error
-    return safetensors
+def _read_sizes(folder):
+    """Return `({symbol: size}, dropout)` from the `config.json` of a folder."""
+    config = read_config(folder, _SWITCHES)
+    sizes = sizes_of(folder, config, _SIZES)
+    if config.get("n_inner") is None:
+        config["n_inner"] = 4 * sizes["C"]
+    sizes |= sizes_of(folder, config, {"n_inner": "F"})
+    return sizes, dropout_of(folder, config, _DROPOUTS, default=0.1)  # the default of `transformers`
 
 
 # Describing a model ------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ backend.require()
 from keras_course.layers._activations import gelu, gelu_tanh, relu_squared
 from keras_course.layers._attention import MultiHeadAttention, attention, attention_weights
 from keras_course.layers._dense import Dense
+from keras_course.layers._experts import MixtureOfExperts, Routing, moe_ffn
 from keras_course.layers._images import (
     AveragePooling2D,
     BatchNormalization,
@@ -29,14 +30,17 @@ __all__ = [
     "GroupNormalization",
     "LayerScale",
     "MaxPooling2D",
+    "MixtureOfExperts",
     "MultiHeadAttention",
     "PositionEmbedding",
+    "Routing",
     "TransformerBlock",
     "alibi_slopes",
     "attention",
     "attention_weights",
     "gelu",
     "gelu_tanh",
+    "moe_ffn",
     "relu_squared",
     "rotate",
     "sibling",

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_course.checks import choice, flag, fraction, validate, whole
+from keras_course.checks import choice, flag, fraction, positive, validate, whole
 from keras_course.checks.tensors import on_tensors
 from keras_course.layers._dense import Dense
 from keras_course.layers._initializers import get_initializer, sibling
@@ -144,6 +144,7 @@ class MultiHeadAttention(keras.layers.Layer):
         positions: what attention knows of positions: None; "rotary" turns queries and keys (see `rotate`); "alibi"
             subtracts `m_h |t - s|` from the scores (see `alibi_slopes`); "relative" adds a learned number for each head
             and each t - s, which is 0 initially.
+        rotary_base: base of the rotations; see `rotate`.
         context_length: longest sequence that is accepted, in tokens; None for no limit.
         use_bias: whether the output projection has a bias.
         qkv_bias: whether queries, keys and values have one.
@@ -196,6 +197,7 @@ class MultiHeadAttention(keras.layers.Layer):
         causal=flag,
         window=whole(1),
         positions=choice("rotary", "alibi", "relative"),
+        rotary_base=positive,
         context_length=whole(1),
         use_bias=flag,
         qkv_bias=flag,
@@ -211,6 +213,7 @@ class MultiHeadAttention(keras.layers.Layer):
         causal=False,
         window=None,
         positions=None,
+        rotary_base=10_000.0,
         context_length=None,
         use_bias=True,
         qkv_bias=True,
@@ -228,7 +231,7 @@ class MultiHeadAttention(keras.layers.Layer):
         super().__init__(**kwargs)
         self.num_heads, self.num_kv_heads = int(num_heads), int(num_kv_heads or num_heads)
         self.causal, self.window, self.positions = bool(causal), window and int(window), positions
-        self.context_length = context_length and int(context_length)
+        self.rotary_base, self.context_length = float(rotary_base), context_length and int(context_length)
         self.use_bias, self.qkv_bias, self.project = map(bool, (use_bias, qkv_bias, project))
         self.rate, self.seed = float(dropout), int(seed)
         self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
@@ -345,7 +348,9 @@ class MultiHeadAttention(keras.layers.Layer):
         sections = self.num_heads // self.num_kv_heads + 2  # of G heads each; the gradient of a slice would be slower
         *q, k, v = ops.split(self._heads(self.qkv(x)), sections, axis=2)
         q = q[0] if len(q) == 1 else ops.concatenate(q, axis=2)
-        return (rotate(q, positions), rotate(k, positions), v) if self.positions == "rotary" else (q, k, v)
+        if self.positions == "rotary":
+            q, k = (rotate(x, positions, base=self.rotary_base) for x in (q, k))
+        return q, k, v
 
     def _distance_bias(self, queries, keys):
         """Return what the distances between positions add to the scores, `(1, H, T, N)`, or None."""
@@ -377,7 +382,7 @@ class MultiHeadAttention(keras.layers.Layer):
         return (y, weights) if return_weights else y
 
     def get_config(self) -> dict:
-        sizes = ("num_heads", "num_kv_heads", "causal", "window", "positions", "context_length")
+        sizes = ("num_heads", "num_kv_heads", "causal", "window", "positions", "rotary_base", "context_length")
         return {
             **super().get_config(),
             **{name: getattr(self, name) for name in (*sizes, "use_bias", "qkv_bias", "project", "seed")},

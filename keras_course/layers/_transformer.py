@@ -13,6 +13,7 @@ from keras_course.checks import choice, flag, one_of, positive, validate, whole
 from keras_course.layers._activations import get_activation
 from keras_course.layers._attention import MultiHeadAttention, check_length
 from keras_course.layers._dense import Dense
+from keras_course.layers._experts import MixtureOfExperts, Routing, gated_activation
 from keras_course.layers._initializers import get_initializer, sibling
 from keras_course.ops._types import Tensor
 
@@ -86,8 +87,12 @@ class TransformerBlock(keras.layers.Layer):
     Args:
         num_heads: number of attention heads.
         mlp_dim: width F of the MLP's hidden layer.
-        num_kv_heads, causal, window, positions, context_length, qkv_bias: of attention; see `MultiHeadAttention`.
+        num_kv_heads, causal, window, positions, rotary_base, context_length, qkv_bias: of attention; see
+            `MultiHeadAttention`.
         activation: activation of the MLP, a Keras name or a registered function.
+        gated: whether the MLP is W2 (act(U x) * V x) with W1 = [U, V] `(C, 2 F)`; "silu" then makes it SwiGLU.
+        num_experts: number of MLPs, of which a router chooses `top_k` for each token; None for one MLP without a router.
+        top_k, capacity_factor, balance_weight: of the router; see `MixtureOfExperts`. The experts have no biases.
         use_bias: whether the dense layers and the normalization have biases.
         norm: "layer" or "rms".
         epsilon: added to the variance.
@@ -104,6 +109,8 @@ class TransformerBlock(keras.layers.Layer):
         Language Models are Unsupervised Multitask Learners, Radford et al., 2019,
         https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf
 
+        GLU Variants Improve Transformer (gated MLPs), Shazeer, 2020, https://arxiv.org/abs/2002.05202
+
     Example:
         >>> import keras
         >>> from keras_course.layers import TransformerBlock
@@ -111,7 +118,7 @@ class TransformerBlock(keras.layers.Layer):
         True
     """
 
-    @validate(mlp_dim=whole(1), use_bias=flag, norm=choice("layer", "rms"), epsilon=positive)
+    @validate(mlp_dim=whole(1), gated=flag, use_bias=flag, norm=choice("layer", "rms"), epsilon=positive)
     def __init__(
         self,
         num_heads,
@@ -121,8 +128,14 @@ class TransformerBlock(keras.layers.Layer):
         causal=True,
         window=None,
         positions=None,
+        rotary_base=10_000.0,
         context_length=None,
         activation="gelu",
+        gated=False,
+        num_experts=None,
+        top_k=2,
+        capacity_factor=None,
+        balance_weight=0.01,
         use_bias=True,
         qkv_bias=True,
         norm="layer",
@@ -146,6 +159,7 @@ class TransformerBlock(keras.layers.Layer):
             causal=causal,
             window=window,
             positions=positions,
+            rotary_base=rotary_base,
             context_length=context_length,
             use_bias=use_bias,
             qkv_bias=qkv_bias,
@@ -157,25 +171,49 @@ class TransformerBlock(keras.layers.Layer):
             name="attention",
         )
         self.mlp_norm = normalization(norm, name="mlp_norm", **options)
+        self.gated, self.experts = bool(gated), None
+        if num_experts is not None:
+            self.experts = MixtureOfExperts(
+                num_experts,
+                mlp_dim,
+                top_k=top_k,
+                capacity_factor=capacity_factor,
+                balance_weight=balance_weight,
+                activation=self.activation,
+                gated=gated,
+                kernel_initializer=sibling(self.kernel_initializer, 2),
+                residual_initializer=sibling(self.residual_initializer, 3),
+                dtype=self.dtype_policy,
+                name="experts",
+            )
 
     def build(self, input_shape) -> None:
-        dense, seed = {"use_bias": self.use_bias, "dtype": self.dtype_policy}, self.attention.seed
-        self.mlp_in = Dense(
-            self.mlp_dim, kernel_initializer=sibling(self.kernel_initializer, 2), name="mlp_in", **dense
-        )
-        self.mlp_out = Dense(
-            input_shape[-1], kernel_initializer=sibling(self.residual_initializer, 3), name="mlp_out", **dense
-        )
-        for layer in (self.attention_norm, self.attention, self.mlp_norm, self.mlp_in):
+        seed = self.attention.seed
+        for layer in (self.attention_norm, self.attention, self.mlp_norm):
             layer.build(input_shape)
-        self.mlp_out.build((*input_shape[:-1], self.mlp_dim))
+        if self.experts is None:
+            self._build_mlp(input_shape)
+        else:
+            self.experts.build(input_shape)
         self.attention_dropout = keras.layers.Dropout(self.attention.rate, seed=seed + 1, dtype=self.dtype_policy)
         self.mlp_dropout = keras.layers.Dropout(self.attention.rate, seed=seed + 2, dtype=self.dtype_policy)
+
+    def routing(self, x) -> Routing:
+        """Return where the router of this block sends the tokens of its input x `(B, T, C)`."""
+        return self.experts.route(self.mlp_norm(x + self.attention(self.attention_norm(x))))
+
+    def _build_mlp(self, input_shape):
+        dense = {"use_bias": self.use_bias, "dtype": self.dtype_policy}
+        units, first, second = (1 + self.gated) * self.mlp_dim, self.kernel_initializer, self.residual_initializer
+        self.mlp_in = Dense(units, kernel_initializer=sibling(first, 2), name="mlp_in", **dense)
+        self.mlp_out = Dense(input_shape[-1], kernel_initializer=sibling(second, 3), name="mlp_out", **dense)
+        self.mlp_in.build(input_shape)
+        self.mlp_out.build((*input_shape[:-1], self.mlp_dim))
 
     def call(self, x, attention_mask=None, training=None) -> Tensor:
         y = self.attention(self.attention_norm(x), attention_mask=attention_mask, training=training)
         x = x + self.attention_dropout(y, training=training)
-        return x + self.mlp_dropout(self._mlp(x), training=training)
+        return x + self.mlp_dropout(self._mlp(x, training), training=training)
 
     def decode(self, x, cache, index) -> tuple[Tensor, Any]:
         """Continue a sequence with the tokens x `(B, S, C)` at positions `index`, ...; see `MultiHeadAttention`."""
@@ -194,17 +232,24 @@ class TransformerBlock(keras.layers.Layer):
         """Return the attention weights `(B, H, T, T)` inside this block for its input x `(B, T, C)`."""
         return self.attention.attention_weights(self.attention_norm(x))
 
-    def _mlp(self, x):
-        return self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(x))))
+    def _mlp(self, x, training=None):
+        x = self.mlp_norm(x)
+        if self.experts is not None:
+            return self.experts(x, training=training)
+        h = self.mlp_in(x)
+        return self.mlp_out(gated_activation(self.activation, h) if self.gated else self.activation(h))
 
     def compute_output_shape(self, input_shape) -> tuple:
         return input_shape
 
     def get_config(self) -> dict:
-        ours = ("num_heads", "num_kv_heads", "causal", "window", "positions", "context_length", "qkv_bias", "seed")
+        ours = ("num_heads", "num_kv_heads", "causal", "window", "positions", "rotary_base", "context_length")
+        routing = ("num_experts", "top_k", "capacity_factor", "balance_weight") if self.experts is not None else ()
         return {
             **super().get_config(),
-            **{name: getattr(self.attention, name) for name in ours},
+            **{name: getattr(self.attention, name) for name in (*ours, "qkv_bias", "seed")},
+            **{name: getattr(self.experts, name) for name in routing},
+            "gated": self.gated,
             "dropout": self.attention.rate,
             "mlp_dim": self.mlp_dim,
             "use_bias": self.use_bias,
