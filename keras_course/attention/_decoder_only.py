@@ -129,7 +129,7 @@ def decoder_only_lm(
         raise ValueError(
             f"num_heads={num_heads} must divide hidden_dim={hidden_dim}, and num_kv_heads={num_kv_heads} must divide it"
         )
-    if hidden_dim % 2 and positions == "sinusoidal" or hidden_dim // num_heads % 2 and positions == "rotary":
+    if (hidden_dim % 2 and positions == "sinusoidal") or (hidden_dim // num_heads % 2 and positions == "rotary"):
         raise ValueError(
             f"hidden_dim={hidden_dim} and num_heads={num_heads}: positions={positions!r} needs an even width"
         )

@@ -1,7 +1,7 @@
 """The encoder-only transformer, trained to fill in masked tokens.
 
-Notation: x (B, T) tokens out of a vocabulary of V, of which token 0 is padding; C = `hidden_dim`. The logits at position
-t belong to token t itself, and depend on all tokens of the sequence.
+Notation: x (B, T) tokens out of a vocabulary of V, of which token 0 is padding; C = `hidden_dim`. The logits at
+position t belong to token t itself, and depend on all tokens of the sequence.
 """
 
 import keras
@@ -83,8 +83,8 @@ def encoder_only_lm(
 ) -> keras.Model:
     """Build BERT, an encoder with a head that predicts masked tokens.
 
-    Takes tokens `(B, T)`, int32, padded at the end with token 0, T up to `context_length`; returns logits `(B, T, V)` of
-    the token at each position:
+    Takes tokens `(B, T)`, int32, padded at the end with token 0, T up to `context_length`; returns logits `(B, T, V)`
+    of the token at each position:
 
         h = norm(E[x] + P),  h <- block_l(h) for l = 1..L,  logits = norm(gelu(h W + b)) E' + c
 

@@ -2,7 +2,8 @@
 
 Kernels are stored there as (out, in) and here as (in, out), and queries, keys and values come from one kernel here.
 
-Notation: images of I x I pixels with D channels, patches of P x P pixels, C features, F the width of the MLP, K classes.
+Notation: images of I x I pixels with D channels, patches of P x P pixels, C features, F the width of the MLP, K
+classes.
 """
 
 import keras

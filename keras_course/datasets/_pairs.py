@@ -12,7 +12,7 @@ import numpy as np
 from keras_course.checks import numpy_seed, validate, whole
 from keras_course.checks.tokens import as_tokens
 
-_MULTIPLE, _POOL = 16, 50  # a length is a multiple of the first; pairs are sorted by length within 50 batches
+MULTIPLE, _POOL = 16, 50  # a length is a multiple of the first; pairs are sorted by length within 50 batches
 
 
 class PairBatches(keras.utils.PyDataset):
@@ -21,7 +21,7 @@ class PairBatches(keras.utils.PyDataset):
     @validate(batch_size=whole(1), steps_per_epoch=whole(1), start_epoch=whole(0), seed=numpy_seed)
     def __init__(self, sources, targets, batch_size, *, steps_per_epoch, seed=0, start_epoch=0):
         super().__init__()
-        self.sources, self.targets = _sequences("sources", sources), _sequences("targets", targets)
+        self.sources, self.targets = sequences_of("sources", sources), sequences_of("targets", targets)
         if len(self.sources) != len(self.targets):
             raise ValueError(
                 f"sources has {len(sources)} sequences and targets has {len(targets)}; they must be as many"
@@ -96,20 +96,22 @@ def pair_batches(
 def in_pairs(sources, targets) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Return sequences as one batch; see `pair_batches`."""
     longest = max(*map(len, sources), *(len(target) - 1 for target in targets))
-    width = -(-longest // _MULTIPLE) * _MULTIPLE
-    inputs = {"source": _padded(sources, width), "target": _padded([target[:-1] for target in targets], width)}
-    labels = _padded([target[1:] for target in targets], width)
+    width = -(-longest // MULTIPLE) * MULTIPLE
+    inputs = {"source": padded(sources, width), "target": padded([target[:-1] for target in targets], width)}
+    labels = padded([target[1:] for target in targets], width)
     return inputs, labels, (labels != 0).astype("float32")
 
 
-def _padded(sequences, width):
+def padded(sequences, width) -> np.ndarray:
+    """Return sequences as rows of int32 tokens, padded at the end with token 0."""
     rows = np.zeros((len(sequences), width), "int32")
     for row, tokens in zip(rows, sequences, strict=True):
         row[: len(tokens)] = tokens
     return rows
 
 
-def _sequences(name, sequences):
+def sequences_of(name, sequences) -> list[np.ndarray]:
+    """Return a list of sequences as arrays, or raise a ValueError for one that is empty or has padding."""
     if not isinstance(sequences, list | tuple) or not sequences:
         raise ValueError(f"{name} must be a list of sequences of tokens, got {sequences!r}")
     rows = [as_tokens(f"{name}[{i}]", row) for i, row in enumerate(sequences)]

@@ -1,7 +1,7 @@
 """Mixture of experts: several MLPs in place of one, and a router that sends each token to a few of them.
 
-Notation: x (B, T, C) tokens; E experts, each an MLP with F = `mlp_dim` hidden units; k = `top_k` experts process a token;
-S slots: how many tokens of one sequence an expert can take.
+Notation: x (B, T, C) tokens; E experts, each an MLP with F = `mlp_dim` hidden units; k = `top_k` experts process a
+token; S slots: how many tokens of one sequence an expert can take.
 """
 
 import math
@@ -72,8 +72,8 @@ def moe_ffn(
         Outrageously Large Neural Networks: The Sparsely-Gated Mixture-of-Experts Layer, Shazeer et al., 2017,
         https://arxiv.org/abs/1701.06538
 
-        Switch Transformers: Scaling to Trillion Parameter Models with Simple and Efficient Sparsity, Fedus et al., 2021,
-        https://arxiv.org/abs/2101.03961
+        Switch Transformers: Scaling to Trillion Parameter Models with Simple and Efficient Sparsity, Fedus et al.,
+        2021, https://arxiv.org/abs/2101.03961
 
         Scaling Vision with Sparse Mixture of Experts, Riquelme et al., 2021, https://arxiv.org/abs/2106.05974
 
@@ -206,18 +206,16 @@ class MixtureOfExperts(keras.layers.Layer):
 
     def build(self, input_shape) -> None:
         width, (E, F) = input_shape[-1], (self.num_experts, self.mlp_dim)
-        initializer = sibling(self.kernel_initializer, 0)
-        self.router = self.add_weight(name="router", shape=(width, E), initializer=initializer)
-        self.kernel_in = self._kernels("kernel_in", (width, (1 + self.gated) * F), self.kernel_initializer)
-        self.kernel_out = self._kernels("kernel_out", (F, width), self.residual_initializer)
-
-    def _kernels(self, name, shape, initializer):
-        """Return a weight `(E, *shape)` in which each expert is initialized as a dense layer of its own."""
-
-        def initialize(_, dtype=None):
-            return ops.stack([sibling(initializer, 1 + i)(shape, dtype=dtype) for i in range(self.num_experts)])
-
-        return self.add_weight(name=name, shape=(self.num_experts, *shape), initializer=initialize)
+        self.router_initializer = sibling(self.kernel_initializer, 0)
+        self.kernel_in_initializer = _stacked(sibling(self.kernel_initializer, 1), E)
+        self.kernel_out_initializer = _stacked(sibling(self.residual_initializer, 2), E)
+        for name, shape in (
+            ("router", (width, E)),
+            ("kernel_in", (E, width, (1 + self.gated) * F)),
+            ("kernel_out", (E, F, width)),
+        ):
+            initializer = getattr(self, f"{name}_initializer")
+            setattr(self, name, self.add_weight(name=name, shape=shape, initializer=initializer))
 
     def call(self, x, training=None) -> Tensor:
         y, routing = self._apply(x)
@@ -246,3 +244,12 @@ class MixtureOfExperts(keras.layers.Layer):
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "residual_initializer": keras.initializers.serialize(self.residual_initializer),
         }
+
+
+def _stacked(initializer, size):
+    """Return the initializer of `size` kernels in one weight: Keras takes their number for the size of a window."""
+    if not isinstance(initializer, keras.initializers.VarianceScaling):
+        return initializer
+    return keras.initializers.VarianceScaling(
+        initializer.scale * size, initializer.mode, initializer.distribution, initializer.seed
+    )

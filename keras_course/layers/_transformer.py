@@ -91,7 +91,7 @@ class TransformerBlock(keras.layers.Layer):
             `MultiHeadAttention`.
         activation: activation of the MLP, a Keras name or a registered function.
         gated: whether the MLP is W2 (act(U x) * V x) with W1 = [U, V] `(C, 2 F)`; "silu" then makes it SwiGLU.
-        num_experts: number of MLPs, of which a router chooses `top_k` for each token; None for one MLP without a router.
+        num_experts: number of MLPs, of which a router chooses `top_k` for each token; None for one without a router.
         top_k, capacity_factor, balance_weight: of the router; see `MixtureOfExperts`. The experts have no biases.
         use_bias: whether the dense layers and the normalization have biases.
         norm: "layer" or "rms".

@@ -1,7 +1,8 @@
-"""Recipes of lecture 7: attention on signals, and translation."""
+"""Recipes of lecture 7: attention on signals, translation, and a masked language model."""
 
 from keras_course.recipes._optimizers import AdamW
 from keras_course.recipes._recipe import Recipe
+from keras_course.recipes.tasks.masked import MaskedTokens
 from keras_course.recipes.tasks.signals import AveragePairs
 from keras_course.recipes.tasks.translation import Translation
 
@@ -41,6 +42,18 @@ TABLE = (
         preset="tiny",
         optimizer=AdamW(peak_rate=2e-3, final_rate=1e-5, warmup=100),
         steps=1000,
+        batch_size=64,
+        minutes=3,
+    ),
+    Recipe(
+        name="masked_phrases",
+        summary="a small encoder fills in masked tokens of sentences of a grammar, without any download",
+        task=MaskedTokens("phrases"),
+        topic="attention",
+        builder="encoder_only_lm",
+        preset="tiny",
+        optimizer=AdamW(peak_rate=2e-3, final_rate=1e-5, warmup=100),
+        steps=1500,
         batch_size=64,
         minutes=3,
     ),
