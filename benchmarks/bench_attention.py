@@ -1,4 +1,4 @@
-"""Lecture 7: speed of attention and of the encoder-decoder transformer (smaller is better).
+"""Lecture 7: speed and memory of attention, of the encoder-decoder transformer and of its variants (smaller is better).
 
 Notation: B = batch size, T = tokens in a sequence.
 """
@@ -72,3 +72,48 @@ class Translation:
             translate(self.model, list(sources), **options)
 
         return 1e6 * common.median_seconds(call, repeats=3, warmups=1) / (4 * LENGTH)
+
+
+VARIANTS = {  # builder, options
+    "decoder_only": ("decoder_only_lm", {}),
+    "experts": ("decoder_only_lm", {"num_experts": 8, "capacity_factor": 1.25}),
+    "every_expert": ("decoder_only_lm", {"num_experts": 8}),
+    "encoder_only": ("encoder_only_lm", {}),
+}
+
+
+class Variants:
+    """Training a decoder-only model, with and without experts, and an encoder-only model."""
+
+    params = (common.BACKENDS, list(VARIANTS))
+    param_names = ("backend", "variant")
+    unit = "us/token"
+
+    def setup(self, backend, variant):
+        common.select(backend)
+        from keras_course import attention
+
+        builder, options = VARIANTS[variant]
+        self.model = getattr(attention, builder)(VOCABULARY, 2 * LENGTH, **SIZES, **options)
+
+    def track_training(self, backend, variant):
+        """A step of `fit` on windows of random tokens, per token; which token is the label takes no time."""
+        import keras
+
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self.model.compile("adam", loss, jit_compile="auto" if backend == "jax" else False)
+        call = common.fit_windows(self.model, LENGTH, BATCH, STEPS)
+        return 1e6 * common.median_seconds(call, repeats=3, warmups=1) / (STEPS * BATCH * LENGTH)
+
+
+class Memory:
+    """Peak resident memory of a process that calls a layer of self-attention on one long sequence."""
+
+    params = (common.BACKENDS, (128, 4096))
+    param_names = ("backend", "length")
+
+    def setup(self, backend, length):
+        common.select(backend)
+
+    def peakmem_forward(self, backend, length):
+        Attention().track_forward(backend, length)

@@ -15,7 +15,7 @@ from keras_course.datasets._pairs import MULTIPLE, padded, sequences_of
 
 @validate(vocab_size=whole(2), mask_token=whole(1), rate=fraction, seed=numpy_seed)
 def mask_tokens(
-    tokens: np.ndarray, vocab_size: int, mask_token: int, *, rate: float = 0.15, seed: int | tuple = 0
+    tokens: np.ndarray, vocab_size: int, mask_token: int, *, rate: float = 0.15, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Choose tokens at random, and replace most of them, so that a model can be trained to restore them.
 
@@ -52,7 +52,10 @@ def mask_tokens(
     tokens = check_tokens("tokens", tokens, vocab_size, ndim=2)
     if mask_token >= vocab_size:
         raise ValueError(f"mask_token={mask_token} must be less than vocab_size={vocab_size}")
-    rng = np.random.default_rng(seed)
+    return _masked(tokens, vocab_size, mask_token, rate, np.random.default_rng(seed))
+
+
+def _masked(tokens, vocab_size, mask_token, rate, rng):
     chosen = (rng.random(tokens.shape) < rate) & (tokens != 0)
     kind = rng.random(tokens.shape)
     others = np.setdiff1d(np.arange(1, vocab_size), [mask_token])
@@ -91,9 +94,9 @@ class MaskedBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         number = self.start_epoch * self.steps_per_epoch + index
-        rows = np.random.default_rng((self.seed, number)).integers(len(self.tokens), size=self.batch_size)
-        y = self.tokens[rows]
-        x, weights = mask_tokens(y, self.vocab_size, self.mask_token, rate=self.rate, seed=(self.seed, number, 1))
+        rng = np.random.default_rng((self.seed, number))
+        y = self.tokens[rng.integers(len(self.tokens), size=self.batch_size)]
+        x, weights = _masked(y, self.vocab_size, self.mask_token, self.rate, rng)
         return x, y, weights
 
 

@@ -13,7 +13,8 @@ RESULTS = {
     "recipes.Data", "recipes.Run", "recipes.Sound", "recipes.Task",
     "recipes.Trained", "training.Descent", "training.LayerProbe",
     "training.LineSearch", "training.RangeTest", "training.VariancePath",
-    "datasets.ExampleBatches", "datasets.Images", "datasets.PairBatches", "datasets.Sentences", "datasets.Table",
+    "datasets.ExampleBatches", "datasets.MaskedBatches", "layers.Routing",
+    "datasets.Images", "datasets.PairBatches", "datasets.Sentences", "datasets.Table",
     "datasets.TokenWindows",
     "ops.known",
     "recipes.train", "recipes.load_run", "backend.require", "convnets.copy_weights",
@@ -41,6 +42,7 @@ KINDS = {
         "additive_attention": ("q", "k", "v", "w_q", "w_k", "w"), "scaled_dot_attention": ("q", "k", "v"),
         "multi_head_attention": ("x", "context", "w_q", "w_k", "w_v", "w_o"), "class_token_maps": ("images",),
     }.items() for x in tensors},
+    **{f"layers.moe_ffn.{x}": "tensor" for x in ("x", "w_router", "w_in", "w_out")},
     "attention.SmoothedCrossEntropy.name": "text",
     "plots.attention_map.title": "text", "plots.diagram.title": "text",
     "plots.loss_curves.title": "text", "plots.visible.token": "text",
@@ -83,6 +85,7 @@ ALLOWED = {
     **{f"{name}.{argument}": {"None"} for argument in ("top_k", "top_p", "stop") for name in (
         "decoding.generate_tokens", "language.generate")},
     "decoding.generate_tokens.context": WRONG,  # any structure, which the decoder may use
+    "attention.load_vit.path": {"''"},
     "language.load_gpt2.path": {"''"},  # the current folder
     "language.save_gpt2.path": {"''"},
     "autodiff.Dual.level": WRONG,  # counts transformations; nobody sets it

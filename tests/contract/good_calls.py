@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import importlib
 import inspect
+import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -76,6 +77,20 @@ def saved(what):
         CharTokenizer.train("to be").save(folder)
     else:
         save_gpt2(gpt(10, 8, hidden_dim=8, activation="gelu_tanh", tie_embeddings=True), folder)
+    return folder
+
+
+def saved_vit():
+    """Return a folder with a vision transformer whose weights are 0, as `transformers` would write it."""
+    from safetensors.numpy import save_file
+
+    from keras_course.attention import _vit_weights
+
+    folder, sizes = tempfile.mkdtemp(), {"I": 4, "D": 1, "P": 2, "C": 4, "L": 1, "H": 2, "F": 8, "K": 2}
+    arrays = {name: np.zeros(shape, "float32") for name, shape in _vit_weights._tensors(sizes)}
+    save_file(arrays, os.path.join(folder, "model.safetensors"))
+    with open(os.path.join(folder, "config.json"), "w") as file:
+        json.dump({key: sizes[symbol] for key, symbol in _vit_weights._SIZES.items()}, file)
     return folder
 
 
@@ -149,6 +164,12 @@ EXAMPLES = {
     "recipes": {"peak_rate": 0.1, "final_rate": 0.01, "warmup": 2, "adam_rate": 0.1},
     "portable": {},
     # of one callable
+    "attention.expert_loads": {"tokens": np.array([[3, 4]]), "model": Make(
+        lambda: keras_course.attention.decoder_only_lm(10, 8, hidden_dim=8, num_layers=1, num_experts=2))},
+    "attention.fill_masks": {"tokens": np.array([[3, 4]]), "mask_token": 1, "model": Make(
+        lambda: keras_course.attention.encoder_only_lm(10, 8, hidden_dim=8, num_layers=1))},
+    "attention.kv_cache_bytes": {"num_layers": 2, "num_kv_heads": 2, "head_dim": 4, "length": 5},
+    "attention.load_vit": {"path": Make(functools.cache(saved_vit))},
     "attention.class_token_maps": {"model": Make(image_transformer), "images": np.zeros((1, 8, 8, 1), "float32")},
     "attention.plot_mixing_matrices": {"matrices": {"a": np.eye(3)}},
     "attention.signal_network": {"input_shape": (8, 1)},
@@ -195,6 +216,9 @@ EXAMPLES = {
     "datasets.Images": {"x": IMAGES, "y": np.array([0, 1]), "class_names": ("a", "b")},
     "datasets.Table": {"feature_names": ("a", "b"), "target_names": ("c", "d")},
     "datasets.crop_and_flip": {"x": IMAGES, "rng": Make(np.random.default_rng)},
+    "datasets.mask_tokens": {"tokens": TOKENS[None], "vocab_size": 10, "mask_token": 1},
+    "datasets.masked_batches": {"sequences": [[3, 4]], "batch_size": 1, "vocab_size": 10, "mask_token": 1,
+                                "steps_per_epoch": 1},
     "datasets.pair_batches": {"sources": [[3, 4]], "targets": [[1, 5, 2]], "batch_size": 1, "steps_per_epoch": 1},
     "datasets.find": {"data": "names"},
     "datasets.split_text": {"text": "abcdefghij"},
@@ -306,6 +330,9 @@ EXAMPLES = {
     "recipes.Classification": {"data": "digits"},
     "recipes.CropAndFlip": {"padding": 1},
     "recipes.Metric": {"name": "a"},
+    "layers.MixtureOfExperts": {"num_experts": 3},
+    "layers.moe_ffn": {"x": TOKEN_FEATURES, "w_router": np.ones((4, 3), "float32"),
+                       "w_in": np.ones((3, 4, 5), "float32"), "w_out": np.ones((3, 5, 4), "float32")},
     "recipes.NextToken": {"data": "python_docs", "context_length": 8},
     "recipes.Regression": {"data": "diabetes"},
     "recipes.Recipe": {"summary": "a", "preset": "tiny", "topic": "perceptron", "builder": "mlp", "steps": 2,
@@ -362,6 +389,7 @@ USES = {
     "attention.EncoderDecoderBlock": TOKEN_FEATURES, "attention.BinaryPositions": TOKEN_FEATURES,
     "attention.ClassToken": TOKEN_FEATURES, "attention.PaddingMask": np.array([[3, 0]]),
     "attention.SinusoidalPositions": TOKEN_FEATURES,
+    "attention.TokenBias": TOKEN_FEATURES, "layers.MixtureOfExperts": TOKEN_FEATURES,
     "layers.MultiHeadAttention": TOKEN_FEATURES,
     "layers.PositionEmbedding": TOKEN_FEATURES, "layers.TransformerBlock": TOKEN_FEATURES,
     "layers.Dense": np.ones((2, 3), "float32"),

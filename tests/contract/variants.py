@@ -9,6 +9,8 @@ OTHER_OPTIONS = {
         "gpt",
         {"positions": "rotary", "norm": "rms", "tie_embeddings": True, "activation": "relu_squared"},
     ),
+    "decoder_only_lm (experts)": ("decoder_only_lm", {"num_experts": 3, "tie_embeddings": True, "window": 3}),
+    "encoder_only_lm (segments)": ("encoder_only_lm", {"num_segments": 2}),
     "deep_mlp (batch norm)": ("deep_mlp", {"norm": "batch"}),
     "deep_mlp (group norm)": ("deep_mlp", {"norm": "group"}),
     "deep_mlp (rms norm)": ("deep_mlp", {"norm": "rms"}),

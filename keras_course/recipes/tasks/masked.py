@@ -1,7 +1,7 @@
 """The task of a masked language model: fill in tokens that are hidden.
 
-Tokens are those of a byte-pair encoding. Token 0 is padding, 1 the mask, and byte-pair tokens follow. The validation loss
-is the mean of -log p(token) over the chosen tokens of the validation sentences, whose masks are fixed.
+Tokens are those of a byte-pair encoding. Token 0 is padding, 1 the mask, and byte-pair tokens follow. The validation
+loss is the mean of -log p(token) over the chosen tokens of the validation sentences, whose masks are fixed.
 """
 
 import dataclasses

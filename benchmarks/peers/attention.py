@@ -1,0 +1,374 @@
+"""Our transformers beside `torch.nn.Transformer` and `transformers`: the same networks and work, timed in turn.
+
+    python -m benchmarks.peers.attention [WORK ...] [--rounds 5] [--compile] [--gpu] [--record]
+
+Notation: B = batch size, T = tokens in a sequence, V tokens, C features. The works:
+
+- translation_training: steps of an encoder-decoder (C = 256, 3 + 3 blocks of 4 heads, V = 8,000) on B = 32 pairs of
+  T = 32 tokens, with Adam and label smoothing; with --gpu the base model of Vaswani et al. on B = 128 pairs.
+- vit_training: steps of ViT-S/16 on B = 4 images of 224 x 224 pixels; with --gpu B = 64. AdamW.
+- beam_search: 31 tokens for each of B = 8 sources of 32 tokens, with 5 beams, by the same encoder-decoder; the peer is
+  the Marian model of `transformers`, which is the same network. No beam can end early.
+- attention: a layer of multi-head self-attention (C = 256, 4 heads) without gradients, on one sequence of T = 128 to
+  4,096 tokens. The memory is the growth of the process's peak over the calls, in a process of its own.
+
+Ours goes through `model.fit`, `translate`, and a jitted call.
+"""
+
+import argparse
+import importlib.util
+import multiprocessing
+import resource
+import sys
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks import common
+from benchmarks.peers import turns
+from benchmarks.peers.language import origin
+from keras_course import backend, records
+
+
+class Work(NamedTuple):
+    """What one call does: the sizes of the network in the words of our builders, and how much of what."""
+
+    title: str
+    unit: str
+    shape: dict
+    batch_size: int
+    length: int = 1  # tokens of a sequence
+    steps: int = 1
+
+    @property
+    def amount(self):
+        return self.steps * self.batch_size * self.length
+
+
+SMALL = {"vocab_size": 8_000, "context_length": 64, "hidden_dim": 256, "num_layers": 3, "num_heads": 4}
+BASE = {"vocab_size": 37_000, "context_length": 512, "hidden_dim": 512, "num_layers": 6, "num_heads": 8}
+VIT = {"input_shape": (224, 224, 3), "num_classes": 1000, "patch_size": 16, "hidden_dim": 384, "num_layers": 12,
+       "num_heads": 6}  # fmt: skip
+LAYER = {"hidden_dim": 256, "num_heads": 4}
+LENGTHS = (128, 512, 1024, 2048, 4096)
+BEAMS, START, STOP = 5, 1, 2
+
+
+def works(gpu=False):
+    """Return `{name: [Work, ...]}`."""
+    training = Work("translation_training", "tokens", SMALL, batch_size=32, length=32, steps=4)
+    images = Work("vit_small_training", "images", VIT, batch_size=4, steps=2)
+    return {
+        "translation_training": [training._replace(shape=BASE, batch_size=128, steps=20) if gpu else training],
+        "vit_training": [images._replace(batch_size=64, steps=10) if gpu else images],
+        "beam_search": [Work("beam_search", "tokens", SMALL, batch_size=8, length=31)],
+        "attention": [Work(f"attention_{length}", "tokens", LAYER, 1, length, steps=4) for length in LENGTHS],
+    }
+
+
+# The peers -----------------------------------------------------------------------------------------------------------
+
+
+def torch_transformer(vocab_size, context_length, hidden_dim, num_layers, num_heads):
+    """Return the encoder-decoder as one writes it around `torch.nn.Transformer`: logits `(B, T, V)`."""
+    import torch
+    from torch import nn
+
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = hidden_dim**0.5
+            self.tokens = nn.Embedding(vocab_size, hidden_dim)
+            nn.init.normal_(self.tokens.weight, std=hidden_dim**-0.5)
+            angles = torch.arange(context_length)[:, None] * 1e4 ** (-torch.arange(0, hidden_dim, 2) / hidden_dim)
+            self.register_buffer("positions", torch.stack([angles.sin(), angles.cos()], -1).flatten(1))
+            sizes = (hidden_dim, num_heads, num_layers, num_layers, 4 * hidden_dim)
+            self.transformer = nn.Transformer(*sizes, dropout=0.0, batch_first=True)
+            self.transformer.encoder.norm = self.transformer.decoder.norm = None  # as in the paper
+
+        def forward(self, source, target):
+            padding, length = source == 0, target.shape[1]
+            future = torch.ones(length, length, dtype=torch.bool, device=target.device).triu(1)
+            sides = (self.scale * self.tokens(x) + self.positions[: x.shape[1]] for x in (source, target))
+            masks = {"src_key_padding_mask": padding, "memory_key_padding_mask": padding}
+            h = self.transformer(*sides, tgt_mask=future, tgt_is_causal=True, **masks)
+            return nn.functional.linear(h, self.tokens.weight)
+
+    return Network()
+
+
+def transformers_vit(input_shape, num_classes, patch_size, hidden_dim, num_layers, num_heads):
+    import transformers
+
+    config = transformers.ViTConfig(
+        image_size=input_shape[0], num_channels=input_shape[2], patch_size=patch_size, hidden_size=hidden_dim,
+        num_hidden_layers=num_layers, num_attention_heads=num_heads, intermediate_size=4 * hidden_dim,
+        num_labels=num_classes,
+    )  # fmt: skip
+    return transformers.ViTForImageClassification(config)
+
+
+def transformers_marian(vocab_size, context_length, hidden_dim, num_layers, num_heads):
+    import transformers
+
+    sides = {"layers": num_layers, "attention_heads": num_heads, "ffn_dim": 4 * hidden_dim}
+    sides = {f"{side}_{key}": value for side in ("encoder", "decoder") for key, value in sides.items()}
+    config = transformers.MarianConfig(
+        vocab_size=vocab_size, d_model=hidden_dim, max_position_embeddings=context_length, scale_embedding=True,
+        activation_function="relu", pad_token_id=0, decoder_start_token_id=START, eos_token_id=STOP,
+        forced_eos_token_id=None, bos_token_id=None, init_std=hidden_dim**-0.5, dropout=0.0, **sides,
+    )  # fmt: skip
+    return transformers.MarianMTModel(config)
+
+
+def pairs_of(work):
+    """Return random sources and targets `(N, T)` for all steps of a call."""
+    size = work.steps * work.batch_size
+    tokens = common.random_tokens(work.shape["vocab_size"] - 3, size * (2 * work.length + 1)) + 3
+    return np.split(tokens.reshape(size, -1), [work.length], axis=1)  # (N, T), (N, T + 1)
+
+
+def images_of(work):
+    size = work.steps * work.batch_size
+    x = np.random.default_rng(0).normal(size=(size, *work.shape["input_shape"])).astype("float32")
+    return x, np.arange(size, dtype="int32") % work.shape["num_classes"]
+
+
+def torch_translation_training(work, compiled=False):
+    """Return the call that makes the steps of `work` in a plain PyTorch loop."""
+    import torch
+
+    device = common.torch_device()
+    model = torch_transformer(**work.shape).train().to(device)
+    logits_of = torch.compile(model) if compiled else model
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
+    sources, targets = (torch.from_numpy(side).long() for side in pairs_of(work))
+
+    def call():
+        for rows in torch.randperm(len(sources)).split(work.batch_size):
+            source, target = sources[rows].to(device), targets[rows].to(device)
+            logits = logits_of(source, target[:, :-1]).flatten(0, 1)
+            loss = torch.nn.functional.cross_entropy(logits, target[:, 1:].flatten(), label_smoothing=0.1)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+        return loss.item()
+
+    return call
+
+
+def torch_vit_training(work, compiled=False):
+    """Return the call that makes the steps of `work` with the ViT of `transformers`."""
+    import torch
+
+    device = common.torch_device()
+    model = transformers_vit(**work.shape).train().to(device)
+    logits_of = torch.compile(model) if compiled else model
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.1, fused=True)
+    x, y = images_of(work)
+    x, y = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(y).long()
+
+    def call():
+        for rows in torch.randperm(len(x)).split(work.batch_size):
+            logits = logits_of(x[rows].to(device)).logits
+            loss = torch.nn.functional.cross_entropy(logits, y[rows].to(device))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+        return loss.item()
+
+    return call
+
+
+def transformers_beam_search(work):
+    """Return the call that translates with `transformers.generate`."""
+    import torch
+
+    device = common.torch_device()
+    model = transformers_marian(**work.shape).eval().to(device)
+    sources = torch.from_numpy(pairs_of(work)[0]).long().to(device)
+    settings = {"num_beams": BEAMS, "do_sample": False, "max_new_tokens": work.length, "min_new_tokens": work.length}
+
+    def call():
+        with torch.inference_mode():
+            texts = model.generate(sources, attention_mask=torch.ones_like(sources), **settings)
+        check_lengths([text[1:] for text in texts], work.length)
+
+    return call
+
+
+def torch_attention(work, compiled=False):
+    """Return the call of `torch.nn.MultiheadAttention`, which uses PyTorch's fused attention."""
+    import torch
+
+    device = common.torch_device()
+    layer = torch.nn.MultiheadAttention(work.shape["hidden_dim"], work.shape["num_heads"], batch_first=True)
+    layer = layer.eval().to(device)
+    attend = torch.compile(layer) if compiled else layer
+    x = torch.from_numpy(features_of(work)).to(device)
+
+    def call():
+        with torch.inference_mode():
+            for _ in range(work.steps):
+                y = attend(x, x, x, need_weights=False)[0]
+        return y[0, 0, 0].item()
+
+    return call
+
+
+def features_of(work):
+    return np.random.default_rng(0).normal(size=(1, work.length, work.shape["hidden_dim"])).astype("float32")
+
+
+def check_lengths(texts, length):
+    if any(len(text) != length for text in texts):
+        raise RuntimeError(f"a translation ended before {length} tokens were written")
+
+
+# Ours ----------------------------------------------------------------------------------------------------------------
+
+
+def our_translation_training(work, name, compiled=False):
+    """Return the call that makes the steps of `work` in `model.fit`."""
+    common.select(name)
+    import keras
+
+    from keras_course import ops
+    from keras_course.attention import SmoothedCrossEntropy, transformer
+    from keras_course.datasets import pair_batches
+
+    model = transformer(**work.shape)
+    model.compile(
+        keras.optimizers.Adam(1e-4), SmoothedCrossEntropy(0.1), jit_compile="auto" if name == "jax" else False
+    )
+    model = ops.jit_training(model, fuse=compiled)
+    batches = pair_batches(*(list(side) for side in pairs_of(work)), work.batch_size, steps_per_epoch=work.steps)
+
+    def call():
+        model.fit(batches, steps_per_epoch=work.steps, shuffle=False, verbose=0)
+        common.synchronize(model.optimizer.iterations.value)
+
+    return call
+
+
+def our_vit_training(work, name, compiled=False):
+    """Return the call that makes the steps of `work` in `model.fit`."""
+    common.select(name)
+    import keras
+
+    from keras_course import ops
+    from keras_course.attention import vit
+
+    model = vit(**work.shape)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    optimizer = keras.optimizers.AdamW(1e-4, weight_decay=0.1)
+    model.compile(optimizer, loss, jit_compile="auto" if name == "jax" else False)
+    epoch = common.fit_examples(ops.jit_training(model, fuse=compiled), *images_of(work), work.batch_size)
+    return lambda: common.synchronize(epoch())
+
+
+def our_beam_search(work, name):
+    """Return the call that translates with our `translate`."""
+    common.select(name)
+    from keras_course.attention import transformer, translate
+
+    model = transformer(**work.shape)
+    table = model.get_layer("token_embedding")
+    weight = table.get_weights()[0]
+    weight[STOP] = 0  # a logit of 0 is never among the largest, so no beam ends early
+    table.set_weights([weight])
+    sources = list(pairs_of(work)[0])
+
+    def call():
+        texts = translate(model, sources, start=START, stop=STOP, beams=BEAMS, max_length=work.length)
+        check_lengths(texts, work.length)
+
+    return call
+
+
+def our_attention(work, name):
+    """Return the call of our layer of attention."""
+    common.select(name)
+    import keras
+
+    from keras_course import ops
+    from keras_course.layers import MultiHeadAttention
+
+    layer = MultiHeadAttention(work.shape["num_heads"])
+    x = keras.ops.convert_to_tensor(features_of(work))
+    layer.build(x.shape)
+    attend = ops.jit(lambda x: layer(x), variables=layer.variables)
+
+    def call():
+        for _ in range(work.steps):
+            y = attend(x)
+        common.synchronize(y[0, 0, 0])
+
+    return call
+
+
+# The comparison ------------------------------------------------------------------------------------------------------
+
+MAKERS = {  # name of a work: peer, maker of the peer, maker of ours, whether they can be compiled by PyTorch
+    "translation_training": ("torch.nn.Transformer", torch_translation_training, our_translation_training, True),
+    "vit_training": ("transformers ViT", torch_vit_training, our_vit_training, True),
+    "beam_search": ("transformers.generate", transformers_beam_search, our_beam_search, False),
+    "attention": ("torch.nn.MultiheadAttention", torch_attention, our_attention, False),
+}
+
+
+def comparison(name, work, with_compile=False):
+    """Return `({peer: maker}, {backend: maker})` for `turns.compare`."""
+    title, theirs, ours, can_compile = MAKERS[name]
+    peers, fuse = {title: (theirs, work)}, (True,) if with_compile and can_compile else ()
+    if fuse:
+        peers[f"{title}, torch.compile"] = (theirs, work, True)
+    return peers, {each: (ours, work, each, *fuse) for each in backend.available()}
+
+
+def peak_memory(function, *arguments):
+    """Return by how many MB the peak memory of a process of its own grows in two calls."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_growth, (function, arguments))
+
+
+def _growth(function, arguments):
+    call = function(*arguments)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(2):
+        call()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.attention", description=__doc__.split("\n")[0])
+    parser.add_argument("work", nargs="*", help=f"some of {', '.join(MAKERS)} (default all)")
+    parser.add_argument("--rounds", type=int, default=5, help="timed calls of each implementation (default 5)")
+    parser.add_argument("--compile", action="store_true", help="torch.compile for a peer and for ours on PyTorch")
+    parser.add_argument("--gpu", action="store_true", help="larger training steps, which are no work for a CPU")
+    parser.add_argument("--record", action="store_true", help="append the result to docs/results")
+    options = parser.parse_args(arguments)
+    if options.rounds < 1:
+        parser.error(f"--rounds {options.rounds} must be at least 1")
+    if unknown := set(options.work) - set(MAKERS):
+        parser.error(f"work {', '.join(sorted(unknown))} is none of {', '.join(MAKERS)}")
+    if missing := [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]:
+        sys.exit(
+            f"This comparison needs {' and '.join(missing)}. Install with: pip install 'keras_course[torch,bench]'"
+        )
+    docs = records.docs_of_checkout() if options.record else None  # before minutes are spent on it
+    for name in options.work or MAKERS:
+        for work in works(options.gpu)[name]:
+            fused = options.compile and MAKERS[name][3]
+            peers, ours = comparison(name, work, options.compile)
+            title = f"{work.title}_compiled" if fused else work.title
+            rows = turns.compare(title, work.amount, work.unit, peers, ours, options.rounds)
+            if name == "attention":
+                for each, maker in {**peers, **ours}.items():
+                    print(f"  {each:34}{peak_memory(*maker):>12,.0f} MB", flush=True)
+            if docs is not None:
+                records.record_speeds([{**row, **origin(row["backend"])} for row in rows], "attention", docs)
+
+
+if __name__ == "__main__":
+    main()
