@@ -18,7 +18,6 @@ Ours goes through `model.fit`, `translate`, and a jitted call.
 import argparse
 import importlib.util
 import multiprocessing
-import resource
 import sys
 from typing import NamedTuple
 
@@ -27,6 +26,13 @@ import numpy as np
 from benchmarks import common
 from benchmarks.peers import turns
 from benchmarks.peers.language import origin
+from benchmarks.peers.transformers_of_others import (
+    START,
+    STOP,
+    torch_transformer,
+    transformers_marian,
+    transformers_vit,
+)
 from keras_course import backend, records
 
 
@@ -51,7 +57,7 @@ VIT = {"input_shape": (224, 224, 3), "num_classes": 1000, "patch_size": 16, "hid
        "num_heads": 6}  # fmt: skip
 LAYER = {"hidden_dim": 256, "num_heads": 4}
 LENGTHS = (128, 512, 1024, 2048, 4096)
-BEAMS, START, STOP = 5, 1, 2
+BEAMS = 5
 
 
 def works(gpu=False):
@@ -67,58 +73,6 @@ def works(gpu=False):
 
 
 # The peers -----------------------------------------------------------------------------------------------------------
-
-
-def torch_transformer(vocab_size, context_length, hidden_dim, num_layers, num_heads):
-    """Return the encoder-decoder as one writes it around `torch.nn.Transformer`: logits `(B, T, V)`."""
-    import torch
-    from torch import nn
-
-    class Network(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.scale = hidden_dim**0.5
-            self.tokens = nn.Embedding(vocab_size, hidden_dim)
-            nn.init.normal_(self.tokens.weight, std=hidden_dim**-0.5)
-            angles = torch.arange(context_length)[:, None] * 1e4 ** (-torch.arange(0, hidden_dim, 2) / hidden_dim)
-            self.register_buffer("positions", torch.stack([angles.sin(), angles.cos()], -1).flatten(1))
-            sizes = (hidden_dim, num_heads, num_layers, num_layers, 4 * hidden_dim)
-            self.transformer = nn.Transformer(*sizes, dropout=0.0, batch_first=True)
-            self.transformer.encoder.norm = self.transformer.decoder.norm = None  # as in the paper
-
-        def forward(self, source, target):
-            padding, length = source == 0, target.shape[1]
-            future = torch.ones(length, length, dtype=torch.bool, device=target.device).triu(1)
-            sides = (self.scale * self.tokens(x) + self.positions[: x.shape[1]] for x in (source, target))
-            masks = {"src_key_padding_mask": padding, "memory_key_padding_mask": padding}
-            h = self.transformer(*sides, tgt_mask=future, tgt_is_causal=True, **masks)
-            return nn.functional.linear(h, self.tokens.weight)
-
-    return Network()
-
-
-def transformers_vit(input_shape, num_classes, patch_size, hidden_dim, num_layers, num_heads):
-    import transformers
-
-    config = transformers.ViTConfig(
-        image_size=input_shape[0], num_channels=input_shape[2], patch_size=patch_size, hidden_size=hidden_dim,
-        num_hidden_layers=num_layers, num_attention_heads=num_heads, intermediate_size=4 * hidden_dim,
-        num_labels=num_classes,
-    )  # fmt: skip
-    return transformers.ViTForImageClassification(config)
-
-
-def transformers_marian(vocab_size, context_length, hidden_dim, num_layers, num_heads):
-    import transformers
-
-    sides = {"layers": num_layers, "attention_heads": num_heads, "ffn_dim": 4 * hidden_dim}
-    sides = {f"{side}_{key}": value for side in ("encoder", "decoder") for key, value in sides.items()}
-    config = transformers.MarianConfig(
-        vocab_size=vocab_size, d_model=hidden_dim, max_position_embeddings=context_length, scale_embedding=True,
-        activation_function="relu", pad_token_id=0, decoder_start_token_id=START, eos_token_id=STOP,
-        forced_eos_token_id=None, bos_token_id=None, init_std=hidden_dim**-0.5, dropout=0.0, **sides,
-    )  # fmt: skip
-    return transformers.MarianMTModel(config)
 
 
 def pairs_of(work):
@@ -327,17 +281,23 @@ def comparison(name, work, with_compile=False):
 
 
 def peak_memory(function, *arguments):
-    """Return by how many MB the peak memory of a process of its own grows in two calls."""
+    """Return by how many MB the peak memory of a process of its own grows in two calls (Linux only)."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_growth, (function, arguments))
 
 
 def _growth(function, arguments):
     call = function(*arguments)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak()
     for _ in range(2):
         call()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return (_peak() - before) / 1024
+
+
+def _peak():
+    """Return the peak in KB: what `resource` says begins with that of the parent."""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
 
 
 def main(arguments=None):

@@ -1,18 +1,20 @@
 """The benchmarks of the lecture run, and the peers are the same networks and do the same work."""
 
+import functools
+import operator
 import pathlib
 import sys
 
 import keras
 import numpy as np
 import pytest
-from test_transformer_variants import marian_weights
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 from benchmarks import bench_attention, common
 from benchmarks.peers import attention as peers
 from benchmarks.peers import turns
+from benchmarks.peers.transformers_of_others import copy_marian
 from keras_course import backend
 from keras_course.attention import transformer, translate, vit
 
@@ -43,7 +45,7 @@ def test_beam_search_writes_what_generate_writes():
     marian = peers.transformers_marian(**SHAPE).eval()
     with torch.no_grad():
         marian.model.shared.weight[peers.STOP] = 0
-    marian_weights(model, {name: value.numpy() for name, value in marian.state_dict().items()})
+    copy_marian({name: value.numpy() for name, value in marian.state_dict().items()}, model)
     sources = peers.pairs_of(PAIRS)[0][:3]
     texts = torch.from_numpy(sources).long()
     settings = {"num_beams": 5, "do_sample": False, "max_new_tokens": 8, "min_new_tokens": 8}
@@ -79,17 +81,14 @@ def test_every_implementation_of_a_comparison_does_the_same_work(monkeypatch):
         for (name, work), (title, amount, unit, theirs, ours, rounds) in zip(expected, seen, strict=True):
             fused = gpu and peers.MAKERS[name][3]
             assert (title, amount, unit, rounds) == (work.title + "_compiled" * fused, work.amount, work.unit, 5)
-            assert all(maker[1] is work for maker in (*theirs.values(), *ours.values()))
+            assert all(maker[1] == work for maker in (*theirs.values(), *ours.values()))
             assert len(theirs) == 1 + fused
 
 
 def test_memory_is_that_of_the_calls():
-    assert 60 < peers.peak_memory(_holding, 80 * 2**20) < 140
-    assert peers.peak_memory(_holding, 8) < 20
-
-
-def _holding(size):
-    return lambda: np.ones(size, "uint8").sum()
+    """A text of 80 MiB is written in a process of its own."""
+    assert 60 < peers.peak_memory(functools.partial, operator.mul, "a", 80 * 2**20) < 140
+    assert peers.peak_memory(functools.partial, operator.mul, "a", 8) < 20
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@
 
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,9 @@ import keras
 import numpy as np
 import pytest
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
+
+from benchmarks.peers.transformers_of_others import copy_marian, kernel, pair
 from keras_course.attention import _vit_weights, decoder_only_lm, encoder_only_lm, load_vit, transformer
 from keras_course.layers import MixtureOfExperts
 
@@ -99,16 +103,7 @@ def of(oracle, name):
     return {key.split(" ", 1)[1]: value for key, value in oracle.items() if key.startswith(f"{name} ")}
 
 
-def kernel(arrays, *names):
-    """Return kernels (out, in) of several layers as one kernel (in, out)."""
-    return np.concatenate([arrays[f"{name}.weight"].T for name in names], axis=-1)
-
-
-def pair(arrays, *names):
-    return [kernel(arrays, *names), np.concatenate([arrays[f"{name}.bias"] for name in names])]
-
-
-def equal(y, arrays):
+def assert_equal(y, arrays):
     assert np.abs(arrays["y"]).max() > 0.5
     np.testing.assert_allclose(array(y), arrays["y"], atol=1e-4)
 
@@ -124,9 +119,9 @@ def test_mixture_of_experts(oracle):
     layer = MixtureOfExperts(4, 40, top_k=2, activation="silu", gated=True)
     layer.build(theirs["x"].shape)
     copy_experts(layer, theirs, "")
-    equal(layer(theirs["x"]), theirs)
+    assert_equal(layer(theirs["x"]), theirs)
     layer.capacity_factor = 2.0  # so many slots that nothing can be dropped
-    equal(layer(theirs["x"]), theirs)
+    assert_equal(layer(theirs["x"]), theirs)
 
 
 FAMILY = {"llama": {}, "mistral": {"window": 4}, "mixtral": {"num_experts": 4, "rotary_base": 1e6}}
@@ -150,7 +145,7 @@ def test_decoder_only(oracle, name):
             continue
         block.mlp_in.set_weights([kernel(theirs, f"{start}.mlp.gate_proj", f"{start}.mlp.up_proj")])
         block.mlp_out.set_weights([kernel(theirs, f"{start}.mlp.down_proj")])
-    equal(model(theirs["x"]), theirs)
+    assert_equal(model(theirs["x"]), theirs)
 
 
 def test_encoder_only(oracle):
@@ -179,61 +174,23 @@ def test_encoder_only(oracle):
     model.get_layer("head").set_weights(pair(theirs, "cls.predictions.transform.dense"))
     model.get_layer("head_norm").set_weights(norm("cls.predictions.transform.LayerNorm"))
     model.get_layer("head_bias").set_weights([theirs["cls.predictions.bias"]])
-    equal(model({"tokens": theirs["padded"], "segments": theirs["segments"]}), theirs)
-
-
-def marian_weights(model, theirs):
-    """Copy the weights of a MarianMTModel into a `transformer`.
-
-    Its sinusoidal positions have all sines before all cosines, where ours alternate: the same network with the features
-    of the residual stream in another order, in which the weights that read or write the stream have to follow.
-    """
-    width = theirs["model.shared.weight"].shape[1]
-    order = np.arange(width).reshape(2, width // 2).T.ravel()  # ours i is theirs order[i]
-
-    def reads(*names):
-        weight, bias = pair(theirs, *names)
-        return [weight[order], bias]
-
-    def writes(name):
-        weight, bias = pair(theirs, name)
-        return [weight[:, order], bias[order]]
-
-    def norm(name):
-        return [theirs[f"{name}.weight"][order], theirs[f"{name}.bias"][order]]
-
-    model.get_layer("token_embedding").set_weights([theirs["model.shared.weight"][:, order]])
-    for side in ("encoder", "decoder"):
-        for i in range(2):
-            block, start = model.get_layer(f"{side}_{i}"), f"model.{side}.layers.{i}"
-            block.self_attention.qkv.set_weights(reads(*(f"{start}.self_attn.{x}_proj" for x in "qkv")))
-            block.self_attention.projection.set_weights(writes(f"{start}.self_attn.out_proj"))
-            block.norms["self_attention"].set_weights(norm(f"{start}.self_attn_layer_norm"))
-            if side == "decoder":
-                cross = block.cross_attention
-                cross.query.set_weights(reads(f"{start}.encoder_attn.q_proj"))
-                cross.key_value.set_weights(reads(f"{start}.encoder_attn.k_proj", f"{start}.encoder_attn.v_proj"))
-                cross.projection.set_weights(writes(f"{start}.encoder_attn.out_proj"))
-                block.norms["cross_attention"].set_weights(norm(f"{start}.encoder_attn_layer_norm"))
-            block.mlp_in.set_weights(reads(f"{start}.fc1"))
-            block.mlp_out.set_weights(writes(f"{start}.fc2"))
-            block.norms["mlp"].set_weights(norm(f"{start}.final_layer_norm"))
+    assert_equal(model({"tokens": theirs["padded"], "segments": theirs["segments"]}), theirs)
 
 
 def test_marian(oracle):
     theirs = of(oracle, "marian")
     model = transformer(37, 16, hidden_dim=24, num_heads=4, mlp_dim=40, activation="silu")
-    marian_weights(model, theirs)
+    copy_marian(theirs, model)
     bias = theirs["final_logits_bias"]
     assert not bias.any()  # a buffer that is not trained
-    equal(model({"source": theirs["padded"], "target": theirs["x"]}), theirs)
+    assert_equal(model({"source": theirs["padded"], "target": theirs["x"]}), theirs)
 
 
 def test_vit_from_a_folder(oracle, folder):
     theirs = of(oracle, "vit")
     model = load_vit(folder / "vit")
     assert model.output_shape == (None, 5)
-    equal(model(theirs["x"].transpose(0, 2, 3, 1)), theirs)
+    assert_equal(model(theirs["x"].transpose(0, 2, 3, 1)), theirs)
 
 
 @pytest.mark.parametrize(
