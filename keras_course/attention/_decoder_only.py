@@ -202,12 +202,15 @@ def expert_loads(model, tokens) -> np.ndarray:
         (2, 4)
     """
     h, loads = ops.convert_to_tensor(check_tokens("tokens", tokens, vocab_size(model), ndim=2)), []
-    for layer in model.layers[1:]:
-        if getattr(layer, "experts", None) is not None:
-            loads.append(ops.convert_to_numpy(layer.routing(h).load))
-        h = layer(h)
-    if not loads:
+    blocks = [layer for layer in model.layers if getattr(layer, "experts", None) is not None]
+    if not blocks:
         raise ValueError(f"model={model.name!r} has no experts; build it with num_experts")
+    for layer in model.layers[1:]:
+        if layer in blocks:
+            loads.append(ops.convert_to_numpy(layer.routing(h).load))
+        if layer is blocks[-1]:
+            break
+        h = layer(h)
     return np.stack(loads)
 
 

@@ -18,6 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 from benchmarks.peers.transformers_of_others import copy_marian, kernel, pair
 from keras_course.attention import _vit_weights, decoder_only_lm, encoder_only_lm, load_vit, transformer
+from keras_course.language._decode import decode, empty_cache
 from keras_course.layers import MixtureOfExperts
 
 array = keras.ops.convert_to_numpy
@@ -146,6 +147,9 @@ def test_decoder_only(oracle, name):
         block.mlp_in.set_weights([kernel(theirs, f"{start}.mlp.gate_proj", f"{start}.mlp.up_proj")])
         block.mlp_out.set_weights([kernel(theirs, f"{start}.mlp.down_proj")])
     assert_equal(model(theirs["x"]), theirs)
+    first, cache = decode(model, theirs["x"][:, :7], empty_cache(model, 3), 0)
+    second, _ = decode(model, theirs["x"][:, 7:], cache, 7)
+    assert_equal(keras.ops.concatenate([first, second], axis=1), theirs)
 
 
 def test_encoder_only(oracle):
