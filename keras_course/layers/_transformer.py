@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_course.checks import choice, flag, one_of, positive, validate, whole
+from keras_course.checks import choice, flag, not_negative, one_of, positive, validate, whole
 from keras_course.layers._activations import get_activation
 from keras_course.layers._attention import MultiHeadAttention, check_length
 from keras_course.layers._dense import Dense
@@ -118,7 +118,16 @@ class TransformerBlock(keras.layers.Layer):
         True
     """
 
-    @validate(mlp_dim=whole(1), gated=flag, use_bias=flag, norm=choice("layer", "rms"), epsilon=positive)
+    @validate(
+        mlp_dim=whole(1),
+        gated=flag,
+        top_k=whole(1),
+        capacity_factor=positive,
+        balance_weight=not_negative,
+        use_bias=flag,
+        norm=choice("layer", "rms"),
+        epsilon=positive,
+    )
     def __init__(
         self,
         num_heads,
