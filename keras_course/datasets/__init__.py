@@ -17,6 +17,8 @@ from keras_course.datasets._generators import blobs, gaussian_classes, spiral, t
 from keras_course.datasets._images import Images, cifar10_12k, digit_images, mnist_10k
 from keras_course.datasets._list import find, list_datasets
 from keras_course.datasets._signals import shape_signals
+from keras_course.datasets._sounds import SOUND_CLASSES, SOUND_RATE, sounds
+from keras_course.datasets._stories import Stories, encode_stories, stories, story_words
 from keras_course.datasets._tables import Table, breast_cancer, diabetes, digits, iris
 from keras_course.datasets._text import split_text, text
 from keras_course.datasets._translations import Sentences, multi30k, phrases
@@ -26,7 +28,10 @@ __all__ = [
     "ExampleBatches",
     "Images",
     "PairBatches",
+    "SOUND_CLASSES",
+    "SOUND_RATE",
     "Sentences",
+    "Stories",
     "Table",
     "TokenWindows",
     "blobs",
@@ -36,6 +41,7 @@ __all__ = [
     "diabetes",
     "digit_images",
     "digits",
+    "encode_stories",
     "example_batches",
     "find",
     "gaussian_classes",
@@ -46,8 +52,11 @@ __all__ = [
     "pair_batches",
     "phrases",
     "shape_signals",
+    "sounds",
     "spiral",
     "split_text",
+    "stories",
+    "story_words",
     "text",
     "token_windows",
     "two_moons",

@@ -104,6 +104,7 @@ FIELD = np.zeros((8, 12))
 KERNEL = rng.normal(size=(3, 3, 1, 2)).astype("float32")
 TOKEN_FEATURES = np.ones((1, 3, 4), "float32")
 HEADS = rng.normal(size=(1, 3, 2, 4)).astype("float32")
+STORIES = keras_course.datasets.stories(1, num_train=10)[0]
 
 
 def bpe():
@@ -149,6 +150,13 @@ EXAMPLES = {
     "recipes": {"peak_rate": 0.1, "final_rate": 0.01, "warmup": 2, "adam_rate": 0.1},
     "portable": {},
     # of one callable
+    "attention.LogSpectrogram": {"frame_length": 8, "frame_step": 4},
+    "attention.hop_attention": {"model": Make(lambda: keras_course.attention.memory_network(4, 3, 10)),
+                                "story": np.ones((1, 4, 3), int), "question": np.ones((1, 3), int)},
+    "attention.memory_network": {"num_sentences": 4, "num_words": 3},
+    "attention.plot_hops": {"weights": np.eye(3), "sentences": ["a", "b"]},
+    "attention.spectrogram_transformer": {"input_shape": (64,), "frame_length": 16, "frame_step": 8, "patch_size": 4},
+    "attention.story_transformer": {"num_sentences": 4, "num_words": 3},
     "attention.class_token_maps": {"model": Make(image_transformer), "images": np.zeros((1, 8, 8, 1), "float32")},
     "attention.plot_mixing_matrices": {"matrices": {"a": np.eye(3)}},
     "attention.signal_network": {"input_shape": (8, 1)},
@@ -196,6 +204,10 @@ EXAMPLES = {
     "datasets.Table": {"feature_names": ("a", "b"), "target_names": ("c", "d")},
     "datasets.crop_and_flip": {"x": IMAGES, "rng": Make(np.random.default_rng)},
     "datasets.pair_batches": {"sources": [[3, 4]], "targets": [[1, 5, 2]], "batch_size": 1, "steps_per_epoch": 1},
+    "datasets.stories": {"task": 1, "num_train": 10},
+    "datasets.story_words": {"stories": STORIES},
+    "datasets.encode_stories": {"stories": STORIES, "words": keras_course.datasets.story_words(STORIES),
+                                "num_sentences": 10, "num_words": 5},
     "datasets.find": {"data": "names"},
     "datasets.split_text": {"text": "abcdefghij"},
     "fundamentals.KerasClassifier": {"build": keras_course.perceptron.mlp, "model": {}, "epochs": 1},
@@ -361,7 +373,8 @@ USES = {
     "layers.MaxPooling2D": IMAGES, "layers.BatchNormalization": IMAGES, "layers.LayerScale": IMAGES,
     "attention.EncoderDecoderBlock": TOKEN_FEATURES, "attention.BinaryPositions": TOKEN_FEATURES,
     "attention.ClassToken": TOKEN_FEATURES, "attention.PaddingMask": np.array([[3, 0]]),
-    "attention.SinusoidalPositions": TOKEN_FEATURES,
+    "attention.SinusoidalPositions": TOKEN_FEATURES, "attention.SentenceEmbedding": np.array([[3, 0]]),
+    "attention.LogSpectrogram": np.ones((1, 16), "float32"),
     "layers.MultiHeadAttention": TOKEN_FEATURES,
     "layers.PositionEmbedding": TOKEN_FEATURES, "layers.TransformerBlock": TOKEN_FEATURES,
     "layers.Dense": np.ones((2, 3), "float32"),

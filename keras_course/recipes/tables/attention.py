@@ -1,8 +1,10 @@
-"""Recipes of lecture 7: attention on signals, and translation."""
+"""Recipes of lecture 7: attention on signals, translation, questions about stories, and sounds."""
 
 from keras_course.recipes._optimizers import AdamW
 from keras_course.recipes._recipe import Recipe
 from keras_course.recipes.tasks.signals import AveragePairs
+from keras_course.recipes.tasks.sounds import Sounds
+from keras_course.recipes.tasks.stories import Questions
 from keras_course.recipes.tasks.translation import Translation
 
 _UNIT = "the course sums over 250 batches; divided by 250"
@@ -24,6 +26,40 @@ def _signals(pairs, suffix, published, **options):
         source=f"the course, after about 250 epochs of 25,000 signals ({_UNIT})",
         minutes=3,
         **options,
+    )
+
+
+def _stories(number, published, steps, summary, minutes=2):
+    """A memory network of three hops on stories."""
+    return Recipe(
+        name=f"stories_{number}",
+        summary=summary,
+        task=Questions(number),
+        topic="attention",
+        builder="memory_network",
+        preset="tiny",
+        optimizer=AdamW(peak_rate=1e-2, final_rate=1e-4, warmup=100),
+        steps=steps,
+        batch_size=32,
+        published=published,
+        source="Sukhbaatar et al. 2015, the best network of three hops, on bAbI with 10,000 questions",
+        minutes=minutes,
+    )
+
+
+def _stories_transformer(number, steps, minutes):
+    """A transformer on the same stories."""
+    return Recipe(
+        name=f"stories_{number}_transformer",
+        summary=f"the stories of stories_{number}, with a transformer",
+        task=Questions(number),
+        topic="attention",
+        builder="story_transformer",
+        preset="tiny",
+        optimizer=AdamW(peak_rate=1e-3, final_rate=1e-5, warmup=100),
+        steps=steps,
+        batch_size=64,
+        minutes=minutes,
     )
 
 
