@@ -18,7 +18,7 @@ from keras_course.datasets._images import Images, cifar10_12k, digit_images, mni
 from keras_course.datasets._list import find, list_datasets
 from keras_course.datasets._signals import shape_signals
 from keras_course.datasets._sounds import SOUND_CLASSES, SOUND_RATE, sounds
-from keras_course.datasets._stories import Stories, encode_stories, stories, story_words
+from keras_course.datasets._stories import Stories, encode_stories, insert_empty_sentences, stories, story_words
 from keras_course.datasets._tables import Table, breast_cancer, diabetes, digits, iris
 from keras_course.datasets._text import split_text, text
 from keras_course.datasets._translations import Sentences, multi30k, phrases
@@ -45,6 +45,7 @@ __all__ = [
     "example_batches",
     "find",
     "gaussian_classes",
+    "insert_empty_sentences",
     "iris",
     "list_datasets",
     "mnist_10k",

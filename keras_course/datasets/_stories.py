@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_course.checks import choice, instance, numpy_seed, strings, validate, whole
+from keras_course.checks import choice, fraction, generator, instance, numpy_seed, strings, validate, whole
 from keras_course.datasets._dataset import Dataset
 
 PEOPLE, THINGS = ("Daniel", "Jane", "Mary", "Sandra"), ("milk", "apple", "ball")
@@ -201,6 +201,47 @@ def encode_stories(
     question, answer = [row(text) for text in stories.questions], [row(word) for word in stories.answers]
     tokens = np.array(table, "int32")
     return {"story": tokens[np.array(story)], "question": tokens[question]}, tokens[answer][:, 0]
+
+
+@validate(rng=generator, rate=fraction)
+def insert_empty_sentences(x, rng: np.random.Generator, *, rate: float = 0.1) -> dict[str, np.ndarray]:
+    """Return stories with empty sentences at random positions, as far as there is room before the first sentence.
+
+    A network that is trained on them cannot rely on the exact position of a sentence, and generalizes better.
+
+    Args:
+        x: {"story": (B, S, W), "question": (B, W)}, as from `encode_stories`.
+        rng: generator of NumPy.
+        rate: probability in [0, 1) of an empty sentence after each sentence.
+
+    Returns:
+        A dict like x.
+
+    Raises:
+        ValueError: `rate` is out of its range, or `x` has no stories.
+
+    References:
+        End-To-End Memory Networks (random noise), Sukhbaatar et al., 2015, section 4.1,
+        https://arxiv.org/abs/1503.08895
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course import datasets
+        >>> x = {"story": np.array([[[0], [0], [3], [4]]])}
+        >>> datasets.insert_empty_sentences(x, np.random.default_rng(0), rate=0.9)["story"].tolist()
+        [[[3], [0], [4], [0]]]
+    """
+    if not isinstance(x, dict) or np.ndim(x.get("story")) != 3:
+        raise ValueError(f"x={x!r} must be a dict with tokens of stories (B, S, W) under 'story'")
+    story = np.asarray(x["story"])
+    used = story[..., 0] != 0
+    empty = used & (rng.random(used.shape) < rate)
+    room = used.argmax(axis=1)[:, None]  # rows before the first sentence
+    shift = np.minimum(empty[:, ::-1].cumsum(axis=1)[:, ::-1], room)
+    i, j = np.nonzero(used)
+    moved = np.zeros_like(story)
+    moved[i, j - shift[i, j]] = story[i, j]
+    return {**x, "story": moved}
 
 
 STORIES = (

@@ -74,7 +74,9 @@ def test_transformer_looks_at_every_sentence_but_not_at_padding():
         other[:, row] = other[:, row] % 11 + 1
         assert (np.abs(logits(model, other) - before).max(axis=-1) > 1e-4).all()
     positions = model.get_layer("position_embedding").embeddings
-    positions.assign(array(positions) + RNG.normal(size=(5, 16)) * (np.arange(5) < 2)[:, None])  # those of the padding of the first story
+    positions.assign(
+        array(positions) + RNG.normal(size=(5, 16)) * (np.arange(5) < 2)[:, None]
+    )  # those of the padding of the first story
     change = np.abs(logits(model) - before).max(axis=-1)
     assert change[0] < 1e-5 < change[1]
 

@@ -204,6 +204,8 @@ EXAMPLES = {
     "datasets.Table": {"feature_names": ("a", "b"), "target_names": ("c", "d")},
     "datasets.crop_and_flip": {"x": IMAGES, "rng": Make(np.random.default_rng)},
     "datasets.pair_batches": {"sources": [[3, 4]], "targets": [[1, 5, 2]], "batch_size": 1, "steps_per_epoch": 1},
+    "datasets.insert_empty_sentences": {"x": Make(lambda: {"story": np.ones((1, 3, 2), int)}),
+                                        "rng": Make(np.random.default_rng)},
     "datasets.stories": {"task": 1, "num_train": 10},
     "datasets.story_words": {"stories": STORIES},
     "datasets.encode_stories": {"stories": STORIES, "words": keras_course.datasets.story_words(STORIES),

@@ -68,6 +68,20 @@ def test_stories_are_cut_and_unknown_words_refused():
             datasets.encode_stories(asked, **{"words": words, "num_sentences": 9, "num_words": 5} | wrong)
 
 
+def test_empty_sentences_keep_the_order():
+    story = np.zeros((200, 9, 2), "int32")
+    for row, count in zip(story, np.arange(200) % 9 + 1, strict=True):
+        row[9 - count :] = np.arange(1, count + 1)[:, None]
+    x = {"story": story, "question": story[:, 0]}
+    for rate in (0.0, 0.3):
+        moved = datasets.insert_empty_sentences(x, np.random.default_rng(0), rate=rate)["story"]
+        for before, after in zip(story, moved, strict=True):
+            np.testing.assert_array_equal(after[after[:, 0] > 0], before[before[:, 0] > 0])
+        assert (moved != story).any() == (rate > 0)
+    with pytest.raises(ValueError, match="tokens of stories"):
+        datasets.insert_empty_sentences({}, np.random.default_rng(0))
+
+
 def test_sounds_have_the_frequencies_of_their_classes():
     x, y = datasets.sounds(150, noise=0.05, seed=2)
     assert sorted(set(y.tolist())) == list(range(7))

@@ -29,36 +29,24 @@ def _signals(pairs, suffix, published, **options):
     )
 
 
-def _stories(number, published, steps, summary, minutes=2):
-    """A memory network of three hops on stories."""
+def _stories(number, suffix="", builder="memory_network", steps=4_000, rate=1e-2, empty=0.0, minutes=2.0):
+    """Questions about stories, with a memory network of three hops or with a transformer."""
+    kinds = {
+        1: "one supporting sentence",
+        2: "two supporting sentences",
+        3: "three supporting sentences",
+        15: "deduction",
+    }
     return Recipe(
-        name=f"stories_{number}",
-        summary=summary,
-        task=Questions(number),
+        name=f"stories_{number}{suffix}",
+        summary=f"questions about stories, {kinds[number]}, with a {builder.replace('_', ' ')}",
+        task=Questions(number, empty=empty),
         topic="attention",
-        builder="memory_network",
+        builder=builder,
         preset="tiny",
-        optimizer=AdamW(peak_rate=1e-2, final_rate=1e-4, warmup=100),
+        optimizer=AdamW(peak_rate=rate, final_rate=rate / 100, warmup=100),
         steps=steps,
         batch_size=32,
-        published=published,
-        source="Sukhbaatar et al. 2015, the best network of three hops, on bAbI with 10,000 questions",
-        minutes=minutes,
-    )
-
-
-def _stories_transformer(number, steps, minutes):
-    """A transformer on the same stories."""
-    return Recipe(
-        name=f"stories_{number}_transformer",
-        summary=f"the stories of stories_{number}, with a transformer",
-        task=Questions(number),
-        topic="attention",
-        builder="story_transformer",
-        preset="tiny",
-        optimizer=AdamW(peak_rate=1e-3, final_rate=1e-5, warmup=100),
-        steps=steps,
-        batch_size=64,
         minutes=minutes,
     )
 
@@ -79,5 +67,22 @@ TABLE = (
         steps=1000,
         batch_size=64,
         minutes=3,
+    ),
+    _stories(1, steps=2_000, minutes=1),
+    _stories(2, steps=10_000, empty=0.1, minutes=2),
+    _stories(3, steps=20_000, empty=0.1, minutes=4),
+    _stories(15, minutes=1),
+    _stories(2, "_transformer", "story_transformer", rate=2e-3, empty=0.1, minutes=3),
+    Recipe(
+        name="sounds",
+        summary="tones, chirps, noise and vowels, classified by a transformer from their spectrograms",
+        task=Sounds(),
+        topic="attention",
+        builder="spectrogram_transformer",
+        preset="tiny",
+        optimizer=AdamW(peak_rate=2e-3, final_rate=2e-5, warmup=50),
+        steps=800,
+        batch_size=32,
+        minutes=1,
     ),
 )

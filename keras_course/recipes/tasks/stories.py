@@ -1,12 +1,14 @@
 """The task of questions about stories, each of which has an answer of one word."""
 
 import dataclasses
+import functools
+import math
 from typing import ClassVar
 
 import numpy as np
 
 from keras_course import datasets
-from keras_course.checks import one_of, whole_number
+from keras_course.checks import fraction, one_of, whole_number
 from keras_course.recipes._task import Data, Metric, Task, in_batches
 
 STORY = (
@@ -32,16 +34,20 @@ class Questions(Task):
     Args:
         number: 1, 2, 3 or 15, the kind of stories; see `keras_course.datasets.stories`.
         num_train: number of training stories.
+        empty: rate of the empty sentences that are inserted into the stories of a training batch; see
+            `keras_course.datasets.insert_empty_sentences`.
     """
 
     number: int = 1
     num_train: int = 10_000
+    empty: float = 0.0
     metric: ClassVar[Metric] = Metric("test accuracy", "%", higher_is_better=True)
     data: ClassVar[str] = "stories"
 
     def __post_init__(self):
         one_of((1, 2, 3, 15), number=self.number)
         whole_number(1, num_train=self.num_train)
+        fraction(empty=self.empty)
 
     def load(self, part=0, start=None) -> "StoryData":
         return StoryData(self)
@@ -54,8 +60,8 @@ class StoryData(Data):
 
     def __init__(self, task):
         train, test = datasets.stories(task.number, task.num_train)
-        self.number, self.words = task.number, datasets.story_words(train)
-        self.num_sentences = max(map(len, train.sentences))
+        self.task, self.words = task, datasets.story_words(train)
+        self.num_sentences = math.ceil((1 + 2 * task.empty) * max(map(len, train.sentences)))
         self.num_words = 7 if task.number == 3 else 5
         self.x, self.y = self._encode(train)
         self.test = self._encode(test)
@@ -78,6 +84,8 @@ class StoryData(Data):
 
     def batches(self, batch_size, steps_per_epoch, seed, start_epoch) -> "datasets.ExampleBatches":
         options = {"steps_per_epoch": steps_per_epoch, "seed": seed, "start_epoch": start_epoch}
+        if self.task.empty:
+            options["augment"] = functools.partial(datasets.insert_empty_sentences, rate=self.task.empty)
         return datasets.example_batches(self.x, self.y, batch_size, **options)
 
     def measure(self, model, row, seed) -> dict[str, float]:
@@ -85,7 +93,7 @@ class StoryData(Data):
 
     def sample(self, model, seed) -> str:
         """Return a short story with a question, the answer of the model, and where a memory network looks."""
-        sentences, question = EXAMPLES[self.number]
+        sentences, question = EXAMPLES[self.task.number]
         x, _ = self._encode(datasets.Stories((sentences,), (question,), (self.words[0],), ((),)))
         best = int(model.predict(x, verbose=0)[0, 1:].argmax())  # token 0 is padding
         lines = [f"question: {question}", f"answer: {self.words[best]}"]
