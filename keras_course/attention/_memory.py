@@ -23,7 +23,7 @@ from keras_course.ops._types import Tensor
 class SentenceEmbedding(keras.layers.Layer):
     """A sentence as the sum of the embeddings of its words, weighted by their positions.
 
-    Takes tokens `(..., W)` and returns `(..., C)`; padding, token 0, adds nothing. The word j = 1..W has the weights l_j:
+    Takes tokens `(..., W)` and returns `(..., C)`; padding, token 0, adds nothing. Word j = 1..W has the weights l_j:
 
         y = sum_j l_j * E[x_j],  l_jc = (1 - j / W) - (c / C) (1 - 2 j / W)  for c = 1..C
 

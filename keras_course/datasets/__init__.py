@@ -24,12 +24,12 @@ from keras_course.datasets._text import split_text, text
 from keras_course.datasets._translations import Sentences, multi30k, phrases
 
 __all__ = [
+    "SOUND_CLASSES",
+    "SOUND_RATE",
     "Dataset",
     "ExampleBatches",
     "Images",
     "PairBatches",
-    "SOUND_CLASSES",
-    "SOUND_RATE",
     "Sentences",
     "Stories",
     "Table",

@@ -20,8 +20,8 @@ def sounds(
     """Return sounds of seven classes, at 8,000 samples a second: half a second each.
 
     A tone has one frequency; a chirp sweeps from one frequency to another; noise has random samples. A vowel is a train
-    of low-pass pulses, as of vocal cords, that goes through three resonances, its formants. A sound lasts between a third and
-    the whole of the time, with a level of 1 (root mean square), in white noise.
+    of low-pass pulses, as of vocal cords, that goes through three resonances, its formants. A sound lasts between a
+    third and the whole of the time, with a level of 1 (root mean square), in white noise.
 
     Args:
         num_sounds: number N of sounds.
