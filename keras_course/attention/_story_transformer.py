@@ -9,7 +9,7 @@ import keras
 from keras_course._registry import builder
 from keras_course.attention._memory import example_stories
 from keras_course.attention._transformer import PaddingMask
-from keras_course.checks import fraction, validate, whole
+from keras_course.checks import choice, fraction, validate, whole
 from keras_course.layers import Dense, PositionEmbedding, TransformerBlock, sibling
 from keras_course.layers._activations import get_activation
 
@@ -27,6 +27,7 @@ from keras_course.layers._activations import get_activation
     num_layers=whole(1),
     num_heads=whole(1),
     mlp_dim=whole(1),
+    positions=choice("relative", "learned"),
     dropout=fraction,
     seed=whole(0, 2_000_000_000),
 )
@@ -40,6 +41,7 @@ def story_transformer(
     num_heads=4,
     mlp_dim=None,
     activation="gelu",
+    positions="relative",
     dropout=0.0,
     seed=0,
     name="story_transformer",
@@ -50,7 +52,7 @@ def story_transformer(
     `(B, V)` of the answer. A sentence is treated as `vit` treats a patch: the embeddings E of its words, side by side,
     are multiplied by a matrix. The question is the last one, and the answer is read from it:
 
-        h_i = W_s [E[x_i1], ..., E[x_iW]] + b + P_i for i = 1..S + 1,  h <- block_l(h) for l = 1..L,
+        h_i = W_s [E[x_i1], ..., E[x_iW]] + b for i = 1..S + 1,  h <- block_l(h) for l = 1..L,
         logits = norm(h)_{S+1} W
 
     Args:
@@ -60,6 +62,8 @@ def story_transformer(
         num_heads: number of attention heads; it must divide `hidden_dim`.
         mlp_dim: width of the MLP in a block; 4 C by default.
         activation: activation of the MLP, as in `keras_course.language.gpt`.
+        positions: "relative" (a learned number for each head and distance is added to the scores of attention) or
+            "learned" (a vector for each position is added to h).
         dropout: rate in [0, 1) on the sentences, the attention weights and both branches of a block.
         seed: whole number, at most 2 billion, seed of the initial weights and the dropouts.
         name: name of the model.
@@ -68,13 +72,16 @@ def story_transformer(
         An uncompiled `keras.Model`.
 
     Raises:
-        ValueError: a number is out of its range, `num_heads` does not divide `hidden_dim`, or an unknown `activation`.
+        ValueError: a number is out of its range, `num_heads` does not divide `hidden_dim`, or an unknown `activation`
+            or `positions`.
 
     Differences from the paper: the encoder alone, pre-norm, with a token for each sentence in place of each word, which
     makes attention W^2 times cheaper.
 
     References:
         Attention Is All You Need, Vaswani et al., 2017, https://arxiv.org/abs/1706.03762
+
+        Self-Attention with Relative Position Representations, Shaw et al., 2018, https://arxiv.org/abs/1803.02155
 
     Example:
         >>> import numpy as np
@@ -97,7 +104,8 @@ def story_transformer(
     words = keras.layers.Embedding(vocab_size, hidden_dim, embeddings_initializer=sibling(small, 0), name="words")(x)
     h = keras.layers.Reshape((num_sentences + 1, num_words * hidden_dim), name="patches")(words)
     h = Dense(hidden_dim, kernel_initializer=sibling(kernels, 0), name="sentence_embedding")(h)  # (B, S + 1, C)
-    h = PositionEmbedding(num_sentences + 1, initializer=sibling(small, 1), name="position_embedding")(h)
+    if positions == "learned":
+        h = PositionEmbedding(num_sentences + 1, initializer=sibling(small, 1), name="position_embedding")(h)
     if dropout:
         h = keras.layers.Dropout(dropout, seed=seed, name="dropout")(h)
     for i in range(num_layers):
@@ -105,6 +113,8 @@ def story_transformer(
             num_heads,
             mlp_dim or 4 * hidden_dim,
             causal=False,
+            positions="relative" if positions == "relative" else None,
+            context_length=num_sentences + 1,
             activation=activation,
             dropout=dropout,
             seed=seed + 3 * i + 1,
