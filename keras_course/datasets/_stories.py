@@ -69,10 +69,10 @@ def stories(task: int = 1, num_train: int = 10_000, *, seed: int = 0) -> tuple[S
     Example:
         >>> from keras_course import datasets
         >>> train, test = datasets.stories(2, num_train=100)
-        >>> train.sentences[0], train.questions[0], train.answers[0]
-        (('Mary walked to the office.',), '', '')
+        >>> train.sentences[0][2], train.sentences[0][11], train.questions[0], train.answers[0]
+        ('Jane walked to the garden.', 'Jane dropped the ball.', 'Where is the ball?', 'garden')
     """
-    rng, found = random.Random(seed), {}
+    rng, found = random.Random(int(seed)), {}
     tell = _deduction if task == 15 else _in_rooms
 
     def pick(entries):

@@ -206,6 +206,7 @@ EXAMPLES = {
     "datasets.pair_batches": {"sources": [[3, 4]], "targets": [[1, 5, 2]], "batch_size": 1, "steps_per_epoch": 1},
     "datasets.insert_empty_sentences": {"x": Make(lambda: {"story": np.ones((1, 3, 2), int)}),
                                         "rng": Make(np.random.default_rng)},
+    "datasets.sounds": {"num_sounds": 3},
     "datasets.stories": {"task": 1, "num_train": 10},
     "datasets.story_words": {"stories": STORIES},
     "datasets.encode_stories": {"stories": STORIES, "words": keras_course.datasets.story_words(STORIES),

@@ -72,7 +72,7 @@ TABLE = (
     _stories(2, steps=10_000, empty=0.1, minutes=2),
     _stories(3, steps=20_000, empty=0.1, minutes=4),
     _stories(15, minutes=1),
-    _stories(2, "_transformer", "story_transformer", rate=2e-3, empty=0.1, minutes=3),
+    _stories(2, "_transformer", "story_transformer", rate=2e-3, empty=0.1, minutes=4),
     Recipe(
         name="sounds",
         summary="tones, chirps, noise and vowels, classified by a transformer from their spectrograms",
