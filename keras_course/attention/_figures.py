@@ -219,7 +219,7 @@ def plot_spectrogram_transformer() -> "Figure":
     """
     rows = (
         ("waveform", "data", "4096"),
-        ("STFT,\nmagnitude, log", "weight", "32 x 128"),
+        ("log of the\n|STFT|", "weight", "32 x 128"),
         ("patches of\n16 x 16", "layer", "16 x 64"),
         ("class token,\npositions", "weight", "17 x 64"),
         ("2 transformer\nblocks", "layer", "17 x 64"),
