@@ -1,4 +1,4 @@
-"""Lecture 7: speed and memory of attention, of the encoder-decoder transformer and of its variants (smaller is better).
+"""Lecture 7: speed and memory of attention, of transformers and of memory networks (smaller is better).
 
 Notation: B = batch size, T = tokens in a sequence.
 """
@@ -117,3 +117,64 @@ class Memory:
 
     def peakmem_forward(self, backend, length):
         Attention().track_forward(backend, length)
+
+
+class Stories:
+    """A training step of the two networks that answer questions about stories."""
+
+    params = (common.BACKENDS, ("memory_network", "story_transformer"))
+    param_names = ("backend", "builder")
+    unit = "us/story"
+
+    def setup(self, backend, builder):
+        common.select(backend)
+        import keras
+
+        from keras_course import attention, datasets
+
+        train, _ = datasets.stories(2, num_train=BATCH * STEPS)
+        words = datasets.story_words(train)
+        x, y = datasets.encode_stories(train, words, num_sentences=15, num_words=5)
+        self.model = getattr(attention, builder)(15, 5, 1 + len(words))
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self.model.compile("adam", loss, jit_compile="auto" if backend == "jax" else False)
+        self.batches = datasets.example_batches(x, y, BATCH, steps_per_epoch=STEPS)
+
+    def track_fit(self, backend, builder):
+        """A step of `fit`, per story."""
+
+        def call():
+            self.model.fit(self.batches, steps_per_epoch=STEPS, shuffle=False, verbose=0)
+
+        return 1e6 * common.median_seconds(call, repeats=3, warmups=1) / (STEPS * BATCH)
+
+
+class Spectrogram:
+    """The audio spectrogram transformer, and the spectrogram alone."""
+
+    params = (common.BACKENDS,)
+    param_names = ("backend",)
+    unit = "us/sound"
+
+    def setup(self, backend):
+        common.select(backend)
+        import keras
+        import numpy as np
+
+        from keras_course.attention import spectrogram_transformer
+
+        self.model = spectrogram_transformer((4096,), 7)
+        waves = np.random.default_rng(0).normal(size=(BATCH, 4096)).astype("float32")
+        self.x = keras.ops.convert_to_tensor(waves)
+
+    def track_spectrogram(self, backend):
+        return self._forward(self.model.get_layer("spectrogram"))
+
+    def track_forward(self, backend):
+        return self._forward(self.model)
+
+    def _forward(self, layer):
+        from keras_course import ops
+
+        forward = ops.jit(lambda x: layer(x), variables=layer.variables)
+        return 1e6 * common.median_seconds(lambda: forward(self.x)) / BATCH

@@ -8,15 +8,21 @@ from keras_course.attention._blocks import EncoderDecoderBlock
 from keras_course.attention._decoder_only import decoder_only_lm, expert_loads, kv_cache_bytes
 from keras_course.attention._encoder_only import TokenBias, encoder_only_lm, fill_masks
 from keras_course.attention._figures import (
+    plot_hops,
+    plot_memory_network,
     plot_mixing_matrices,
     plot_query_key_value,
     plot_sinusoidal_positions,
+    plot_spectrogram_transformer,
     plot_transformer,
 )
+from keras_course.attention._memory import MemoryHop, SentenceEmbedding, hop_attention, memory_network
 from keras_course.attention._objective import NoamSchedule, SmoothedCrossEntropy
 from keras_course.attention._positions import SinusoidalPositions, sinusoidal_positions
 from keras_course.attention._sentences import translate_sentences
 from keras_course.attention._signals import BinaryPositions, signal_network
+from keras_course.attention._sound import LogSpectrogram, spectrogram_transformer
+from keras_course.attention._story_transformer import story_transformer
 from keras_course.attention._transformer import PaddingMask, transformer
 from keras_course.attention._translate import cross_attention_maps, translate
 from keras_course.attention._vit import ClassToken, class_token_maps, vit
@@ -27,8 +33,11 @@ __all__ = [
     "BinaryPositions",
     "ClassToken",
     "EncoderDecoderBlock",
+    "LogSpectrogram",
+    "MemoryHop",
     "NoamSchedule",
     "PaddingMask",
+    "SentenceEmbedding",
     "SinusoidalPositions",
     "SmoothedCrossEntropy",
     "TokenBias",
@@ -39,16 +48,23 @@ __all__ = [
     "encoder_only_lm",
     "expert_loads",
     "fill_masks",
+    "hop_attention",
     "kv_cache_bytes",
     "load_vit",
+    "memory_network",
     "multi_head_attention",
+    "plot_hops",
+    "plot_memory_network",
     "plot_mixing_matrices",
     "plot_query_key_value",
     "plot_sinusoidal_positions",
+    "plot_spectrogram_transformer",
     "plot_transformer",
     "scaled_dot_attention",
     "signal_network",
     "sinusoidal_positions",
+    "spectrogram_transformer",
+    "story_transformer",
     "transformer",
     "translate",
     "translate_sentences",

@@ -137,11 +137,29 @@ def vit(
         raise ValueError(f"input_shape={input_shape} must be a multiple of patch_size={patch_size}")
     if hidden_dim % num_heads:
         raise ValueError(f"hidden_dim={hidden_dim} is not divisible by num_heads={num_heads}")
-    small = keras.initializers.TruncatedNormal(stddev=0.02, seed=seed)
-    patches = (input_shape[0] // patch_size) * (input_shape[1] // patch_size)
-
     x = keras.Input(input_shape, name="image")
+    logits = classify_patches(
+        x,
+        num_classes,
+        patch_size=patch_size,
+        hidden_dim=hidden_dim,
+        num_layers=num_layers,
+        num_heads=num_heads,
+        mlp_dim=mlp_dim,
+        activation=activation,
+        dropout=dropout,
+        seed=seed,
+    )
+    return keras.Model(x, logits, name=name)
+
+
+def classify_patches(
+    x, num_classes, *, patch_size, hidden_dim, num_layers, num_heads, mlp_dim, activation, dropout, seed
+) -> keras.KerasTensor:
+    """Return the logits `(B, num_classes)` of images `(B, H, W, C_in)`; pixels that fill no patch are left out."""
+    small = keras.initializers.TruncatedNormal(stddev=0.02, seed=seed)
     h = Conv2D(hidden_dim, patch_size, strides=patch_size, kernel_initializer=sibling(small, 0), name="patches")(x)
+    patches = h.shape[1] * h.shape[2]
     h = keras.layers.Reshape((patches, hidden_dim), name="tokens")(h)  # (B, N, C)
     h = ClassToken(name="class_token")(h)
     h = PositionEmbedding(1 + patches, initializer=sibling(small, 1), name="position_embedding")(h)
@@ -162,7 +180,7 @@ def vit(
         )(h)
     h = keras.layers.LayerNormalization(epsilon=epsilon, name="final_norm")(h)
     head = Dense(num_classes, kernel_initializer=sibling(small, 2 * num_layers + 2), name="head")
-    return keras.Model(x, head(h[:, 0]), name=name)
+    return head(h[:, 0])
 
 
 @validate(model=instance(keras.Model))
@@ -170,8 +188,8 @@ def class_token_maps(model, images) -> np.ndarray:
     """Return which patches the class token of a vision transformer looks at, in each block and head.
 
     Args:
-        model: a model built by `vit`, with L blocks of H heads.
-        images: `(B, H, W, C_in)`.
+        model: a model built by `vit` or `spectrogram_transformer`, with L blocks of H heads.
+        images: `(B, H, W, C_in)`, or waveforms `(B, T)`.
 
     Returns:
         A NumPy array `(L, B, H, rows, columns)` of attention weights: one for each patch. What is missing to a sum of 1
@@ -195,7 +213,7 @@ def class_token_maps(model, images) -> np.ndarray:
     h, maps = ops.convert_to_tensor(images), []
     for layer in model.layers[1:]:
         if layer.name == "patches":
-            grid = layer.compute_output_shape(images.shape)[1:3]
+            grid = layer.compute_output_shape(h.shape)[1:3]
         if isinstance(layer, TransformerBlock):
             maps.append(ops.convert_to_numpy(layer.attention_weights(h))[:, :, 0, 1:])
         if layer.name == "final_norm":

@@ -17,17 +17,22 @@ from keras_course.datasets._generators import blobs, gaussian_classes, spiral, t
 from keras_course.datasets._images import Images, cifar10_12k, digit_images, mnist_10k
 from keras_course.datasets._list import find, list_datasets
 from keras_course.datasets._signals import shape_signals
+from keras_course.datasets._sounds import SOUND_CLASSES, SOUND_RATE, sounds
+from keras_course.datasets._stories import Stories, encode_stories, insert_empty_sentences, stories, story_words
 from keras_course.datasets._tables import Table, breast_cancer, diabetes, digits, iris
 from keras_course.datasets._text import split_text, text
 from keras_course.datasets._translations import Sentences, multi30k, phrases
 
 __all__ = [
+    "SOUND_CLASSES",
+    "SOUND_RATE",
     "Dataset",
     "ExampleBatches",
     "Images",
     "MaskedBatches",
     "PairBatches",
     "Sentences",
+    "Stories",
     "Table",
     "TokenWindows",
     "blobs",
@@ -37,9 +42,11 @@ __all__ = [
     "diabetes",
     "digit_images",
     "digits",
+    "encode_stories",
     "example_batches",
     "find",
     "gaussian_classes",
+    "insert_empty_sentences",
     "iris",
     "list_datasets",
     "mask_tokens",
@@ -49,8 +56,11 @@ __all__ = [
     "pair_batches",
     "phrases",
     "shape_signals",
+    "sounds",
     "spiral",
     "split_text",
+    "stories",
+    "story_words",
     "text",
     "token_windows",
     "two_moons",

@@ -4,7 +4,7 @@ Notation: N examples, batch size B. One pass over the data makes floor(N / B) ba
 waits for the next pass, which has another order.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
@@ -21,11 +21,14 @@ class ExampleBatches(keras.utils.PyDataset):
     @validate(batch_size=whole(1), steps_per_epoch=whole(1), start_epoch=whole(0), seed=numpy_seed, augment=function)
     def __init__(self, x, y, batch_size, *, steps_per_epoch, seed=0, start_epoch=0, augment=None):
         super().__init__()
-        x, y = as_array("x", x), as_array("y", y)
-        if len(x) != len(y):
-            raise ValueError(f"x has {len(x)} examples and y has {len(y)}; they must be as many.")
-        if batch_size > len(x):
-            raise ValueError(f"batch_size={batch_size} must be at most {len(x)}, the number of examples.")
+        named = isinstance(x, Mapping) and len(x)
+        x = {key: as_array(f"x[{key!r}]", part) for key, part in x.items()} if named else as_array("x", x)
+        y = as_array("y", y)
+        for part in x.values() if named else [x]:
+            if len(part) != len(y):
+                raise ValueError(f"x has {len(part)} examples and y has {len(y)}; they must be as many.")
+        if batch_size > len(y):
+            raise ValueError(f"batch_size={batch_size} must be at most {len(y)}, the number of examples.")
         self.x, self.y, self.batch_size, self.augment = x, y, batch_size, augment
         self.steps_per_epoch, self.seed, self.start_epoch = steps_per_epoch, seed, start_epoch
         self._order = (None, None)  # the pass that it belongs to, and the order of the examples in it
@@ -36,18 +39,18 @@ class ExampleBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         index += self.start_epoch * self.steps_per_epoch
-        turn, place = divmod(index, len(self.x) // self.batch_size)
+        turn, place = divmod(index, len(self.y) // self.batch_size)
         if self._order[0] != turn:
-            self._order = turn, np.random.default_rng((self.seed, turn)).permutation(len(self.x))
+            self._order = turn, np.random.default_rng((self.seed, turn)).permutation(len(self.y))
         rows = self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
-        x = self.x[rows]
+        x = {key: part[rows] for key, part in self.x.items()} if isinstance(self.x, Mapping) else self.x[rows]
         if self.augment is not None:
             x = self.augment(x, np.random.default_rng((self.seed, turn, 1 + place)))  # (seed, turn, 0) is (seed, turn)
         return x, self.y[rows]
 
 
 def example_batches(
-    x: np.ndarray,
+    x: np.ndarray | Mapping[str, np.ndarray],
     y: np.ndarray,
     batch_size: int,
     *,
@@ -63,7 +66,8 @@ def example_batches(
     have seen. An epoch is what `steps_per_epoch` says, be it more or less than one pass.
 
     Args:
-        x, y: N examples and their targets: arrays, lists or pandas objects (whose index does not matter).
+        x, y: N examples and their targets: arrays, lists or pandas objects (whose index does not matter). For a model
+            of several inputs x is a dict of them.
         batch_size: B, at most N.
         steps_per_epoch: number of batches that make an epoch.
         seed: of the orders.

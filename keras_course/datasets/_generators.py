@@ -11,6 +11,7 @@ import numpy as np
 from keras_course.checks import as_floats, not_negative, numpy_seed, validate, whole, whole_number
 from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._signals import shape_signals
+from keras_course.datasets._sounds import sounds
 
 
 @validate(num_points=whole(2), seed=numpy_seed, noise=not_negative)
@@ -178,4 +179,5 @@ GENERATORS = (
     _row(spiral, "any number of points and classes", "drawn here"),
     _row(gaussian_classes, "any number of points and classes", "drawn here"),
     _row(shape_signals, "any number of signals of any length", "sampled here, after Fleuret's lecture 13.2"),
+    _row(sounds, "any number of sounds, 7 classes", "synthesized here, with the formants of Peterson and Barney 1952"),
 )

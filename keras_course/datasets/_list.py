@@ -8,6 +8,7 @@ from keras_course.checks import path as check_path
 from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._generators import GENERATORS
 from keras_course.datasets._images import IMAGES
+from keras_course.datasets._stories import STORIES
 from keras_course.datasets._tables import TABLES
 from keras_course.datasets._text import TEXTS, read_own
 from keras_course.datasets._translations import TRANSLATIONS
@@ -18,11 +19,12 @@ KINDS = {
     "table": "a table",
     "generator": "a generator",
     "sentences": "a set of sentences",
+    "stories": "a set of stories",
 }
 
 
 def list_datasets() -> tuple[Dataset, ...]:
-    """Return one row for each data set: texts, images, tables, generators, sentences.
+    """Return one row for each data set: texts, images, tables, generators, sentences, stories.
 
     Returns:
         Named tuples; `Dataset._fields` are the column names.
@@ -32,7 +34,7 @@ def list_datasets() -> tuple[Dataset, ...]:
         >>> [row.name for row in datasets.list_datasets() if row.kind == "table"]
         ['digits', 'diabetes', 'breast_cancer', 'iris']
     """
-    return TEXTS + IMAGES + TABLES + GENERATORS + TRANSLATIONS
+    return TEXTS + IMAGES + TABLES + GENERATORS + TRANSLATIONS + STORIES
 
 
 @validate(kinds=strings)
@@ -43,7 +45,8 @@ def find(data: str | os.PathLike, kinds: tuple[str, ...] = ("text",)) -> str:
 
     Args:
         data: name of a data set, or path of a UTF-8 text file if `kinds` has "text".
-        kinds: which kinds of data sets are wanted, of "text", "images", "table", "generator" and "sentences".
+        kinds: which kinds of data sets are wanted, of "text", "images", "table", "generator", "sentences" and
+            "stories".
 
     Returns:
         What `text` takes in any working folder, or the name of a row of `list_datasets`.

@@ -14,6 +14,8 @@ from keras_course.recipes._train import DEFAULT, RECIPES, Run, train
 from keras_course.recipes.tasks.examples import Classification, CropAndFlip, Regression
 from keras_course.recipes.tasks.masked import MaskedTokens
 from keras_course.recipes.tasks.signals import AveragePairs
+from keras_course.recipes.tasks.sounds import Sounds
+from keras_course.recipes.tasks.stories import Questions
 from keras_course.recipes.tasks.text import NextToken
 from keras_course.recipes.tasks.translation import Translation
 
@@ -30,10 +32,12 @@ __all__ = [
     "Metric",
     "Muon",
     "NextToken",
+    "Questions",
     "Recipe",
     "Regression",
     "Run",
     "Sound",
+    "Sounds",
     "Task",
     "Trained",
     "Translation",

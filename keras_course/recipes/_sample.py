@@ -12,11 +12,13 @@ from keras_course.recipes._task import Sound
 
 
 def write_sample(folder: pathlib.Path, sample: Any) -> str:
-    """Write what `Data.sample` returned into a folder, and return the name of the file.
+    """Write what `Data.sample` returned into a folder, and return the name of the file, or names with commas.
 
     Raises:
         ValueError: it is none of the kinds that `Data.sample` may return.
     """
+    if isinstance(sample, list) and sample:
+        return ", ".join(write_sample(folder, part) for part in sample)
     if isinstance(sample, str):
         name, content = "sample.txt", sample
     elif isinstance(sample, Sound):
@@ -27,8 +29,8 @@ def write_sample(folder: pathlib.Path, sample: Any) -> str:
         name, content = "sample.png", lambda path: _write_image(path, sample)
     else:
         raise ValueError(
-            f"sample={type(sample).__name__} must be a str, an image (H, W), (H, W, 3) or (H, W, 4) of uint8, a Sound "
-            "or a dict of columns"
+            f"sample={type(sample).__name__} must be a str, an image (H, W), (H, W, 3) or (H, W, 4) of uint8, a Sound, "
+            "a dict of columns or a list of these"
         )
     atomic_write(folder / name, content)
     return name

@@ -184,7 +184,7 @@ class Data:
         """Return something that the trained model made, or None.
 
         A `str` is written to sample.txt; an array (H, W), (H, W, 3) or (H, W, 4) of `uint8` to sample.png; a `Sound` to
-        sample.wav; a dict of columns to sample.csv.
+        sample.wav; a dict of columns to sample.csv. A list of several kinds is written to several files.
         """
         return None
 

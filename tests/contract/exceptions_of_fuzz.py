@@ -16,6 +16,7 @@ RESULTS = {
     "datasets.ExampleBatches", "datasets.MaskedBatches", "layers.Routing",
     "datasets.Images", "datasets.PairBatches", "datasets.Sentences", "datasets.Table",
     "datasets.TokenWindows",
+    "datasets.Stories",
     "ops.known",
     "recipes.train", "recipes.load_run", "backend.require", "convnets.copy_weights",
 }  # fmt: skip
@@ -44,6 +45,7 @@ KINDS = {
     }.items() for x in tensors},
     **{f"layers.moe_ffn.{x}": "tensor" for x in ("x", "w_router", "w_in", "w_out")},
     "attention.SmoothedCrossEntropy.name": "text",
+    "attention.SmoothedCrossEntropy.name": "text", "attention.plot_hops.title": "text",
     "plots.attention_map.title": "text", "plots.diagram.title": "text",
     "plots.loss_curves.title": "text", "plots.visible.token": "text",
     "language.prefix_mean.x": "tensor", "language.parse_tool_call.reply": "text", "datasets.crop_and_flip.x": "tensor",

@@ -119,6 +119,7 @@ FIELD = np.zeros((8, 12))
 KERNEL = rng.normal(size=(3, 3, 1, 2)).astype("float32")
 TOKEN_FEATURES = np.ones((1, 3, 4), "float32")
 HEADS = rng.normal(size=(1, 3, 2, 4)).astype("float32")
+STORIES = keras_course.datasets.stories(1, num_train=10)[0]
 
 
 def bpe():
@@ -170,6 +171,13 @@ EXAMPLES = {
         lambda: keras_course.attention.encoder_only_lm(10, 8, hidden_dim=8, num_layers=1))},
     "attention.kv_cache_bytes": {"num_layers": 2, "num_kv_heads": 2, "head_dim": 4, "length": 5},
     "attention.load_vit": {"path": Make(functools.cache(saved_vit))},
+    "attention.LogSpectrogram": {"frame_length": 8, "frame_step": 4},
+    "attention.hop_attention": {"model": Make(lambda: keras_course.attention.memory_network(4, 3, 10)),
+                                "story": np.ones((1, 4, 3), int), "question": np.ones((1, 3), int)},
+    "attention.memory_network": {"num_sentences": 4, "num_words": 3},
+    "attention.plot_hops": {"weights": np.eye(3), "sentences": ["a", "b"]},
+    "attention.spectrogram_transformer": {"input_shape": (64,), "frame_length": 16, "frame_step": 8, "patch_size": 4},
+    "attention.story_transformer": {"num_sentences": 4, "num_words": 3},
     "attention.class_token_maps": {"model": Make(image_transformer), "images": np.zeros((1, 8, 8, 1), "float32")},
     "attention.plot_mixing_matrices": {"matrices": {"a": np.eye(3)}},
     "attention.signal_network": {"input_shape": (8, 1)},
@@ -220,6 +228,13 @@ EXAMPLES = {
     "datasets.masked_batches": {"sequences": [[3, 4]], "batch_size": 1, "vocab_size": 10, "mask_token": 1,
                                 "steps_per_epoch": 1},
     "datasets.pair_batches": {"sources": [[3, 4]], "targets": [[1, 5, 2]], "batch_size": 1, "steps_per_epoch": 1},
+    "datasets.insert_empty_sentences": {"x": Make(lambda: {"story": np.ones((1, 3, 2), int)}),
+                                        "rng": Make(np.random.default_rng)},
+    "datasets.sounds": {"num_sounds": 3},
+    "datasets.stories": {"task": 1, "num_train": 10},
+    "datasets.story_words": {"stories": STORIES},
+    "datasets.encode_stories": {"stories": STORIES, "words": keras_course.datasets.story_words(STORIES),
+                                "num_sentences": 10, "num_words": 5},
     "datasets.find": {"data": "names"},
     "datasets.split_text": {"text": "abcdefghij"},
     "fundamentals.KerasClassifier": {"build": keras_course.perceptron.mlp, "model": {}, "epochs": 1},
@@ -390,6 +405,8 @@ USES = {
     "attention.ClassToken": TOKEN_FEATURES, "attention.PaddingMask": np.array([[3, 0]]),
     "attention.SinusoidalPositions": TOKEN_FEATURES,
     "attention.TokenBias": TOKEN_FEATURES, "layers.MixtureOfExperts": TOKEN_FEATURES,
+    "attention.SinusoidalPositions": TOKEN_FEATURES, "attention.SentenceEmbedding": np.array([[3, 0]]),
+    "attention.LogSpectrogram": np.ones((1, 16), "float32"),
     "layers.MultiHeadAttention": TOKEN_FEATURES,
     "layers.PositionEmbedding": TOKEN_FEATURES, "layers.TransformerBlock": TOKEN_FEATURES,
     "layers.Dense": np.ones((2, 3), "float32"),

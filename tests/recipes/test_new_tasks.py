@@ -88,6 +88,7 @@ def test_samples_become_files_that_everybody_can_open(tmp_path):
     wave = np.sin(np.arange(80) / 5)
     for sample, name in [("Ünder", "sample.txt"), (Sound(wave, 8000), "sample.wav"), ({"x": [1, 2]}, "sample.csv")]:
         assert write_sample(tmp_path, sample) == name
+    assert write_sample(tmp_path, ["Ünder", {"x": [1, 2]}]) == "sample.txt, sample.csv"
     assert (tmp_path / "sample.txt").read_text(encoding="utf-8") == "Ünder"
     rate, samples = wavfile.read(tmp_path / "sample.wav")
     assert rate == 8000
@@ -95,7 +96,7 @@ def test_samples_become_files_that_everybody_can_open(tmp_path):
     assert (tmp_path / "sample.csv").read_text() == "x\n1\n2\n"
     with pytest.raises(ValueError, match=r"columns of different lengths: \{'x': 1, 'y': 2\}"):
         write_sample(tmp_path, {"x": [1], "y": [1, 2]})
-    for bad in (3, np.zeros((2, 2)), np.zeros((2, 2, 2), np.uint8)):
+    for bad in (3, [], np.zeros((2, 2)), np.zeros((2, 2, 2), np.uint8)):
         with pytest.raises(ValueError, match=r"sample=.* must be a str, an image"):
             write_sample(tmp_path, bad)
 

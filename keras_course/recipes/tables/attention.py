@@ -1,9 +1,11 @@
-"""Recipes of lecture 7: attention on signals, translation, and a masked language model."""
+"""Recipes of lecture 7: signals, translation, masked tokens, questions about stories, and sounds."""
 
 from keras_course.recipes._optimizers import AdamW
 from keras_course.recipes._recipe import Recipe
 from keras_course.recipes.tasks.masked import MaskedTokens
 from keras_course.recipes.tasks.signals import AveragePairs
+from keras_course.recipes.tasks.sounds import Sounds
+from keras_course.recipes.tasks.stories import Questions
 from keras_course.recipes.tasks.translation import Translation
 
 _UNIT = "the course sums over 250 batches; divided by 250"
@@ -28,6 +30,28 @@ def _signals(pairs, suffix, published, **options):
     )
 
 
+def _stories(number, suffix="", builder="memory_network", steps=4_000, rate=1e-2, empty=0.0, minutes=2.0):
+    """Questions about stories, with a memory network of three hops or with a transformer."""
+    kinds = {
+        1: "one supporting sentence",
+        2: "two supporting sentences",
+        3: "three supporting sentences",
+        15: "deduction",
+    }
+    return Recipe(
+        name=f"stories_{number}{suffix}",
+        summary=f"questions about stories, {kinds[number]}, with a {builder.replace('_', ' ')}",
+        task=Questions(number, empty=empty),
+        topic="attention",
+        builder=builder,
+        preset="tiny",
+        optimizer=AdamW(peak_rate=rate, final_rate=rate / 100, warmup=100),
+        steps=steps,
+        batch_size=32,
+        minutes=minutes,
+    )
+
+
 TABLE = (
     _signals("shape", "", 0.02, words="with attention"),
     _signals("shape", "_convolutions", 2.3, overrides={"attention": False}, words="with convolutions only"),
@@ -36,7 +60,7 @@ TABLE = (
     Recipe(
         name="phrases_en_de",
         summary="a small transformer translates sentences of a grammar into German, without any download",
-        task=Translation("phrases", context_length=24, beams=4),
+        task=Translation("phrases", context_length=32, beams=4),
         topic="attention",
         builder="transformer",
         preset="tiny",
@@ -56,5 +80,22 @@ TABLE = (
         steps=1500,
         batch_size=64,
         minutes=3,
+    ),
+    _stories(1, steps=2_000, minutes=1),
+    _stories(2, steps=10_000, empty=0.1, minutes=2),
+    _stories(3, steps=20_000, empty=0.1, minutes=4),
+    _stories(15, minutes=1),
+    _stories(2, "_transformer", "story_transformer", rate=2e-3, empty=0.1, minutes=4),
+    Recipe(
+        name="sounds",
+        summary="tones, chirps, noise and vowels, classified by a transformer from their spectrograms",
+        task=Sounds(),
+        topic="attention",
+        builder="spectrogram_transformer",
+        preset="tiny",
+        optimizer=AdamW(peak_rate=2e-3, final_rate=2e-5, warmup=50),
+        steps=800,
+        batch_size=32,
+        minutes=1,
     ),
 )
