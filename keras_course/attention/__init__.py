@@ -13,6 +13,9 @@ from keras_course.attention._figures import (
 )
 from keras_course.attention._objective import NoamSchedule, SmoothedCrossEntropy
 from keras_course.attention._positions import SinusoidalPositions, sinusoidal_positions
+from keras_course.attention._recurrent import elman, gru, lstm
+from keras_course.attention._recurrent_network import ForgetGateBias, recurrent_network
+from keras_course.attention._seq2seq import AdditiveAttention, seq2seq
 from keras_course.attention._sentences import translate_sentences
 from keras_course.attention._signals import BinaryPositions, signal_network
 from keras_course.attention._transformer import PaddingMask, transformer
@@ -21,9 +24,11 @@ from keras_course.attention._vit import ClassToken, class_token_maps, vit
 from keras_course.attention._written_out import additive_attention, multi_head_attention, scaled_dot_attention
 
 __all__ = [
+    "AdditiveAttention",
     "BinaryPositions",
     "ClassToken",
     "EncoderDecoderBlock",
+    "ForgetGateBias",
     "NoamSchedule",
     "PaddingMask",
     "SinusoidalPositions",
@@ -31,12 +36,17 @@ __all__ = [
     "additive_attention",
     "class_token_maps",
     "cross_attention_maps",
+    "elman",
+    "gru",
+    "lstm",
     "multi_head_attention",
     "plot_mixing_matrices",
     "plot_query_key_value",
     "plot_sinusoidal_positions",
     "plot_transformer",
+    "recurrent_network",
     "scaled_dot_attention",
+    "seq2seq",
     "signal_network",
     "sinusoidal_positions",
     "transformer",

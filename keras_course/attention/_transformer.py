@@ -14,6 +14,7 @@ from keras_course.attention._positions import SinusoidalPositions
 from keras_course.checks import choice, flag, fraction, validate, whole
 from keras_course.layers import PositionEmbedding, sibling
 from keras_course.layers._activations import get_activation
+from keras_course.layers._attention import check_length
 from keras_course.ops._types import Tensor
 
 PADDING = 0
@@ -23,6 +24,12 @@ PADDING = 0
 class PaddingMask(keras.layers.Layer):
     """Takes tokens `(B, N)` and returns booleans `(B, N)`, true where a token is not padding, which is token 0.
 
+    Args:
+        context_length: longest sequence that is accepted, in tokens; None for no limit.
+
+    Raises:
+        ValueError: `context_length` < 1 (at construction), or a sequence is longer than `context_length` (at the call).
+
     Example:
         >>> import numpy as np
         >>> from keras_course.attention import PaddingMask
@@ -30,14 +37,23 @@ class PaddingMask(keras.layers.Layer):
         [True, True, False]
     """
 
+    @validate(context_length=whole(1))
+    def __init__(self, context_length=None, **kwargs):
+        super().__init__(**kwargs)
+        self.context_length = context_length and int(context_length)
+
     def call(self, tokens) -> Tensor:
+        check_length(tokens, self.context_length)
         return ops.not_equal(tokens, PADDING)
 
     def compute_output_spec(self, tokens) -> keras.KerasTensor:
         return keras.KerasTensor(tokens.shape, dtype="bool")
 
+    def get_config(self) -> dict:
+        return {**super().get_config(), "context_length": self.context_length}
 
-def _pairs(model, batch_size, rng):
+
+def random_pairs(model, batch_size, rng) -> dict:
     """Return random sources and targets without padding."""
     size = model.get_layer("token_embedding").input_dim
     source, target = rng.integers(1, size, (batch_size, 5)), rng.integers(1, size, (batch_size, 4))
@@ -53,7 +69,7 @@ def _pairs(model, batch_size, rng):
         "big": {"vocab_size": 37_000, "context_length": 512, "hidden_dim": 1024, "num_layers": 6, "num_heads": 16,
                 "dropout": 0.3, "parameters": 214_245_376},
     },
-    example=_pairs,
+    example=random_pairs,
 )  # fmt: skip
 @validate(
     vocab_size=whole(2),

@@ -16,6 +16,7 @@ from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._generators import blobs, gaussian_classes, spiral, two_moons
 from keras_course.datasets._images import Images, cifar10_12k, digit_images, mnist_10k
 from keras_course.datasets._list import find, list_datasets
+from keras_course.datasets._palindromes import palindromes
 from keras_course.datasets._signals import shape_signals
 from keras_course.datasets._tables import Table, breast_cancer, diabetes, digits, iris
 from keras_course.datasets._text import split_text, text
@@ -44,6 +45,7 @@ __all__ = [
     "mnist_10k",
     "multi30k",
     "pair_batches",
+    "palindromes",
     "phrases",
     "shape_signals",
     "spiral",
