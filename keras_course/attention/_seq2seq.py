@@ -244,7 +244,8 @@ def attention_maps(model, source, target):
 
 
 def _logits(model, h, context):
-    if (attention := _attention_of(model)) is not None:
+    attention = _attention_of(model)
+    if attention is not None:
         h = ops.concatenate([h, attention(h, context["memory"], attention_mask=context["mask"])], axis=-1)
     return model.get_layer("head")(model.get_layer("readout")(h))
 

@@ -14,8 +14,8 @@ def palindromes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return sequences of symbols, half of them palindromes, which read the same backward: 1 2 3 2 1.
 
-    Lengths are uniformly distributed. Each sequence is a palindrome with probability 1/2, and otherwise has symbols
-    that are independent and uniformly distributed, but is no palindrome. A sequence of one symbol is a palindrome.
+    Lengths are uniformly distributed, and so are the symbols. With probability 1/2 one symbol of a palindrome is
+    replaced by another one, so that it is no palindrome any more. A sequence of one symbol always is a palindrome.
 
     Args:
         num_sequences: number N of sequences.
@@ -41,9 +41,10 @@ def palindromes(
     length = rng.integers(min_length, max_length + 1, (num_sequences, 1))
     y = (rng.random((num_sequences, 1)) < 0.5) | (length == 1)
     here = np.broadcast_to(np.arange(max_length), (num_sequences, max_length))
-    mirror = np.where(here < length, length - 1 - here, here)  # the position that a palindrome makes equal
+    opposite = np.where(here < length, length - 1 - here, here)
     x = rng.integers(1, num_symbols + 1, (num_sequences, max_length))
-    while (wrong := ~y & (x == np.take_along_axis(x, mirror, axis=1)).all(axis=1, keepdims=True)).any():
-        x = np.where(wrong, rng.integers(1, num_symbols + 1, x.shape), x)
-    x = np.where(y, np.take_along_axis(x, np.minimum(here, mirror), axis=1), x)
+    x = np.take_along_axis(x, np.minimum(here, opposite), axis=1)
+    changed = here == np.floor(rng.random((num_sequences, 1)) * (length // 2))  # a position in the first half
+    other = 1 + (x - 1 + rng.integers(1, num_symbols, (num_sequences, 1))) % num_symbols
+    x = np.where(changed & ~y, other, x)
     return np.where(here < length, x, 0).astype("int32"), y[:, 0].astype("int32")
