@@ -14,6 +14,7 @@ from keras_course.attention._figures import (
 from keras_course.attention._objective import NoamSchedule, SmoothedCrossEntropy
 from keras_course.attention._positions import SinusoidalPositions, sinusoidal_positions
 from keras_course.attention._recurrent import elman, gru, lstm
+from keras_course.attention._recurrent_figures import plot_gated_cell, plot_seq2seq, plot_unrolled
 from keras_course.attention._recurrent_network import ForgetGateBias, recurrent_network
 from keras_course.attention._seq2seq import AdditiveAttention, seq2seq
 from keras_course.attention._sentences import translate_sentences
@@ -40,10 +41,13 @@ __all__ = [
     "gru",
     "lstm",
     "multi_head_attention",
+    "plot_gated_cell",
     "plot_mixing_matrices",
     "plot_query_key_value",
+    "plot_seq2seq",
     "plot_sinusoidal_positions",
     "plot_transformer",
+    "plot_unrolled",
     "recurrent_network",
     "scaled_dot_attention",
     "seq2seq",

@@ -1,7 +1,8 @@
-"""Recipes of lecture 7: attention on signals, and translation."""
+"""Recipes of lecture 7: attention on signals, translation, and recurrent networks."""
 
 from keras_course.recipes._optimizers import AdamW
 from keras_course.recipes._recipe import Recipe
+from keras_course.recipes.tasks.palindromes import Palindromes
 from keras_course.recipes.tasks.signals import AveragePairs
 from keras_course.recipes.tasks.translation import Translation
 
@@ -27,6 +28,43 @@ def _signals(pairs, suffix, published, **options):
     )
 
 
+def _palindromes(cell, published, **options):
+    """The course's task for recurrent networks."""
+    return Recipe(
+        name=f"palindromes_{cell}",
+        summary=f"{cell} network with 10 units tells palindromes of up to 10 symbols from others",
+        task=Palindromes(),
+        topic="attention",
+        builder="recurrent_network",
+        preset="palindromes",
+        overrides={"cell": cell},
+        optimizer=AdamW(peak_rate=1e-2, final_rate=1e-5, warmup=100, weight_decay=0.0),
+        steps=12_500,
+        batch_size=20,
+        published=published,
+        source="the course, 25 epochs of AMSGrad with one sequence per step; its non-palindromes may be others",
+        minutes=1,
+        **options,
+    )
+
+
+def _reading_phrases(attention, words):
+    """The recurrent twin of `phrases_en_de`."""
+    return Recipe(
+        name=f"phrases_en_de_recurrent{'_attention' if attention else ''}",
+        summary=f"a recurrent encoder-decoder {words} attention translates sentences of a grammar into German",
+        task=Translation("phrases", context_length=24, beams=4),
+        topic="attention",
+        builder="seq2seq",
+        preset="tiny",
+        overrides={"attention": attention},
+        optimizer=AdamW(peak_rate=3e-3, final_rate=1e-5, warmup=100, weight_decay=0.0),
+        steps=1000,
+        batch_size=64,
+        minutes=3,
+    )
+
+
 TABLE = (
     _signals("shape", "", 0.02, words="with attention"),
     _signals("shape", "_convolutions", 2.3, overrides={"attention": False}, words="with convolutions only"),
@@ -44,4 +82,8 @@ TABLE = (
         batch_size=64,
         minutes=3,
     ),
+    _palindromes("elman", 0.40),
+    _palindromes("gru", 0.29),
+    _reading_phrases(None, "without"),
+    _reading_phrases("additive", "with"),
 )
