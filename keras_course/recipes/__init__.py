@@ -12,6 +12,7 @@ from keras_course.recipes._saved import load_run
 from keras_course.recipes._task import Data, Metric, Sound, Task, Trained, in_batches
 from keras_course.recipes._train import DEFAULT, RECIPES, Run, train
 from keras_course.recipes.tasks.examples import Classification, CropAndFlip, Regression
+from keras_course.recipes.tasks.palindromes import Palindromes
 from keras_course.recipes.tasks.signals import AveragePairs
 from keras_course.recipes.tasks.text import NextToken
 from keras_course.recipes.tasks.translation import Translation
@@ -28,6 +29,7 @@ __all__ = [
     "Metric",
     "Muon",
     "NextToken",
+    "Palindromes",
     "Recipe",
     "Regression",
     "Run",
