@@ -118,7 +118,7 @@ def seq2seq(
 
     Args:
         vocab_size: number V of tokens of both languages together.
-        context_length: longest source, and longest target that `translate` writes, in tokens.
+        context_length: longest source and target of `translate`, in tokens; the network itself reads any length.
         cell: "gru" or "lstm".
         attention: None, "additive" (Bahdanau) or "dot" (scaled dot-product with one head).
         hidden_dim: number H of units of each layer, and width of an embedding.
@@ -180,7 +180,9 @@ def seq2seq(
         memory, *states = layer("encoder", 2 * i)(memory, mask=mask)
         h, *_ = layer("decoder", 2 * i + 1)(h, initial_state=states)
     if attention:
-        h = ops.concatenate([h, _attention_layer(attention, hidden_dim, kernels)(h, memory, attention_mask=mask)], axis=-1)
+        h = ops.concatenate(
+            [h, _attention_layer(attention, hidden_dim, kernels)(h, memory, attention_mask=mask)], axis=-1
+        )
     h = drop(dense(hidden_dim, 0, activation="tanh", name="readout")(h), 2)
     return keras.Model({"source": source, "target": target}, dense(vocab_size, 1, name="head")(h), name=name)
 
@@ -226,9 +228,7 @@ def decode(model, tokens, cache, index, context) -> tuple[Tensor, list[Tensor]]:
 def empty_cache(model, batch_size) -> list[Tensor]:
     """Return zeros in place of the states; those of the encoder take their place at the first token."""
     layers = _layers(model, "decoder")
-    return [
-        ops.zeros((batch_size, size), dtype=layer.compute_dtype) for layer in layers for size in layer.state_size
-    ]
+    return [ops.zeros((batch_size, size), dtype=layer.compute_dtype) for layer in layers for size in layer.state_size]
 
 
 def attention_maps(model, source, target):

@@ -14,7 +14,6 @@ from keras_course.attention._positions import SinusoidalPositions
 from keras_course.checks import choice, flag, fraction, validate, whole
 from keras_course.layers import PositionEmbedding, sibling
 from keras_course.layers._activations import get_activation
-from keras_course.layers._attention import check_length
 from keras_course.ops._types import Tensor
 
 PADDING = 0
@@ -25,10 +24,11 @@ class PaddingMask(keras.layers.Layer):
     """Takes tokens `(B, N)` and returns booleans `(B, N)`, true where a token is not padding, which is token 0.
 
     Args:
-        context_length: longest sequence that is accepted, in tokens; None for no limit.
+        context_length: longest sequence without its padding, which `translate` asks for where no layer of positions
+            limits it; None if one does.
 
     Raises:
-        ValueError: `context_length` < 1 (at construction), or a sequence is longer than `context_length` (at the call).
+        ValueError: `context_length` is not a whole number of at least 1.
 
     Example:
         >>> import numpy as np
@@ -43,7 +43,6 @@ class PaddingMask(keras.layers.Layer):
         self.context_length = context_length and int(context_length)
 
     def call(self, tokens) -> Tensor:
-        check_length(tokens, self.context_length)
         return ops.not_equal(tokens, PADDING)
 
     def compute_output_spec(self, tokens) -> keras.KerasTensor:

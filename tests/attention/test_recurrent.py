@@ -149,8 +149,8 @@ def test_attention_maps(model):
 
 
 def test_a_source_longer_than_the_context_is_refused(model):
-    with pytest.raises(ValueError, match="longer than context_length=10"):
-        logits(model, np.ones((1, 11), int), [[1]])
+    with pytest.raises(ValueError, match="at most 10 tokens"):
+        translate(model, [[3] * 11], start=START, stop=STOP)
     with pytest.raises(ValueError, match="max_length=10 must be at most 9"):
         translate(model, [[3]], start=START, stop=STOP, max_length=10)
 

@@ -40,6 +40,7 @@ KINDS = {
     **{f"attention.{name}.{x}": "tensor" for name, tensors in {
         "additive_attention": ("q", "k", "v", "w_q", "w_k", "w"), "scaled_dot_attention": ("q", "k", "v"),
         "multi_head_attention": ("x", "context", "w_q", "w_k", "w_v", "w_o"), "class_token_maps": ("images",),
+        **{name: ("x", "w_x", "w_h", "b", "h", "c") for name in ("elman", "lstm", "gru")},
     }.items() for x in tensors},
     "attention.SmoothedCrossEntropy.name": "text",
     "plots.attention_map.title": "text", "plots.diagram.title": "text",

@@ -149,6 +149,14 @@ EXAMPLES = {
     "recipes": {"peak_rate": 0.1, "final_rate": 0.01, "warmup": 2, "adam_rate": 0.1},
     "portable": {},
     # of one callable
+    "attention.ForgetGateBias": {},
+    **{f"attention.{name}": {"w_x": np.ones((4, gates * 2), "float32"), "w_h": np.ones((2, gates * 2), "float32"),
+                             "b": np.ones(gates * 2, "float32"), "h": np.ones((1, 2), "float32"),
+                             **({"c": np.ones((1, 2), "float32")} if name == "lstm" else {})}
+       for name, gates in (("elman", 1), ("lstm", 4), ("gru", 3))},
+    "attention.plot_gated_cell": {"cell": "lstm"},
+    "attention.plot_seq2seq": {"attention": True},
+    "attention.recurrent_network": {"input_shape": (3, 4)},
     "attention.class_token_maps": {"model": Make(image_transformer), "images": np.zeros((1, 8, 8, 1), "float32")},
     "attention.plot_mixing_matrices": {"matrices": {"a": np.eye(3)}},
     "attention.signal_network": {"input_shape": (8, 1)},

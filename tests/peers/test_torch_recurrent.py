@@ -72,7 +72,9 @@ def test_stacked_and_bidirectional_network_equals_torch(oracle, kind, cell):
     for i in range(2):
         weights = []
         for end in ("", "_reverse"):
-            parts = {n: oracle[f"{kind} stacked.{n}_l{i}{end}"] for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
+            parts = {
+                n: oracle[f"{kind} stacked.{n}_l{i}{end}"] for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            }
             bias = gates(kind, parts["bias_ih"] + parts["bias_hh"])
             weights += [gates(kind, parts["weight_ih"]), gates(kind, parts["weight_hh"]), bias]
         model.get_layer(f"bidirectional_{i}").set_weights(weights)
