@@ -38,9 +38,17 @@ class ForgetGateBias(keras.initializers.Initializer):
         return keras.ops.convert_to_tensor(np.repeat([0.0, 1.0, 0.0, 0.0], shape[0] // 4), dtype=dtype or "float32")
 
 
+@keras.saving.register_keras_serializable("keras_course")
+class Orthogonal(keras.initializers.Orthogonal):
+    """Initialize as orthogonal, in any type: PyTorch has no QR decomposition in half precision."""
+
+    def __call__(self, shape, dtype=None) -> Tensor:
+        return keras.ops.cast(super().__call__(shape, dtype="float32"), dtype or keras.config.floatx())
+
+
 def recurrent_layer(cell, units, seed, k, **options) -> keras.layers.RNN:
     """Return the k-th layer of recurrent units of a kind, with the equations of the lecture and weights of its own."""
-    kernels = keras.initializers.GlorotUniform(seed=seed), keras.initializers.Orthogonal(seed=seed)
+    kernels = keras.initializers.GlorotUniform(seed=seed), Orthogonal(seed=seed)
     options["kernel_initializer"], options["recurrent_initializer"] = (sibling(kernel, k) for kernel in kernels)
     if cell == "elman":
         return keras.layers.SimpleRNN(units, **options)
