@@ -35,7 +35,7 @@ def plot_unrolled() -> "Figure":
             f"cell{t}": Block(1.8 + t, 1, "cell"),
             f"y{t}": Block(1.8 + t, 0, f"$h_{t}$", "data"),
         }
-        arrows += [Arrow(f"x{t}", f"cell{t}", "$W_x$"), Arrow(f"cell{t}", f"y{t}"), Arrow(before, f"cell{t}", "$W_h$")]
+        arrows += [Arrow(f"x{t}", f"cell{t}", "$W_x$"), Arrow(f"cell{t}", f"y{t}"), Arrow(before, f"cell{t}")]
         before = f"cell{t}"
     return diagram(blocks, arrows)
 
@@ -119,7 +119,7 @@ def plot_seq2seq(attention) -> "Figure":
         blocks |= {f"x{i}": Block(i, row + 1, f"$x_{i + 1}$", "data"), f"m{i}": Block(i, row, f"$m_{i + 1}$")}
         arrows += [(f"x{i}", f"m{i}")] + ([(f"m{i - 1}", f"m{i}")] if i else [])
     for t, token in enumerate(("start", "$y_1$")):
-        x = 3.2 + t
+        x = 3.2 + 1.4 * t
         blocks |= {
             f"in{t}": Block(x, row + 1, token, "data"),
             f"h{t}": Block(x, row, f"$h_{t + 1}$", "weight"),
@@ -132,6 +132,6 @@ def plot_seq2seq(attention) -> "Figure":
         else:
             arrows.append((f"h{t}", f"out{t}"))
     if attention:
-        blocks["all"] = Block(1, -0.3, "keys, values")
+        blocks["all"] = Block(1, -0.6, "keys, values")
         arrows += [(f"m{i}", "all") for i in range(3)] + [("all", "c0"), ("all", "c1")]
     return diagram(blocks, arrows)

@@ -231,7 +231,7 @@ def empty_cache(model, batch_size) -> list[Tensor]:
     return [ops.zeros((batch_size, size), dtype=layer.compute_dtype) for layer in layers for size in layer.state_size]
 
 
-def attention_maps(model, source, target):
+def attention_maps(model, source, target) -> Tensor:
     """Return the attention weights `(1, B, 1, T, N)` of the decoder."""
     attention = _attention_of(model)
     if attention is None:
