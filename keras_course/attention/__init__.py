@@ -16,8 +16,8 @@ from keras_course.attention._positions import SinusoidalPositions, sinusoidal_po
 from keras_course.attention._recurrent import elman, gru, lstm
 from keras_course.attention._recurrent_figures import plot_gated_cell, plot_seq2seq, plot_unrolled
 from keras_course.attention._recurrent_network import ForgetGateBias, recurrent_network
-from keras_course.attention._seq2seq import AdditiveAttention, seq2seq
 from keras_course.attention._sentences import translate_sentences
+from keras_course.attention._seq2seq import AdditiveAttention, seq2seq
 from keras_course.attention._signals import BinaryPositions, signal_network
 from keras_course.attention._transformer import PaddingMask, transformer
 from keras_course.attention._translate import cross_attention_maps, translate

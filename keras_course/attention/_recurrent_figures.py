@@ -132,6 +132,6 @@ def plot_seq2seq(attention) -> "Figure":
         else:
             arrows.append((f"h{t}", f"out{t}"))
     if attention:
-        blocks["all"] = Block(1, -0.6, "keys, values")
+        blocks["all"] = Block(1, -0.25, "keys, values")
         arrows += [(f"m{i}", "all") for i in range(3)] + [("all", "c0"), ("all", "c1")]
     return diagram(blocks, arrows)
