@@ -106,7 +106,7 @@ def _draw(initializer, weight, stream):
         value = config["mean"] + config["stddev"] * _truncated(stream, shape)
     elif isinstance(initializer, keras.initializers.VarianceScaling):
         value = _scaled(initializer, stream, shape)
-    elif kind == "Orthogonal":
+    elif isinstance(initializer, keras.initializers.Orthogonal):
         value = config["gain"] * _orthogonal(stream, shape)
     elif isinstance(initializer, keras.initializers.Initializer) and "seed" not in config:
         value = keras.ops.convert_to_numpy(initializer(shape, dtype=weight.dtype))

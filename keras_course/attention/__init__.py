@@ -19,7 +19,11 @@ from keras_course.attention._figures import (
 from keras_course.attention._memory import MemoryHop, SentenceEmbedding, hop_attention, memory_network
 from keras_course.attention._objective import NoamSchedule, SmoothedCrossEntropy
 from keras_course.attention._positions import SinusoidalPositions, sinusoidal_positions
+from keras_course.attention._recurrent import elman, gru, lstm
+from keras_course.attention._recurrent_figures import plot_gated_cell, plot_seq2seq, plot_unrolled
+from keras_course.attention._recurrent_network import ForgetGateBias, recurrent_network
 from keras_course.attention._sentences import translate_sentences
+from keras_course.attention._seq2seq import AdditiveAttention, seq2seq
 from keras_course.attention._signals import BinaryPositions, signal_network
 from keras_course.attention._sound import LogSpectrogram, spectrogram_transformer
 from keras_course.attention._story_transformer import story_transformer
@@ -30,9 +34,11 @@ from keras_course.attention._vit_weights import load_vit
 from keras_course.attention._written_out import additive_attention, multi_head_attention, scaled_dot_attention
 
 __all__ = [
+    "AdditiveAttention",
     "BinaryPositions",
     "ClassToken",
     "EncoderDecoderBlock",
+    "ForgetGateBias",
     "LogSpectrogram",
     "MemoryHop",
     "NoamSchedule",
@@ -45,22 +51,30 @@ __all__ = [
     "class_token_maps",
     "cross_attention_maps",
     "decoder_only_lm",
+    "elman",
     "encoder_only_lm",
     "expert_loads",
     "fill_masks",
+    "gru",
     "hop_attention",
     "kv_cache_bytes",
     "load_vit",
+    "lstm",
     "memory_network",
     "multi_head_attention",
+    "plot_gated_cell",
     "plot_hops",
     "plot_memory_network",
     "plot_mixing_matrices",
     "plot_query_key_value",
+    "plot_seq2seq",
     "plot_sinusoidal_positions",
     "plot_spectrogram_transformer",
     "plot_transformer",
+    "plot_unrolled",
+    "recurrent_network",
     "scaled_dot_attention",
+    "seq2seq",
     "signal_network",
     "sinusoidal_positions",
     "spectrogram_transformer",

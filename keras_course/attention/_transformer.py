@@ -23,6 +23,13 @@ PADDING = 0
 class PaddingMask(keras.layers.Layer):
     """Takes tokens `(B, N)` and returns booleans `(B, N)`, true where a token is not padding, which is token 0.
 
+    Args:
+        context_length: longest sequence without its padding, which `translate` asks for where no layer of positions
+            limits it; None if one does.
+
+    Raises:
+        ValueError: `context_length` is not a whole number of at least 1.
+
     Example:
         >>> import numpy as np
         >>> from keras_course.attention import PaddingMask
@@ -30,14 +37,22 @@ class PaddingMask(keras.layers.Layer):
         [True, True, False]
     """
 
+    @validate(context_length=whole(1))
+    def __init__(self, context_length=None, **kwargs):
+        super().__init__(**kwargs)
+        self.context_length = context_length and int(context_length)
+
     def call(self, tokens) -> Tensor:
         return ops.not_equal(tokens, PADDING)
 
     def compute_output_spec(self, tokens) -> keras.KerasTensor:
         return keras.KerasTensor(tokens.shape, dtype="bool")
 
+    def get_config(self) -> dict:
+        return {**super().get_config(), "context_length": self.context_length}
 
-def _pairs(model, batch_size, rng):
+
+def random_pairs(model, batch_size, rng) -> dict:
     """Return random sources and targets without padding."""
     size = model.get_layer("token_embedding").input_dim
     source, target = rng.integers(1, size, (batch_size, 5)), rng.integers(1, size, (batch_size, 4))
@@ -53,7 +68,7 @@ def _pairs(model, batch_size, rng):
         "big": {"vocab_size": 37_000, "context_length": 512, "hidden_dim": 1024, "num_layers": 6, "num_heads": 16,
                 "dropout": 0.3, "parameters": 214_245_376},
     },
-    example=_pairs,
+    example=random_pairs,
 )  # fmt: skip
 @validate(
     vocab_size=whole(2),

@@ -1,4 +1,4 @@
-"""Writing with the encoder-decoder transformer.
+"""Writing with an encoder-decoder: a transformer, or a recurrent one, whose part is in `_seq2seq`.
 
 Notation: source (B, N) and target (B, T) tokens, token 0 is padding; m (B, N, C) the encoded source.
 """
@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_course.attention import _seq2seq as recurrent
 from keras_course.attention._blocks import EncoderDecoderBlock
 from keras_course.attention._transformer import PADDING
 from keras_course.checks import instance, not_negative, validate, whole
@@ -26,10 +27,10 @@ from keras_course.ops._types import Tensor
     max_length=whole(1),
 )
 def translate(model, sources, *, start, stop, beams=5, length_penalty=0.6, max_length=None) -> list[np.ndarray]:
-    """Write the target of each source with a transformer, by beam search.
+    """Write the target of each source with an encoder-decoder, by beam search.
 
     Args:
-        model: a model built by `transformer`.
+        model: a model built by `transformer` or `seq2seq`.
         sources: list of B sources, each a 1-D array of tokens without padding.
         start: token that begins a target.
         stop: token that ends one.
@@ -82,21 +83,26 @@ def translate(model, sources, *, start, stop, beams=5, length_penalty=0.6, max_l
 
 
 def context_length(model) -> int:
-    """Return the longest source and target of a transformer, in tokens."""
+    """Return the longest source and target of an encoder-decoder, in tokens."""
+    if recurrent.is_recurrent(model):
+        return model.get_layer("source_mask").context_length
     return model.get_layer("encoder_positions").context_length
 
 
 def decoder(model) -> Decoder:
-    """Return a transformer as a `Decoder`, whose context is what `encode` returns; it is kept with the model."""
+    """Return an encoder-decoder as a `Decoder`, whose context is what `encode` returns; it is kept with the model."""
     if "_decoder" not in model.__dict__:
         size = model.get_layer("token_embedding").input_dim
-        functions = functools.partial(_decode, model), functools.partial(_empty_cache, model)
+        by = (recurrent.decode, recurrent.empty_cache) if recurrent.is_recurrent(model) else (_decode, _empty_cache)
+        functions = [functools.partial(function, model) for function in by]
         model.__dict__["_decoder"] = Decoder(*functions, size, context_length(model), model.variables, model.name)
     return model.__dict__["_decoder"]
 
 
 def encode(model, source) -> dict:
     """Return what the decoder needs of a source `(B, N)`: keys and values of each block, and the padding mask."""
+    if recurrent.is_recurrent(model):
+        return recurrent.encode(model, source)
     memory, mask = _memory(model, source)
     return {"keys_values": [block.context_cache(memory) for block in _blocks(model, True)], "mask": mask}
 
@@ -139,7 +145,7 @@ def cross_attention_maps(model, source, target) -> np.ndarray:
     """Return the cross-attention weights of every decoder block: which source tokens each target token looks at.
 
     Args:
-        model: a model built by `transformer`, with L blocks of H heads.
+        model: a model built by `transformer`, with L blocks of H heads, or by `seq2seq` with attention: L = H = 1.
         source: `(B, N)` tokens.
         target: `(B, T)` tokens.
 
@@ -147,7 +153,7 @@ def cross_attention_maps(model, source, target) -> np.ndarray:
         A NumPy array `(L, B, H, T, N)`.
 
     Raises:
-        ValueError: an array has not two axes, or an unknown token.
+        ValueError: an array has not two axes, or an unknown token; or the model has no attention.
 
     Example:
         >>> from keras_course.attention import cross_attention_maps, transformer
@@ -156,6 +162,8 @@ def cross_attention_maps(model, source, target) -> np.ndarray:
     """
     size = model.get_layer("token_embedding").input_dim
     source, target = (check_tokens(name, x, size, ndim=2) for name, x in (("source", source), ("target", target)))
+    if recurrent.is_recurrent(model):
+        return ops.convert_to_numpy(recurrent.attention_maps(model, source, target))
     (memory, mask), maps = _memory(model, source), []
     h = model.get_layer("decoder_positions")(model.get_layer("token_embedding")(target))
     for block in _blocks(model, is_decoder=True):

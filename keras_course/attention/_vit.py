@@ -149,12 +149,13 @@ def vit(
         activation=activation,
         dropout=dropout,
         seed=seed,
+        epsilon=epsilon,
     )
     return keras.Model(x, logits, name=name)
 
 
 def classify_patches(
-    x, num_classes, *, patch_size, hidden_dim, num_layers, num_heads, mlp_dim, activation, dropout, seed
+    x, num_classes, *, patch_size, hidden_dim, num_layers, num_heads, mlp_dim, activation, dropout, seed, epsilon=1e-6
 ) -> keras.KerasTensor:
     """Return the logits `(B, num_classes)` of images `(B, H, W, C_in)`; pixels that fill no patch are left out."""
     small = keras.initializers.TruncatedNormal(stddev=0.02, seed=seed)

@@ -16,6 +16,7 @@ from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._generators import blobs, gaussian_classes, spiral, two_moons
 from keras_course.datasets._images import Images, cifar10_12k, digit_images, mnist_10k
 from keras_course.datasets._list import find, list_datasets
+from keras_course.datasets._palindromes import palindromes
 from keras_course.datasets._signals import shape_signals
 from keras_course.datasets._sounds import SOUND_CLASSES, SOUND_RATE, sounds
 from keras_course.datasets._stories import Stories, encode_stories, insert_empty_sentences, stories, story_words
@@ -54,6 +55,7 @@ __all__ = [
     "mnist_10k",
     "multi30k",
     "pair_batches",
+    "palindromes",
     "phrases",
     "shape_signals",
     "sounds",

@@ -13,6 +13,7 @@ from keras_course.recipes._task import Data, Metric, Sound, Task, Trained, in_ba
 from keras_course.recipes._train import DEFAULT, RECIPES, Run, train
 from keras_course.recipes.tasks.examples import Classification, CropAndFlip, Regression
 from keras_course.recipes.tasks.masked import MaskedTokens
+from keras_course.recipes.tasks.palindromes import Palindromes
 from keras_course.recipes.tasks.signals import AveragePairs
 from keras_course.recipes.tasks.sounds import Sounds
 from keras_course.recipes.tasks.stories import Questions
@@ -32,6 +33,7 @@ __all__ = [
     "Metric",
     "Muon",
     "NextToken",
+    "Palindromes",
     "Questions",
     "Recipe",
     "Regression",

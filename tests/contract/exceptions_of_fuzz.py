@@ -42,9 +42,9 @@ KINDS = {
     **{f"attention.{name}.{x}": "tensor" for name, tensors in {
         "additive_attention": ("q", "k", "v", "w_q", "w_k", "w"), "scaled_dot_attention": ("q", "k", "v"),
         "multi_head_attention": ("x", "context", "w_q", "w_k", "w_v", "w_o"), "class_token_maps": ("images",),
+        **{name: ("x", "w_x", "w_h", "b", "h", "c") for name in ("elman", "lstm", "gru")},
     }.items() for x in tensors},
     **{f"layers.moe_ffn.{x}": "tensor" for x in ("x", "w_router", "w_in", "w_out")},
-    "attention.SmoothedCrossEntropy.name": "text",
     "attention.SmoothedCrossEntropy.name": "text", "attention.plot_hops.title": "text",
     "plots.attention_map.title": "text", "plots.diagram.title": "text",
     "plots.loss_curves.title": "text", "plots.visible.token": "text",

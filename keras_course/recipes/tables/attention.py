@@ -1,8 +1,9 @@
-"""Recipes of lecture 7: signals, translation, masked tokens, questions about stories, and sounds."""
+"""Recipes of lecture 7: recurrent networks, signals, translation, masked tokens, stories and sounds."""
 
 from keras_course.recipes._optimizers import AdamW
 from keras_course.recipes._recipe import Recipe
 from keras_course.recipes.tasks.masked import MaskedTokens
+from keras_course.recipes.tasks.palindromes import Palindromes
 from keras_course.recipes.tasks.signals import AveragePairs
 from keras_course.recipes.tasks.sounds import Sounds
 from keras_course.recipes.tasks.stories import Questions
@@ -52,6 +53,44 @@ def _stories(number, suffix="", builder="memory_network", steps=4_000, rate=1e-2
     )
 
 
+def _palindromes(cell, published, expected):
+    """The course's task for recurrent networks."""
+    return Recipe(
+        name=f"palindromes_{cell}",
+        summary=f"{cell} network with 10 units tells palindromes of up to 10 symbols from others",
+        task=Palindromes(),
+        topic="attention",
+        builder="recurrent_network",
+        preset="palindromes",
+        overrides={"cell": cell},
+        optimizer=AdamW(peak_rate=1e-2, final_rate=1e-5, warmup=100, weight_decay=0.0),
+        steps=12_500,
+        batch_size=20,
+        published=published,
+        source="the course, 25 epochs of AMSGrad with one sequence per step; its non-palindromes may be others",
+        expected=expected,
+        tolerance=0.05,
+        minutes=1,
+    )
+
+
+def _reading_phrases(attention, words):
+    """The recurrent twin of `phrases_en_de`."""
+    return Recipe(
+        name=f"phrases_en_de_recurrent{'_attention' if attention else ''}",
+        summary=f"a recurrent encoder-decoder {words} attention translates sentences of a grammar into German",
+        task=Translation("phrases", context_length=32, beams=4),
+        topic="attention",
+        builder="seq2seq",
+        preset="tiny",
+        overrides={"attention": attention},
+        optimizer=AdamW(peak_rate=3e-3, final_rate=1e-5, warmup=100, weight_decay=0.0),
+        steps=1000,
+        batch_size=64,
+        minutes=3,
+    )
+
+
 TABLE = (
     _signals("shape", "", 0.02, words="with attention"),
     _signals("shape", "_convolutions", 2.3, overrides={"attention": False}, words="with convolutions only"),
@@ -98,4 +137,8 @@ TABLE = (
         batch_size=32,
         minutes=1,
     ),
+    _palindromes("elman", 0.40, 0.42),
+    _palindromes("gru", 0.29, 0.24),
+    _reading_phrases(None, "without"),
+    _reading_phrases("additive", "with"),
 )
