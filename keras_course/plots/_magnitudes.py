@@ -42,6 +42,9 @@ def magnitudes(arrays: Mapping[str, Mapping[str, Mapping[str, Sequence]]]) -> "F
     names = list(next(iter(exponents.values())))
     figure, axes = panels(6.8, 2.1 * len(names) + 0.9, len(names), len(arrays))
     grid = axes.reshape(len(names), len(arrays))
+    for ax in axes[1:]:
+        ax.sharex(axes[0])
+        ax.sharey(axes[0])
     for column, (title, rows) in zip(grid.T, exponents.items(), strict=True):
         column[0].set_title(title, fontsize=11)
         for ax, curves in zip(column, rows.values(), strict=True):
@@ -49,8 +52,6 @@ def magnitudes(arrays: Mapping[str, Mapping[str, Mapping[str, Sequence]]]) -> "F
                 heights, _ = np.histogram(values, bins)
                 color = colormaps["viridis"](0.9 * i / max(1, len(curves) - 1))
                 ax.stairs(heights / values.size, bins, color=color, label=label, linewidth=1.4)
-            ax.sharex(grid[0, 0])
-            ax.sharey(grid[0, 0])
     for ax, name in zip(grid[:, 0], names, strict=True):
         ax.set_ylabel(f"{name}\n(fraction)")
     for ax in grid[-1]:
