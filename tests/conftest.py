@@ -115,7 +115,7 @@ def forgotten_programs(memory):
 
 @pytest.fixture(autouse=True, scope="session")
 def steps_traced_once():
-    """Create the variables of an optimizer before TensorFlow traces a step, which it does twice if the step creates any."""
+    """Create the variables of an optimizer before TensorFlow traces a step: one that creates some is traced twice."""
     if backend.current() != "tensorflow":
         yield
         return
