@@ -113,25 +113,6 @@ def forgotten_programs(memory):
         gc.collect()
 
 
-@pytest.fixture(autouse=True, scope="session")
-def steps_traced_once():
-    """Create the variables of an optimizer before TensorFlow traces a step: one that creates some is traced twice."""
-    if backend.current() != "tensorflow":
-        yield
-        return
-    import keras
-
-    def make_train_function(model, force=False):
-        if model.built and model.optimizer is not None and not model.optimizer.built:
-            model.optimizer.build(model.trainable_variables)
-        return original(model, force)
-
-    with pytest.MonkeyPatch.context() as patch:
-        original = keras.Model.make_train_function
-        patch.setattr(keras.Model, "make_train_function", make_train_function)
-        yield
-
-
 @pytest.fixture(autouse=True)
 def fresh_rng(request, monkeypatch):
     """Give each test its own random numbers, which do not depend on the tests that ran before it in its process."""
