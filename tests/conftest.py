@@ -121,6 +121,21 @@ def fresh_rng(request, monkeypatch):
 
 
 @pytest.fixture
+def traced_once(monkeypatch):
+    """Optimizers and metrics have their variables before TensorFlow traces a step, as on the other backends.
+
+    Keras lets TensorFlow create them while it traces the first step, which makes it trace that step a second time.
+    """
+    if backend.current() == "tensorflow":
+        from keras.src.backend.tensorflow.trainer import TensorFlowTrainer
+
+        def build(model, iterator=None, data_batch=None):
+            model._symbolic_build(data_batch=iterator._distributed_dataset.element_spec if iterator else data_batch)
+
+        monkeypatch.setattr(TensorFlowTrainer, "_maybe_symbolic_build", build)
+
+
+@pytest.fixture
 def drawn_by_numpy(monkeypatch):
     """Initial weights are sampled by NumPy, for tests that do not look at their distribution."""
     import draws

@@ -31,6 +31,7 @@ def capped(full, request):
         yield
         return
     request.getfixturevalue("drawn_by_numpy")
+    request.getfixturevalue("traced_once")
     before = keras.config.max_epochs(), keras.config.max_steps_per_epoch()
     keras.config.set_max_epochs(2)
     keras.config.set_max_steps_per_epoch(2)
@@ -109,7 +110,7 @@ def test_the_table_of_tutorials_is_that_of_the_lectures():
         )
 
 
-@pytest.mark.usefixtures("drawn_by_numpy")
+@pytest.mark.usefixtures("drawn_by_numpy", "traced_once")
 @pytest.mark.parametrize(
     "path",
     [path for path in SOURCES if ">>> " in path.read_text(encoding="utf-8")],

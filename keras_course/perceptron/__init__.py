@@ -19,7 +19,6 @@ from keras_course.perceptron._discriminant import LinearDiscriminantAnalysis, Qu
 from keras_course.perceptron._figures import (
     plot_boundaries,
     plot_clouds,
-    plot_gradients,
     plot_surrogates,
 )
 from keras_course.perceptron._heads import GaussianNegativeLogLikelihood, Head, output_head
@@ -57,7 +56,6 @@ __all__ = [
     "plot_backpropagation",
     "plot_boundaries",
     "plot_clouds",
-    "plot_gradients",
     "plot_network",
     "plot_surrogates",
     "plot_unit",

@@ -1,4 +1,4 @@
-"""Figures of lecture 2: classes and boundaries, steps of gradient descent, clouds of points, gradients."""
+"""Figures of lecture 2: classes and boundaries, steps of gradient descent, clouds of points."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -179,44 +179,4 @@ def plot_clouds(clouds: Mapping[str, Sequence], color: Sequence[float]) -> "Figu
         ax.set(title=title, xlabel="first coordinate", ylabel="second coordinate")
     for ax in axes[len(clouds) :]:
         ax.remove()
-    return figure
-
-
-def plot_gradients(gradients: Mapping[str, Mapping[str, Sequence]]) -> "Figure":
-    """Draw histograms of the sizes of gradients, on a logarithmic axis: a panel for each network.
-
-    Args:
-        gradients: title to (name of a layer to array of gradients), as `backpropagated_gradients` returns. Zeros, which
-            have no logarithm, are left out.
-
-    Returns:
-        A Matplotlib `Figure`.
-
-    Raises:
-        ValueError: `gradients` or one of its entries is empty, or a gradient is not finite.
-
-    Example:
-        >>> from keras_course.perceptron import plot_gradients
-        >>> len(plot_gradients({"relu": {"hidden_0": [0.1, 0.0, -0.2]}}).axes)
-        1
-    """
-    from matplotlib import colormaps
-
-    mapping(gradients=gradients)
-    exponents = {}
-    for title, layers in gradients.items():
-        mapping(**{f"gradients[{title!r}]": layers})
-        for name, values in layers.items():
-            values = np.abs(as_floats(f"gradients[{title!r}][{name!r}]", values)).ravel()
-            finite(**{f"gradients[{title!r}][{name!r}]": values})
-            exponents[title, name] = np.log10(values[values > 0])
-    figure, axes = panels(3.3 * len(gradients), 3.5, columns=len(gradients))
-    for ax, (title, layers) in zip(axes, gradients.items(), strict=True):
-        for i, name in enumerate(layers):
-            style = {"histtype": "step", "linewidth": 1.5, "color": colormaps["viridis"](i / len(layers))}
-            ax.hist(exponents[title, name], bins=60, range=(-9, -1), label=f"hidden layer {i + 1}", **style)
-        ax.set(title=title, xlabel="$\\log_{10}$ |gradient|")
-        ax.sharey(axes[0])
-    axes[0].set_ylabel("number of gradients")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     return figure

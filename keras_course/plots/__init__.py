@@ -9,6 +9,7 @@ from keras_course.plots._diagram import Arrow, Block, diagram
 from keras_course.plots._heatmaps import attention_map, visible
 from keras_course.plots._images import decision_regions, image_grid
 from keras_course.plots._lines import line_panels, lines, loss_curves
+from keras_course.plots._magnitudes import magnitudes
 from keras_course.plots._paths import descent_paths
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "line_panels",
     "lines",
     "loss_curves",
+    "magnitudes",
     "panels",
     "ratio_bars",
     "visible",

@@ -54,7 +54,8 @@ def grouped_bars(heights: Mapping[str, Mapping[str, float]], *, digits: int = 1,
     """Draw groups of bars side by side, with the value above each bar.
 
     Args:
-        heights: label of a group to series to height. Bars of one series share a color, and a series may be missing.
+        heights: label of a group to series to height. Bars of one series share a color, and a series may be missing:
+            the bars of a group stand in the middle of its label.
         digits: digits after the decimal point of the values above the bars.
         axes: arguments of `Axes.set`, such as `ylabel` (with the unit) and `title`.
 
@@ -78,10 +79,11 @@ def grouped_bars(heights: Mapping[str, Mapping[str, float]], *, digits: int = 1,
     names = list(dict.fromkeys(name for bars in heights.values() for name in bars))
     figure, (ax,) = panels(min(7, 2 + 0.7 * len(names) * len(heights)), 3.4)
     width = 0.8 / len(names)
-    for i, name in enumerate(names):
-        places = [j for j, bars in enumerate(heights.values()) if name in bars]
-        values = [bars[name] for bars in heights.values() if name in bars]
-        bars = ax.bar([j + (i - (len(names) - 1) / 2) * width for j in places], values, width, label=name)
+    for name in names:
+        found = [(j, list(bars).index(name), bars) for j, bars in enumerate(heights.values()) if name in bars]
+        centers = [j + (i - (len(bars) - 1) / 2) * width for j, i, bars in found]
+        values = [bars[name] for *_, bars in found]
+        bars = ax.bar(centers, values, width, label=name)
         ax.bar_label(bars, [f"{value:,.{digits}f}" for value in values], padding=2, fontsize=9)
     ax.set_xticks(range(len(heights)), list(heights))
     ax.margins(y=0.12)

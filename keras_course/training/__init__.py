@@ -7,7 +7,7 @@ backend.require()
 from keras_course.training._adaptive import AdaGrad, Adam, AdamW, Lion, RMSProp
 from keras_course.training._deep_mlp import deep_mlp
 from keras_course.training._descent import GD, SGD, Momentum, Nesterov
-from keras_course.training._figures import plot_layer, plot_magnitudes, plot_momentum, plot_normalized_axes
+from keras_course.training._figures import plot_layer, plot_momentum, plot_normalized_axes
 from keras_course.training._gradient_noise import gradient_noise
 from keras_course.training._initialization import (
     VariancePath,
@@ -83,7 +83,6 @@ __all__ = [
     "orthogonal",
     "orthogonalize",
     "plot_layer",
-    "plot_magnitudes",
     "plot_momentum",
     "plot_normalized_axes",
     "probe_activations",

@@ -1,14 +1,11 @@
 """Figures of lecture 4."""
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_course.checks import mapping, validate
 from keras_course.plots import Arrow, Block, diagram, panels
 from keras_course.plots._paths import draw_levels
-from keras_course.training._probes import LayerProbe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -112,74 +109,4 @@ def plot_normalized_axes() -> "Figure":
         ax.spines[:].set_visible(False)
         ax.set_title(title, fontsize=11)
         ax.set(xlabel=f"feature c\n{text}", ylabel="example b")
-    return figure
-
-
-def _check_probes(probes):
-    mapping(probes=probes)
-    for title, rows in probes.items():
-        mapping(**{f"probes[{title!r}]": rows})
-        for name, layers in rows.items():
-            if not layers or not all(isinstance(layer, LayerProbe) for layer in layers):
-                raise ValueError(f"probes[{title!r}][{name!r}]={layers!r} must be a list of LayerProbes")
-            if not all(np.isfinite(layer.values).all() and layer.values.any() for layer in layers):
-                raise ValueError(f"probes[{title!r}][{name!r}] must hold finite values that are not all 0")
-    if len({tuple(rows) for rows in probes.values()}) > 1:
-        raise ValueError(f"probes={probes!r} must have the same quantities for each title")
-
-
-@validate(probes=_check_probes)
-def plot_magnitudes(probes: Mapping[str, Mapping[str, Sequence[LayerProbe]]]) -> "Figure":
-    """Draw the distribution of the magnitudes of what layers return, one curve for each layer.
-
-    Args:
-        probes: title of a column to name of a quantity to probes of layers, as `probe_activations` and
-            `probe_gradients` return them. Each column has the same quantities.
-
-    Returns:
-        A Matplotlib `Figure`: a column for each title, a row for each quantity. The horizontal axis shows the base-10
-        logarithm of the absolute values, with one range for all panels. Values that are 0 are left out.
-
-    Raises:
-        ValueError: `probes` is empty, a probe has values that are not finite or that are all 0, or two columns have
-            different quantities.
-
-    Example:
-        >>> import numpy as np
-        >>> from keras_course.training import LayerProbe, plot_magnitudes
-        >>> layer = LayerProbe("dense_1", np.array([0.1, 1.0, 10.0]))
-        >>> figure = plot_magnitudes({"He": {"activations": [layer]}})
-        >>> figure.axes[0].get_title()
-        'He'
-    """
-    from matplotlib import colormaps
-
-    names = list(next(iter(probes.values())))
-    exponents = {
-        (title, name): [np.log10(np.abs(layer.values[layer.values != 0])) for layer in rows[name]]
-        for title, rows in probes.items()
-        for name in names
-    }
-    everything = [values for layers in exponents.values() for values in layers]
-    low = min(np.quantile(values, 0.01) for values in everything)
-    high = max(values.max() for values in everything)
-    bins = np.linspace(low, high + 1e-9, 60)
-    figure, axes = panels(6.8, 2.1 * len(names) + 0.5, len(names), len(probes))
-    grid = axes.reshape(len(names), len(probes))
-    for column, title in zip(grid.T, probes, strict=True):
-        column[0].set_title(title, fontsize=11)
-        for ax, name in zip(column, names, strict=True):
-            layers = probes[title][name]
-            for i, (layer, values) in enumerate(zip(layers, exponents[title, name], strict=True)):
-                heights, _ = np.histogram(values, bins)
-                color = colormaps["viridis"](0.9 * i / max(1, len(layers) - 1))
-                label = layer.name.replace("_", " ")
-                ax.stairs(heights / values.size, bins, color=color, label=label, linewidth=1.4)
-            ax.sharex(grid[0, 0])
-            ax.sharey(column[0] if ax is not column[0] else grid[0, 0])
-    for ax, name in zip(grid[:, 0], names, strict=True):
-        ax.set_ylabel(f"{name}\n(fraction)")
-    for ax in grid[-1]:
-        ax.set_xlabel("$\\log_{10}$ of the absolute value")
-    grid[0, 0].legend(frameon=False, fontsize=9, handlelength=1)
     return figure

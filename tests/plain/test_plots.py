@@ -57,6 +57,22 @@ def test_attention_map():
     assert size(figure) > 5000
 
 
+def test_magnitudes_are_fractions_on_a_logarithmic_axis():
+    layers = {"layer 1": [0.1, -0.1, 0.0], "layer 2": [100.0, 0.1]}
+    figure = plots.magnitudes({"Glorot": {"outputs": layers}, "He": {"outputs": {"layer 1": [0.1]}}})
+    first, second = figure.axes[0].patches
+    assert first.get_data().values.sum() == second.get_data().values.sum() == 1
+    assert first.get_data().edges[[0, -1]].tolist() == pytest.approx([-1, 2], abs=0.05)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["layer 1", "layer 2"]
+    for arrays, message in (
+        ({"one": {"outputs": {"zeros": np.zeros(3)}}}, "entry that is not 0"),
+        ({"one": {"outputs": layers}, "two": {"gradients": layers}}, "all columns must have the same"),
+        ({"one": {"outputs": {}}}, "outputs"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            plots.magnitudes(arrays)
+
+
 def test_length_histogram():
     figure = plots.length_histogram({"one": [1, 1, 3, 3], "two": [2, 2]})
     (ax,) = figure.axes

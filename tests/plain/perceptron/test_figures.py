@@ -8,7 +8,6 @@ from keras_course.perceptron import (
     plot_backpropagation,
     plot_boundaries,
     plot_clouds,
-    plot_gradients,
     plot_network,
     plot_surrogates,
     plot_unit,
@@ -48,11 +47,6 @@ def test_clouds_have_two_panels_in_a_row():
     assert len(plot_clouds({"a": SQUARE, "b": SQUARE, "c": SQUARE}, [0, 1, 2, 3]).axes) == 3
 
 
-def test_histograms_leave_out_zeros():
-    figure = plot_gradients({"relu": {"hidden_0": [0.1, 0.0, -0.01]}})
-    assert figure.axes[0].patches[0].get_xy()[:, 1].max() == 1
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -62,7 +56,6 @@ def test_histograms_leave_out_zeros():
         (lambda: plot_surrogates(double_well, 1.0, (0.1,), low=1.0, high=0.0), "low=1.0 must be below"),
         (lambda: plot_surrogates(double_well, 1.0, (0.0,), low=0.0, high=1.0), "learning_rates=0.0 must be"),
         (lambda: plot_clouds({"a": SQUARE}, [0, 1]), "must have 2 points"),
-        (lambda: plot_gradients({"relu": {}}), "gradients"),
     ],
 )
 def test_bad_arguments(call, message):
