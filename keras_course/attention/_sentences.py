@@ -37,7 +37,7 @@ def translate_sentences(model, tokenizer, sentences, *, beams=5, length_penalty=
         A list of as many sentences.
 
     Raises:
-        ValueError: a sentence is empty or no text, or a number is out of its range.
+        ValueError: a sentence is empty or no text, `tokenizer` is none, or a number is out of its range.
 
     Example:
         >>> from keras_course.attention import transformer, translate_sentences
@@ -47,6 +47,8 @@ def translate_sentences(model, tokenizer, sentences, *, beams=5, length_penalty=
         >>> len(translate_sentences(model, tokenizer, ["A dog runs."], beams=1))
         1
     """
+    if isinstance(tokenizer, str) or not (hasattr(tokenizer, "encode") and hasattr(tokenizer, "decode")):
+        raise ValueError(f"tokenizer={tokenizer!r} must have the methods encode and decode")
     if not isinstance(sentences, list | tuple):
         raise ValueError(f"sentences={sentences!r} must be a list of sentences")
     for i, sentence in enumerate(sentences):

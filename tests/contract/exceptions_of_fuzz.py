@@ -88,6 +88,8 @@ ALLOWED = {
         "decoding.generate_tokens", "language.generate")},
     "decoding.generate_tokens.context": WRONG,  # any structure, which the decoder may use
     "attention.load_vit.path": {"''"},
+    "attention.translate.max_length": {"None"},  # as long as the context
+    **{f"attention.{name}": {"None"} for name in ("elman.h", "gru.h", "lstm.h", "lstm.c")},  # zeros
     "language.load_gpt2.path": {"''"},  # the current folder
     "language.save_gpt2.path": {"''"},
     "autodiff.Dual.level": WRONG,  # counts transformations; nobody sets it
