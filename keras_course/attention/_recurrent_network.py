@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_course._registry import builder
+from keras_course.backend import without_tensorflow
 from keras_course.checks import choice, flag, fraction, validate, whole, whole_numbers
 from keras_course.layers import sibling
 from keras_course.ops._types import Tensor
@@ -140,7 +141,8 @@ def recurrent_network(
         if bidirectional:
             options["name"] = f"backward_{cell}_{i}"
             backward = recurrent_layer(cell, hidden_dim, seed, 2 * i + 1, go_backwards=True, **options)
-            layer = keras.layers.Bidirectional(layer, backward_layer=backward, name=f"bidirectional_{i}")
+            with without_tensorflow():  # Keras serializes both layers
+                layer = keras.layers.Bidirectional(layer, backward_layer=backward, name=f"bidirectional_{i}")
         h = layer(h)
         h = keras.layers.Dropout(dropout, seed=seed + i, name=f"dropout_{i}")(h) if dropout else h
     kernel = sibling(keras.initializers.GlorotUniform(seed=seed), 2 * num_layers)
