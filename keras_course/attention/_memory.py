@@ -16,6 +16,7 @@ from keras_course.checks import choice, flag, instance, validate, whole
 from keras_course.checks.tokens import check_tokens
 from keras_course.layers import Dense, PositionEmbedding, sibling
 from keras_course.layers._initializers import get_initializer
+from keras_course.layers._masks import softmax
 from keras_course.ops._types import Tensor
 
 
@@ -122,7 +123,7 @@ class MemoryHop(keras.layers.Layer):
     def call(self, u, m, c, in_use) -> tuple[Tensor, Tensor]:
         weights = ops.einsum("bc,bsc->bs", u, m)
         if not self.linear:
-            weights = _softmax(ops.where(in_use, ops.cast(weights, "float32"), -1e30))
+            weights = softmax(ops.where(in_use, ops.cast(weights, "float32"), -1e30))
         weights = ops.cast(weights, u.dtype) * ops.cast(in_use, u.dtype)
         return ops.einsum("bs,bsc->bc", weights, c), weights
 
@@ -131,11 +132,6 @@ class MemoryHop(keras.layers.Layer):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "linear": self.linear}
-
-
-def _softmax(scores):
-    one = scores.shape[-1] == 1  # Keras warns of a softmax over a single number
-    return ops.ones_like(scores) if one else ops.softmax(scores, axis=-1)
 
 
 def example_stories(model, batch_size, rng) -> dict:

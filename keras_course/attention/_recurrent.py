@@ -121,9 +121,9 @@ def gru(x, w_x, w_h, b, h=None) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: the shapes do not fit each other.
 
-    Differences from Keras and PyTorch: their gate is 1 - z, so the columns of z change their sign. Their default
-    (`reset_after=True` in Keras) multiplies r by (h W_h + a second bias) instead of by h; `GRU(reset_after=False)` of
-    Keras has the equations above.
+    Differences from the paper, from Keras and from PyTorch: their gate is 1 - z, so the columns of z change
+    their sign. The default of Keras (`reset_after=True`) and PyTorch multiply r by (h W_h + a second bias) instead of
+    by h; `GRU(reset_after=False)` of Keras has the equations above.
 
     References:
         Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine Translation, Cho et al., 2014,

@@ -28,7 +28,7 @@ class LogSpectrogram(keras.layers.Layer):
     Args:
         frame_length: number L of samples in a frame, even.
         frame_step: number s of samples from one frame to the next, at most L.
-        epsilon: what silence counts as.
+        epsilon: magnitude that is added, so that silence has a logarithm.
 
     Raises:
         ValueError: a number is out of its range.
@@ -42,7 +42,7 @@ class LogSpectrogram(keras.layers.Layer):
 
     @validate(frame_length=whole(2), frame_step=whole(1), epsilon=positive)
     def __init__(self, frame_length=256, frame_step=128, *, epsilon=1e-3, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # the transform needs float32
         if frame_length % 2 or frame_step > frame_length:
             raise ValueError(f"frame_length={frame_length} must be even, and at least frame_step={frame_step}")
         self.frame_length, self.frame_step, self.epsilon = int(frame_length), int(frame_step), float(epsilon)
@@ -53,7 +53,7 @@ class LogSpectrogram(keras.layers.Layer):
         x = ops.pad(ops.cast(x, "float32"), ((0, 0), (missing // 2, missing - missing // 2)))
         real, imaginary = ops.stft(x, self.frame_length, self.frame_step, self.frame_length, "hann", center=False)
         scale = 4 / self.frame_length  # 2 divided by the sum of the window
-        power = ops.square(real) + ops.square(imaginary)
+        power = ops.maximum(ops.square(real) + ops.square(imaginary), 1e-20)  # sqrt has no derivative at 0
         magnitudes = scale * ops.sqrt(power)[..., : self.frame_length // 2]  # without the Nyquist frequency
         return ops.cast(ops.log(self.epsilon + magnitudes), self.compute_dtype)
 

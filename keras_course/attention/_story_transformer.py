@@ -81,7 +81,8 @@ def story_transformer(
     References:
         Attention Is All You Need, Vaswani et al., 2017, https://arxiv.org/abs/1706.03762
 
-        Self-Attention with Relative Position Representations, Shaw et al., 2018, https://arxiv.org/abs/1803.02155
+        Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer (relative positions), Raffel
+        et al., 2020, https://arxiv.org/abs/1910.10683
 
     Example:
         >>> import numpy as np

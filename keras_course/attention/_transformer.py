@@ -129,8 +129,8 @@ def transformer(
         ValueError: a number is out of its range, `num_heads` does not divide `hidden_dim`, `hidden_dim` is odd with
             sinusoidal positions, or an unknown `activation` or `positions`.
 
-    Differences from the paper: attention layers have biases, as in `torch.nn.Transformer`. The paper counts 65 and 213
-    million parameters for base and big.
+    Differences from the paper: attention layers have biases and dropout on their weights, as in
+    `torch.nn.Transformer`. The paper counts 65 and 213 million parameters for base and big.
 
     References:
         Attention Is All You Need, Vaswani et al., 2017, https://arxiv.org/abs/1706.03762

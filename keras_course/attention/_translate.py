@@ -67,6 +67,8 @@ def translate(model, sources, *, start, stop, beams=5, length_penalty=0.6, max_l
     if not sources:
         return []
     check_tokens("start and stop", [start, stop], size)
+    if start == stop:
+        raise ValueError(f"start={start} and stop={stop} must differ")
     source = np.full((len(sources), max(map(len, sources))), PADDING, "int32")
     for row, tokens in zip(source, sources, strict=True):
         row[: len(tokens)] = tokens

@@ -119,7 +119,8 @@ def vit(
         ValueError: `input_shape` has not three entries or is no multiple of `patch_size`, a number is out of its range,
             or `num_heads` does not divide `hidden_dim`.
 
-    Differences from the paper: none in the network. The sizes tiny and small are those of DeiT (Touvron et al., 2021).
+    Differences from the paper: dropout is applied to the attention weights, too, and not inside the MLP. The sizes
+    tiny and small are those of DeiT (Touvron et al., 2021).
 
     References:
         An Image is Worth 16x16 Words: Transformers for Image Recognition at Scale, Dosovitskiy et al., 2021,

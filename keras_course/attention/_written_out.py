@@ -7,10 +7,12 @@ Notation: q (B, T, ...) queries of T positions; k, v (B, N, ...) keys and values
 width of a position, D the width of a query and a key.
 """
 
+import keras
 from keras import ops
 
 from keras_course.checks import validate, whole
 from keras_course.checks.tensors import on_tensors
+from keras_course.layers._masks import softmax
 from keras_course.ops._types import Tensor
 
 
@@ -156,6 +158,8 @@ def _check_keys(q, k, v):
 def _softmax_over_keys(scores, mask):
     """Return the softmax of each row over the keys that the mask allows; a row without such a key is 0."""
     if mask is None:
-        return ops.softmax(scores, axis=-1)
-    mask = ops.cast(mask, "bool")
-    return ops.where(mask, ops.softmax(ops.where(mask, scores, -1e30), axis=-1), 0.0)
+        return softmax(scores)
+    kind, sizes = keras.backend.standardize_dtype(mask.dtype), zip(mask.shape, scores.shape, strict=True)
+    if kind != "bool" or any(n not in (1, size) and None not in (n, size) for n, size in sizes):
+        raise ValueError(f"mask must be booleans (B, T, N) = {tuple(scores.shape)}, got {kind} {tuple(mask.shape)}")
+    return ops.where(mask, softmax(ops.where(mask, scores, -1e30)), 0.0)

@@ -85,7 +85,10 @@ def read_weights(
     path, package = folder / WEIGHTS_FILE, safetensors()
     try:
         with package.safe_open(path, framework="np") as file:
-            stored = {name.removeprefix(prefix): file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            names = list(file.keys())
+            stored = {name.removeprefix(prefix): file.get_slice(name) for name in names}
+            if len(stored) < len(names):
+                raise ValueError(f"{path} holds a tensor twice, with and without the prefix {prefix!r}")
             expected = _expected(stored, path, tensors, ignored)
             return {name: expected[name][:].astype("float32") for name in expected}
     except package.SafetensorError as error:

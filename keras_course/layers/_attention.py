@@ -14,7 +14,16 @@ from keras_course.checks import choice, flag, fraction, positive, validate, whol
 from keras_course.checks.tensors import on_tensors
 from keras_course.layers._dense import Dense
 from keras_course.layers._initializers import get_initializer, sibling
-from keras_course.layers._masks import both, causal_mask, check_heads, four_axes, plus, window_blocks, window_mask
+from keras_course.layers._masks import (
+    both,
+    causal_mask,
+    check_heads,
+    four_axes,
+    plus,
+    softmax,
+    window_blocks,
+    window_mask,
+)
 from keras_course.layers._positions import alibi_slopes, rotate
 from keras_course.ops import write_at
 from keras_course.ops._attention import fused_attention
@@ -86,8 +95,7 @@ def _weights(q, k, mask, bias, causal, window=None):
     seen = both(mask, _seen(q, causal, window))
     if seen is not None:
         scores = ops.where(seen, scores, -1e30)
-    one = scores.shape[-1] == 1  # Keras warns of a softmax over a single number
-    weights = ops.cast(ops.ones_like(scores) if one else ops.softmax(scores, axis=-1), q.dtype)
+    weights = ops.cast(softmax(scores), q.dtype)
     return weights if mask is None else weights * ops.cast(ops.any(seen, axis=-1, keepdims=True), weights.dtype)
 
 

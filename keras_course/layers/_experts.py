@@ -65,8 +65,10 @@ def moe_ffn(
     Raises:
         ValueError: the shapes do not fit each other, `top_k` is larger than E, or an argument is out of its range.
 
-    Differences from the papers: the experts have no biases. Slots are counted in one sequence and filled in the order
-    of the tokens, so no token depends on later tokens or on other sequences.
+    Differences from the papers: the experts have no biases, and no noise is added to the logits of the router. Gates
+    of several experts add up to 1, as in Mixtral. Slots are counted in one sequence and filled in the order of the
+    tokens, so a token does not depend on other sequences. Their number grows with T: a decoder that reads one token at
+    a time, with a cache, drops none.
 
     References:
         Outrageously Large Neural Networks: The Sparsely-Gated Mixture-of-Experts Layer, Shazeer et al., 2017,
@@ -121,9 +123,9 @@ def _route(logits, top_k, capacity_factor):
         return Routing(gates, load, ops.zeros(()), balance_loss), None
     per_token = capacity_factor * top_k / num_experts
     if isinstance(length, int):
-        capacity = min(length, math.ceil(per_token * length))
+        capacity = min(length, math.ceil(per_token * length - 1e-6))
     else:
-        capacity = ops.cast(ops.ceil(per_token * ops.cast(length, "float32")), "int32")
+        capacity = ops.cast(ops.ceil(per_token * ops.cast(length, "float32") - 1e-6), "int32")
     place = ops.cumsum(chosen, axis=1) - 1.0  # how many tokens before this one chose the expert
     slots = ops.equal(ops.cast(place, "int32")[..., None], ops.arange(capacity, dtype="int32"))
     slots = ops.cast(slots, "float32") * chosen[..., None]

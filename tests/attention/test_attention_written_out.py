@@ -77,6 +77,8 @@ def test_sinusoidal_positions_turn_by_the_distance():
         (lambda x: additive_attention(x, x, x, normal(4, 8), normal(4, 8), normal(7)), "w_q has shape"),
         (lambda x: multi_head_attention(x, x, *[normal(4, 4)] * 4, num_heads=3), "num_heads=3 must divide"),
         (lambda x: multi_head_attention(x, x, *[normal(4, 5)] * 4, num_heads=2), "w_q has shape"),
+        (lambda x: scaled_dot_attention(x, x, x, mask=np.ones((1, 3, 2), bool)), "mask must be booleans"),
+        (lambda x: scaled_dot_attention(x, x, x, mask=np.zeros((1, 3, 3))), "mask must be booleans"),
         (lambda x: sinusoidal_positions(4, 3), "hidden_dim=3 must be even"),
         (lambda x: SinusoidalPositions(2)(x), "longer than context_length=2"),
     ],

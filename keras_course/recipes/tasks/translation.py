@@ -67,7 +67,7 @@ class Pairs(Data):
         from keras_course.datasets._pairs import in_pairs
         from keras_course.language import BPETokenizer
 
-        self.task = task
+        self.task, self.bleu = task, _corpus_bleu()
         row = next(row for row in datasets.list_datasets() if row.name == task.data)
         train, validation, self.test = row.load()
         both = "\n".join((*train.en, *train.de))
@@ -109,10 +109,8 @@ class Pairs(Data):
         return datasets.pair_batches(self.sources, self.targets, batch_size, **options)
 
     def measure(self, model, row, seed) -> dict[str, float]:
-        from sacrebleu import corpus_bleu
-
         sources, references = self._sides(self.test)
-        return {"BLEU": corpus_bleu(self.translate(model, sources), [list(references)]).score}
+        return {"BLEU": self.bleu(self.translate(model, sources), [list(references)]).score}
 
     def translate(self, model, sentences) -> list[str]:
         """Return the translations of sentences; a sentence that is too long is cut."""
@@ -125,3 +123,11 @@ class Pairs(Data):
         sources, references = (side[:5] for side in self._sides(self.test))
         rows = zip(sources, self.translate(model, sources), references, strict=True)
         return "\n\n".join(f"source:    {a}\noutput:    {b}\nreference: {c}" for a, b, c in rows)
+
+
+def _corpus_bleu():
+    try:
+        from sacrebleu import corpus_bleu
+    except ImportError:
+        raise ImportError('the BLEU score needs sacrebleu: pip install "keras_course[translation]"') from None
+    return corpus_bleu
