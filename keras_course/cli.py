@@ -270,7 +270,7 @@ def _generate(options):
         raise ValueError(f"MODEL={options.model!r} has no tokenizer beside it, so it cannot write a text.")
     if not options.prompt:
         raise ValueError("--prompt is empty: the model needs at least one token to continue.")
-    print((_translated if isinstance(model.input, dict) else _continued)(model, tokenizer, options))
+    print((_translated if isinstance(getattr(model, "input", None), dict) else _continued)(model, tokenizer, options))
     return 0
 
 
