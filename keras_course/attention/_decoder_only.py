@@ -1,4 +1,4 @@
-"""The decoder-only transformer in its present form, from Llama to mixtures of experts.
+"""The decoder-only transformer as in Llama, Mistral and Mixtral, with or without mixtures of experts.
 
 Notation: x (B, T) tokens out of a vocabulary of V; C = `hidden_dim`; N = `context_length`; G heads of keys and values.
 """
@@ -99,8 +99,8 @@ def decoder_only_lm(
         name: name of the model.
 
     Returns:
-        An uncompiled `keras.Model`. Its weights are drawn from N(0, 0.02), those that write into the residual stream
-        from N(0, 0.02 / sqrt(2 L)) for L layers.
+        An uncompiled `keras.Model`. The weights are sampled from a normal distribution with standard deviation 0.02,
+        or 0.02 / sqrt(2 L) for L layers where a branch adds to the residual stream.
 
     Raises:
         ValueError: an argument is out of its range, `num_heads` does not divide `hidden_dim`, `num_kv_heads` does not

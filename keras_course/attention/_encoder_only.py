@@ -11,7 +11,7 @@ from keras import ops
 from keras_course._registry import builder
 from keras_course.attention._blocks import EncoderDecoderBlock
 from keras_course.attention._transformer import PaddingMask
-from keras_course.checks import fraction, instance, validate, whole, whole_number
+from keras_course.checks import fraction, instance, validate, whole
 from keras_course.checks.tokens import check_tokens, vocab_size
 from keras_course.layers import Dense, PositionEmbedding, sibling
 from keras_course.layers._activations import get_activation
@@ -41,11 +41,6 @@ class TokenBias(keras.layers.Layer):
         return input_shape
 
 
-def _check_segments(num_segments):
-    if num_segments is not None:
-        whole_number(2, num_segments=num_segments)
-
-
 @builder(
     reference="Devlin et al., 2019, https://arxiv.org/abs/1810.04805",
     presets={
@@ -63,7 +58,7 @@ def _check_segments(num_segments):
     num_layers=whole(1),
     num_heads=whole(1),
     mlp_dim=whole(1),
-    num_segments=_check_segments,
+    num_segments=whole(2),
     dropout=fraction,
     seed=whole(0, 2_000_000_000),
 )

@@ -15,8 +15,8 @@ from keras_course.attention._transformer import PADDING, PaddingMask
 from keras_course.checks import choice, flag, instance, validate, whole
 from keras_course.checks.tokens import check_tokens
 from keras_course.layers import Dense, PositionEmbedding, sibling
+from keras_course.layers._activations import softmax
 from keras_course.layers._initializers import get_initializer
-from keras_course.layers._masks import softmax
 from keras_course.ops._types import Tensor
 
 

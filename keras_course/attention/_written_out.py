@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_course.checks import validate, whole
 from keras_course.checks.tensors import on_tensors
-from keras_course.layers._masks import softmax
+from keras_course.layers._activations import softmax
 from keras_course.ops._types import Tensor
 
 

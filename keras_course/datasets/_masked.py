@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_course.checks import fraction, numpy_seed, validate, whole
 from keras_course.checks.tokens import check_tokens
-from keras_course.datasets._pairs import MULTIPLE, padded, sequences_of
+from keras_course.datasets._pairs import MULTIPLE, padded, sequences_of, with_mean_one
 
 
 @validate(vocab_size=whole(2), mask_token=whole(1), rate=fraction, seed=numpy_seed)
@@ -62,7 +62,7 @@ def _masked(tokens, vocab_size, mask_token, rate, rng):
     inputs = np.where(chosen & (kind < 0.8), mask_token, tokens)
     if len(others):
         inputs = np.where(chosen & (kind >= 0.9), rng.choice(others, tokens.shape), inputs)
-    return inputs.astype("int32"), (chosen / max(chosen.mean(), 1 / chosen.size)).astype("float32")
+    return inputs.astype("int32"), with_mean_one(chosen)
 
 
 class MaskedBatches(keras.utils.PyDataset):

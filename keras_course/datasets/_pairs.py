@@ -65,7 +65,8 @@ def pair_batches(
     """Return the training data of a sequence-to-sequence model.
 
     A batch is `({"source": (B, S), "target": (B, S)}, labels (B, S), weights (B, S))`: the target without its last
-    token, the target without its first token, and weights that are 1 where there is a label and 0 in the padding.
+    token, the target without its first token, and weights, which are 0 in the padding and equal elsewhere, with the
+    mean 1: the weighted loss of Keras is then the mean over the labels.
 
     Args:
         sources, targets: N sequences of tokens each, without padding; a target begins with a start token and ends with
@@ -85,12 +86,17 @@ def pair_batches(
     Example:
         >>> from keras_course import datasets
         >>> x, y, weights = datasets.pair_batches([[3, 4]], [[1, 5, 6, 2]], 1, steps_per_epoch=1)[0]
-        >>> x["target"][0, :4].tolist(), y[0, :4].tolist(), weights[0, :4].tolist()
-        ([1, 5, 6, 0], [5, 6, 2, 0], [1.0, 1.0, 1.0, 0.0])
+        >>> x["target"][0, :4].tolist(), y[0, :4].tolist(), (weights[0, :4] > 0).tolist()
+        ([1, 5, 6, 0], [5, 6, 2, 0], [True, True, True, False])
     """
     return PairBatches(
         sources, targets, batch_size, steps_per_epoch=steps_per_epoch, seed=seed, start_epoch=start_epoch
     )
+
+
+def with_mean_one(chosen) -> np.ndarray:
+    """Return weights that are 0 where `chosen` is false, and equal elsewhere, so that their mean is 1."""
+    return (chosen / max(chosen.mean(), 1 / chosen.size)).astype("float32")
 
 
 def in_pairs(sources, targets) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
@@ -99,7 +105,7 @@ def in_pairs(sources, targets) -> tuple[dict[str, np.ndarray], np.ndarray, np.nd
     width = -(-longest // MULTIPLE) * MULTIPLE
     inputs = {"source": padded(sources, width), "target": padded([target[:-1] for target in targets], width)}
     labels = padded([target[1:] for target in targets], width)
-    return inputs, labels, (labels != 0).astype("float32")
+    return inputs, labels, with_mean_one(labels != 0)
 
 
 def padded(sequences, width) -> np.ndarray:

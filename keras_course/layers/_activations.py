@@ -91,3 +91,8 @@ def get_activation(activation) -> Callable:
         pass
     known = ", ".join(own)
     raise ValueError(f"activation={activation!r} is neither one of {known} nor an activation of Keras")
+
+
+def softmax(scores) -> Tensor:
+    """Return the softmax over the last axis; Keras warns where that axis has one entry."""
+    return ops.ones_like(scores) if scores.shape[-1] == 1 else ops.softmax(scores, axis=-1)

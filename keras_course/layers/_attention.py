@@ -12,18 +12,10 @@ from keras import ops
 
 from keras_course.checks import choice, flag, fraction, positive, validate, whole
 from keras_course.checks.tensors import on_tensors
+from keras_course.layers._activations import softmax
 from keras_course.layers._dense import Dense
 from keras_course.layers._initializers import get_initializer, sibling
-from keras_course.layers._masks import (
-    both,
-    causal_mask,
-    check_heads,
-    four_axes,
-    plus,
-    softmax,
-    window_blocks,
-    window_mask,
-)
+from keras_course.layers._masks import both, causal_mask, check_heads, four_axes, plus, window_blocks, window_mask
 from keras_course.layers._positions import alibi_slopes, rotate
 from keras_course.ops import write_at
 from keras_course.ops._attention import fused_attention

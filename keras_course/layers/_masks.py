@@ -24,11 +24,6 @@ def plus(bias, other) -> Tensor | None:
     return bias + other
 
 
-def softmax(scores) -> Tensor:
-    """Return the softmax over the last axis; Keras warns where that axis has one entry."""
-    return ops.ones_like(scores) if scores.shape[-1] == 1 else ops.softmax(scores, axis=-1)
-
-
 def causal_mask(queries, keys) -> Tensor:
     """Return the mask `(1, 1, T, N)` under which a query at a position sees the keys up to it."""
     return (keys[None, :] <= queries[:, None])[None, None]

@@ -10,16 +10,22 @@ from keras_course.attention import translate_sentences
 
 
 @pytest.fixture(scope="module")
-def translation(tmp_path_factory):
-    """A run of two steps on 60 pairs of sentences."""
+def few_phrases():
+    """The set `phrases` has 60 pairs of sentences in each part."""
     parts = [datasets.Sentences(part.en[:60], part.de[:60]) for part in datasets.phrases()]
     rows = [row._replace(load=lambda: parts) if row.name == "phrases" else row for row in datasets.list_datasets()]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datasets, "list_datasets", lambda: rows)
+        yield
+
+
+@pytest.fixture(scope="module")
+def translation(few_phrases, tmp_path_factory):
+    """A run of two steps."""
     row = recipes.RECIPES["phrases_en_de"]
     task = dataclasses.replace(row.task, vocab_size=300, beams=1, context_length=64)
     row = dataclasses.replace(row, task=task, steps=2, batch_size=8, overrides={"num_layers": 1, "hidden_dim": 16})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(datasets, "list_datasets", lambda: rows)
-        yield recipes.train(row, out=tmp_path_factory.mktemp("runs") / "short", verbose=0)
+    return recipes.train(row, out=tmp_path_factory.mktemp("runs") / "short", verbose=0)
 
 
 def test_translation_is_measured_and_read_back(translation, capsys):
@@ -35,6 +41,25 @@ def test_translation_is_measured_and_read_back(translation, capsys):
     for sentences in ("a dog", [""], [3]):
         with pytest.raises(ValueError, match="sentences"):
             translate_sentences(model, tokenizer, sentences)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "sample"),
+    [
+        ("stories_1", {"num_train": 200}, ["sample.txt"]),
+        ("sounds", {"num_train": 40, "num_test": 40}, ["sample.txt", "sample.wav"]),
+        ("palindromes_elman", {"num_train": 40, "num_test": 40, "max_length": 3}, ["sample.csv"]),
+        ("masked_phrases", {}, ["sample.txt"]),
+    ],
+)
+def test_tasks_measure_and_sample(name, changes, sample, few_phrases, tmp_path):
+    """Two steps teach nothing, so the metric is near that of a guess."""
+    row = recipes.RECIPES[name]
+    row = dataclasses.replace(row, task=dataclasses.replace(row.task, **changes), steps=2, batch_size=8)
+    run = recipes.train(row, out=tmp_path / "run", verbose=0)
+    guess = {"stories_1": 100 / 6, "sounds": 100 / 7, "palindromes_elman": np.log(2), "masked_phrases": np.log(322)}
+    assert run.value == pytest.approx(guess[name], rel=1 if guess[name] > 10 else 0.3)
+    assert sorted(path.name for path in run.folder.glob("sample.*")) == sample
 
 
 def test_signals_are_measured_in_their_own_unit():

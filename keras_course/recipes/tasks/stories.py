@@ -19,7 +19,7 @@ STORY = (
     "Sandra took the milk.",
 )
 MOVES, DEDUCTION = STORY[:-1], ("Cats are afraid of wolves.", "Wolves are afraid of mice.", "Lily is a cat.")
-EXAMPLES = {  # of what the trained model is asked; the second one is the story of lecture 0
+EXAMPLES = {  # what the trained model is asked
     1: (MOVES, "Where is Sandra?"),
     2: (STORY, "Where is the milk?"),
     3: ((*STORY, "Sandra moved to the office."), "Where was the milk before the office?"),

@@ -1,8 +1,9 @@
 """The task of machine translation between English and German.
 
 Tokens are those of one byte-pair encoding for both languages, which is learned from the training pairs, beside three
-special tokens; see `keras_course.attention.translate_sentences`. The validation loss is the mean of -log p(next
-token) over the validation targets; the metric is the BLEU score on the test pairs, as sacrebleu computes it.
+special tokens; see `keras_course.attention.translate_sentences`. The validation loss is the loss of the
+training, with smoothed labels, per token of the validation targets; the metric is the BLEU score on the test pairs, as
+sacrebleu computes it.
 """
 
 import dataclasses
