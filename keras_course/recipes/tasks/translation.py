@@ -111,7 +111,7 @@ class Pairs(Data):
 
     def measure(self, model, row, seed) -> dict[str, float]:
         sources, references = self._sides(self.test)
-        return {"BLEU": self.bleu(self.translate(model, sources), [list(references)]).score}
+        return {"BLEU": self.bleu(self.translate(model, sources), [list(references)], force=True).score}
 
     def translate(self, model, sentences) -> list[str]:
         """Return the translations of sentences; a sentence that is too long is cut."""
