@@ -76,6 +76,23 @@ def _palindromes(cell, published, expected):
     )
 
 
+def _multi30k(source, target):
+    """Descriptions of photos, 15 passes over the training pairs."""
+    return Recipe(
+        name=f"multi30k_{source}_{target}",
+        summary=f"a small transformer translates descriptions of photos, {source} to {target}",
+        task=Translation("multi30k", source=source, context_length=48, vocab_size=4_000),
+        topic="attention",
+        builder="transformer",
+        preset="tiny",
+        overrides={"hidden_dim": 128, "num_layers": 3, "dropout": 0.2},
+        optimizer=AdamW(peak_rate=2e-3, final_rate=1e-5, warmup=400, betas=(0.9, 0.98)),
+        steps=3_400,
+        batch_size=128,
+        minutes=45,
+    )
+
+
 TABLE = (
     _signals("shape", "", 0.02, words="with attention"),
     _signals("shape", "_convolutions", 2.3, overrides={"attention": False}, words="with convolutions only"),
@@ -93,6 +110,8 @@ TABLE = (
         batch_size=64,
         minutes=3,
     ),
+    _multi30k("en", "de"),
+    _multi30k("de", "en"),
     Recipe(
         name="masked_phrases",
         summary="a small encoder fills in masked tokens of sentences of a grammar, without any download",
