@@ -1,5 +1,6 @@
 """The table of recipes: each names a builder, a data set and arguments that exist."""
 
+import dataclasses
 import functools
 import subprocess
 import sys
@@ -16,7 +17,9 @@ SHAPES = {"mnist_10k": (28, 28, 1), "cifar10_12k": (32, 32, 3), "digit_images": 
 
 @functools.cache
 def load(task):
-    """Return the data of a task; zeros stand in for images, whose files need not be here."""
+    """Return the data of a task; zeros stand in for images and phrases for other sentences: files need not be here."""
+    if isinstance(task, recipes.Translation):
+        return dataclasses.replace(task, data="phrases", vocab_size=300).load()
     if task.data not in SHAPES:
         return task.load()
     images = datasets.Images(np.zeros((20, *SHAPES[task.data])), np.arange(20) % 10, tuple("0123456789"))
