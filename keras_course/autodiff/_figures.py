@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_course.autodiff._shape import ShapeRun
 from keras_course.checks import validate, whole
-from keras_course.plots import panels
+from keras_course.plots import Arrow, Block, diagram, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +26,7 @@ def plot_tape(steps: Sequence) -> "Figure":
             by hand. Parents that are not in `steps` are left out.
 
     Returns:
-        A Matplotlib `Figure`. Values are black, derivatives of single steps gray and adjoints red.
+        A Matplotlib `Figure`. Values are black and adjoints red; derivatives of single steps stand on the arrows.
 
     Raises:
         ValueError: `steps` is empty, a step lacks an attribute, or a step stands before one of its parents.
@@ -36,8 +36,8 @@ def plot_tape(steps: Sequence) -> "Figure":
         >>> from keras_course.autodiff import plot_tape
         >>> x = types.SimpleNamespace(name="x", formula="input", value=2.0, adjoint=3.0, parents=[])
         >>> y = types.SimpleNamespace(name="y", formula="3 * x", value=6.0, adjoint=1.0, parents=[(x, 3.0)])
-        >>> [text.get_text() for text in plot_tape([x, y]).axes[0].texts][1:]  # the first is an arrow's
-        ['3', 'x = input', 'value 2', 'adjoint 3', 'y = 3 * x', 'value 6', 'adjoint 1']
+        >>> [text.get_text().strip() for text in plot_tape([x, y]).axes[0].texts]
+        ['x = input\\nvalue 2', 'y = 3 * x\\nvalue 6', '3', 'adjoint 3', 'adjoint 1']
     """
     if not isinstance(steps, Sequence) or isinstance(steps, str) or not len(steps):
         raise ValueError(f"steps={steps!r} must be a list of steps, at least one")
@@ -46,16 +46,15 @@ def plot_tape(steps: Sequence) -> "Figure":
     edges, places = _edges(steps), {}
     depths = _depths(steps, edges)
     for row in range(max(depths) + 1):
-        _place_row([i for i, depth in enumerate(depths) if depth == row], row, edges, places)
-    left, right = (extreme(x for x, _ in places.values()) for extreme in (min, max))
-    figure, (ax,) = panels(1.75 * (right - left + 1), 1.05 * (max(depths) + 1))
-    ax.set(xlim=(left - 0.5, right + 0.5), ylim=(max(depths) + 0.4, -0.5))
-    ax.set_axis_off()
-    for (parent, child), slope in edges.items():
-        _draw_edge(ax, places[parent], places[child], slope)
+        _place_row([i for i, depth in enumerate(depths) if depth == row], 1.6 * row, edges, places)
+    blocks = {
+        str(i): Block(*places[i], f"{step.name} = {step.formula}\nvalue {step.value:.3g}\n", "value")
+        for i, step in enumerate(steps)
+    }
+    figure = diagram(blocks, [Arrow(str(p), str(c), f"{slope:.3g}") for (p, c), slope in edges.items()])
     for i, step in enumerate(steps):
         terms = [f"{steps[c].adjoint:.3g} · {slope:.3g}" for (p, c), slope in edges.items() if p == i]
-        _draw_step(ax, *places[i], step, terms)
+        _write_adjoint(figure.axes[0], *places[i], step, terms)
     return figure
 
 
@@ -91,35 +90,18 @@ def _place_row(row, height, edges, places):
     places.update({i: (x + shift, height) for i, x in zip(row, columns, strict=True)})
 
 
-def _draw_edge(ax, start, end, slope):
-    (x0, y0), (x1, y1) = (start[0], start[1] + 0.27), (end[0], end[1] - 0.27)
-    ax.annotate(
-        "", (x1, y1), (x0, y0), arrowprops={"arrowstyle": "-|>", "color": "#444444", "shrinkA": 0, "shrinkB": 0}
-    )
-    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
-    at = 0.5 if y1 - y0 < 1 else 0.25  # a long arrow has its number before it passes other boxes
-    where = (x0 + at * (x1 - x0), y0 + at * (y1 - y0))
-    ax.text(*where, f"{slope:.3g}", ha="center", va="center", color="gray", fontsize=10, bbox=box)
-
-
 def _arrow(ax, start, end, color):
     style = {"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 0}
     ax.annotate("", end, start, arrowprops=style)
 
 
-def _draw_step(ax, x, y, step, terms):
-    from matplotlib.patches import FancyBboxPatch
-
-    style = {"boxstyle": "round,pad=0,rounding_size=0.06", "facecolor": "#f4f4f4", "edgecolor": "#777777"}
-    ax.add_patch(FancyBboxPatch((x - 0.45, y - 0.27), 0.9, 0.54, zorder=2, **style))
-    centered = {"ha": "center", "va": "center", "fontsize": 10}
-    ax.text(x, y - 0.16, f"{step.name} = {step.formula}", zorder=3, **centered)
-    ax.text(x, y, f"value {step.value:.3g}", zorder=3, **centered)
-    ax.text(x, y + 0.16, f"adjoint {step.adjoint:.3g}", color="C3", zorder=3, **centered)
+def _write_adjoint(ax, x, y, step, terms):
+    """Write the adjoint in the third line of a block and, above a block with several children, how it is computed."""
+    style = {"ha": "center", "va": "center", "fontsize": 10.5, "color": "C3", "zorder": 4}  # as `diagram`
+    ax.text(x, y, f"\n\nadjoint {step.adjoint:.3g}", linespacing=1.05, **style)
     if len(terms) > 1:
-        total = f"{' + '.join(terms)} = {step.adjoint:.3g}"
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
-        ax.text(x, y - 0.37, total, color="C3", zorder=4, bbox=box, **centered)
+        ax.text(x, y - 0.6, f"{' + '.join(terms)} = {step.adjoint:.3g}", bbox=box, **style)
 
 
 @validate(num_steps=whole(1, 4))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 COLUMN, ROW, FONT = 1.5, 0.72, 10.5  # inches, inches, points
 _KINDS = {  # kind: (color of the area, color of the edge, width and height in parts of the grid)
     "data": ("#f4f4f4", "#777777", 0.8, 0.62),
+    "value": ("#f4f4f4", "#777777", 0.9, 0.86),  # three lines of text
     "layer": ("#dbe9f6", "#2b6ca3", 0.86, 0.62),
     "weight": ("#e3f1df", "#3c8031", 0.8, 0.62),
     "loss": ("#fbe0dc", "#b5402b", 0.8, 0.62),
@@ -30,7 +31,8 @@ class Block(NamedTuple):
     Args:
         x, y: position of its center on the grid, columns to the right and rows down.
         text: what stands in it; a line break starts a new line.
-        kind: "data", "layer", "weight", "loss", "operation" (a circle, such as "+") or "text" (without a box).
+        kind: "data", "value" (three lines of text), "layer", "weight", "loss", "operation" (a circle, such as "+") or
+            "text" (without a box).
     """
 
     x: float

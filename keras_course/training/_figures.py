@@ -64,13 +64,13 @@ def plot_layer() -> "Figure":
     """
     blocks = {
         "x": Block(0, 0, "$h_{l-1}$", "data"),
-        "W": Block(1, 0, "$W_l h_{l-1} + b_l$"),
-        "phi": Block(2, 0, "$\\phi$"),
-        "h": Block(3, 0, "$h_l$", "data"),
+        "W": Block(1.3, 0, "$W_l h_{l-1} + b_l$"),
+        "phi": Block(2.6, 0, "$\\phi$"),
+        "h": Block(3.9, 0, "$h_l$", "data"),
         "dx": Block(0, 1.4, "gradient\nof $h_{l-1}$", "loss"),
-        "WT": Block(1, 1.4, "$W_l^T \\delta_l$"),
-        "dphi": Block(2, 1.4, "$\\odot\\ \\phi'(a_l)$"),
-        "dh": Block(3, 1.4, "gradient\nof $h_l$", "loss"),
+        "WT": Block(1.3, 1.4, "$W_l^T \\delta_l$"),
+        "dphi": Block(2.6, 1.4, "$\\odot\\ \\phi'(a_l)$"),
+        "dh": Block(3.9, 1.4, "gradient\nof $h_l$", "loss"),
     }
     forward = [Arrow("x", "W", "$q$"), Arrow("W", "phi", "$a_l$"), Arrow("phi", "h", "$q'$")]
     backward = [Arrow("dh", "dphi", "$q'$"), Arrow("dphi", "WT", "$\\delta_l$"), Arrow("WT", "dx", "$q$")]
