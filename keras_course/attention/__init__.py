@@ -29,6 +29,11 @@ from keras_course.attention._sound import LogSpectrogram, spectrogram_transforme
 from keras_course.attention._story_transformer import story_transformer
 from keras_course.attention._transformer import PaddingMask, transformer
 from keras_course.attention._translate import cross_attention_maps, translate
+from keras_course.attention._variant_figures import (
+    plot_mixture_of_experts,
+    plot_norm_placement,
+    plot_vision_transformer,
+)
 from keras_course.attention._vit import ClassToken, class_token_maps, vit
 from keras_course.attention._vit_weights import load_vit
 from keras_course.attention._written_out import additive_attention, multi_head_attention, scaled_dot_attention
@@ -66,12 +71,15 @@ __all__ = [
     "plot_hops",
     "plot_memory_network",
     "plot_mixing_matrices",
+    "plot_mixture_of_experts",
+    "plot_norm_placement",
     "plot_query_key_value",
     "plot_seq2seq",
     "plot_sinusoidal_positions",
     "plot_spectrogram_transformer",
     "plot_transformer",
     "plot_unrolled",
+    "plot_vision_transformer",
     "recurrent_network",
     "scaled_dot_attention",
     "seq2seq",

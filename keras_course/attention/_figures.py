@@ -164,7 +164,7 @@ def plot_memory_network() -> "Figure":
     """Draw one hop of a memory network: a story in two embeddings, a query, weights, and their sum.
 
     Returns:
-        A Matplotlib `Figure`: S sentences, C features, V words.
+        A Matplotlib `Figure`, with 18 sentences of 5 words, 64 features and 27 tokens.
 
     References:
         End-To-End Memory Networks, Sukhbaatar et al., 2015, figure 1, https://arxiv.org/abs/1503.08895
@@ -177,28 +177,28 @@ def plot_memory_network() -> "Figure":
     blocks = {
         "question": Block(0, 0, "question", "data"),
         "story": Block(2.2, 0, "story", "data"),
-        "B": Block(0, 1.2, "embedding B", "weight"),
-        "A": Block(1.2, 1.2, "embedding A", "weight"),
-        "C": Block(3.2, 1.2, "embedding C", "weight"),
-        "p": Block(1.2, 2.6, "softmax(m u)"),
+        "B": Block(0, 1.2, "embedding $B$", "weight"),
+        "A": Block(1.2, 1.2, "embedding $A$", "weight"),
+        "A'": Block(3.2, 1.2, "embedding $A'$", "weight"),
+        "p": Block(1.2, 2.6, "softmax"),
         "sum": Block(3.2, 2.6, "$\\Sigma_i\\ p_i c_i$"),
         "plus": Block(0, 4, "+", "operation"),
-        "W": Block(0, 5.2, "W", "weight"),
+        "O": Block(0, 5.2, "output\nmatrix $O$", "weight"),
         "answer": Block(0, 6.4, "logits", "data"),
-        "again": Block(1.5, 4.6, "next hop: the same\nwith a new u", "text"),
+        "again": Block(1.5, 4.6, "next hop: the same\nwith a new $u$", "text"),
     }
     arrows = [
-        Arrow("question", "B", "W words"),
-        Arrow("story", "A", "S x W"),
-        Arrow("story", "C"),
-        Arrow("A", "p", "m: S x C"),
-        Arrow("C", "sum", "c: S x C"),
-        Arrow("B", "p", "u: C"),
-        Arrow("B", "plus", "u"),
-        Arrow("p", "sum", "p: S"),
-        Arrow("sum", "plus", "C"),
-        Arrow("plus", "W", "C"),
-        Arrow("W", "answer", "V"),
+        Arrow("question", "B", "5"),
+        Arrow("story", "A", "18 x 5"),
+        Arrow("story", "A'", "18 x 5"),
+        Arrow("A", "p", "$m$: 18 x 64"),
+        Arrow("A'", "sum", "$c$: 18 x 64"),
+        Arrow("B", "p", "$u$: 64"),
+        Arrow("B", "plus", "$u$: 64"),
+        Arrow("p", "sum", "$p$: 18"),
+        Arrow("sum", "plus", "64"),
+        Arrow("plus", "O", "$u$: 64"),
+        Arrow("O", "answer", "27"),
     ]
     return diagram(blocks, arrows)
 

@@ -86,8 +86,8 @@ def plot_gated_cell(cell) -> "Figure":
             "g": Block(1, 1, "candidate $g$"),
             "new": Block(3, 1, "$\\times$", "operation"),
             "r": Block(0, 2, "reset\ngate $r$", "weight"),
-            "z": Block(2.5, 2, "update\ngate $z$", "weight"),
-            "inputs": Block(1.25, 3.2, "$x_t$, $h_{t-1}$", "data"),
+            "z": Block(2.5, 2.6, "update\ngate $z$", "weight"),
+            "inputs": Block(1.25, 3.5, "$x_t$, $h_{t-1}$", "data"),
         }
         arrows = [("h", "keep"), ("keep", "add"), ("add", "next h"), ("h", "reset"), ("r", "reset"), ("reset", "g"),
                   ("g", "new"), ("new", "add"), ("z", "keep", "$1 - z$"), ("z", "new", "$z$"), ("inputs", "r"),
