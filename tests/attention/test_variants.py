@@ -58,6 +58,15 @@ def test_balance_loss_is_one_where_routing_is_uniform_and_e_where_one_expert_tak
     np.testing.assert_allclose(array(routing.load), [0, 0, 1, 0], atol=1e-6)
 
 
+def test_router_is_computed_in_float32():
+    """In bfloat16, 1 and 1.001 are equal, and the first expert, whose output is 0, would process every token."""
+    layer = MixtureOfExperts(2, F, top_k=1, dtype="mixed_bfloat16")
+    layer.build((B, T, C))
+    zeros_ones = np.arange(2.0)[:, None, None] * np.ones((2, F, C))
+    layer.set_weights([np.tile([1.0, 1.001], (C, 1)), np.ones((2, C, F)), zeros_ones])
+    assert array(keras.ops.cast(layer(np.ones((1, T, C))), "float32")).min() > 0
+
+
 def test_training_balances_the_experts():
     """All tokens of the untrained layer go to one expert; with the loss alone they spread."""
     x = keras.Input((T, C))
