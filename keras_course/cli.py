@@ -240,13 +240,15 @@ def _report(run):
 # generate ----------------------------------------------------------------------------------------------------------
 
 
-_SAMPLING = ("temperature", "top_k", "top_p", "seed")
+_WRITING = ("length", "temperature", "top_k", "top_p", "seed", "stop")
 
 
 def _add_generate(commands):
-    parser = _command(commands, _generate, "generate", "continue or translate a text with a trained model")
+    parser = _command(commands, _generate, "generate", "continue, translate or complete a text with a trained model")
     parser.add_argument("model", metavar="MODEL", help="folder of a run, or a .keras file with its tokenizer beside it")
-    parser.add_argument("--prompt", metavar="TEXT", required=True, help="the text to continue or to translate")
+    parser.add_argument(
+        "--prompt", metavar="TEXT", required=True, help="the text to continue or to translate, or one with blanks (___)"
+    )
     _add_backend_option(parser, "KERAS_BACKEND, else the one that the model was trained on, where it is installed")
     parser.add_argument("--length", metavar="N", type=int, help="tokens to write; default: 300")
     parser.add_argument("--temperature", metavar="T", type=float, help="0 takes the likeliest token; default: 1")
@@ -269,32 +271,11 @@ def _generate(options):
     if tokenizer is None:
         raise ValueError(f"MODEL={options.model!r} has no tokenizer beside it, so it cannot write a text.")
     if not options.prompt:
-        raise ValueError("--prompt is empty: the model needs at least one token to continue.")
-    print((_translated if isinstance(getattr(model, "input", None), dict) else _continued)(model, tokenizer, options))
+        raise ValueError("--prompt is empty: the model needs at least one token to read.")
+    task = _saved.task_of(options.model)
+    given = {name: value for name in _WRITING if (value := getattr(options, name)) is not None}
+    for name in given.keys() - _registry.parameters_of(task.write):
+        option = f"--{name.replace('_', '-')}"
+        raise ValueError(f"{option}={given[name]}: a model of {task.__name__} takes no {option}; leave it out.")
+    print(task.write(model, tokenizer, options.prompt, **given))
     return 0
-
-
-def _translated(model, tokenizer, options):
-    """Return the translation of the prompt by an encoder-decoder."""
-    from keras_course.attention import translate_sentences
-
-    for name in (*_SAMPLING, "length", "stop"):
-        if (value := getattr(options, name)) is not None:
-            raise ValueError(f"--{name.replace('_', '-')}={value}: a translation is not sampled; leave it out.")
-    return translate_sentences(model, tokenizer, [options.prompt])[0]
-
-
-def _continued(model, tokenizer, options):
-    """Return the prompt, continued by a language model."""
-    from keras_course.language import generate
-
-    stop = None
-    if options.stop is not None:
-        tokens = tokenizer.encode(options.stop)
-        if len(tokens) != 1:
-            raise ValueError(f"--stop={options.stop!r} is {len(tokens)} tokens to this model; it must be one.")
-        stop = int(tokens[0])
-    length = 300 if options.length is None else options.length
-    given = {name: value for name in _SAMPLING if (value := getattr(options, name)) is not None}
-    text = generate(model, tokenizer.encode(options.prompt), length, stop=stop, **given)
-    return tokenizer.decode(text)

@@ -21,10 +21,10 @@ _MISTRAL = {**_LLAMA, "context_length": 32_768, "num_kv_heads": 8, "mlp_dim": 14
 @builder(
     reference="Touvron et al., 2023, https://arxiv.org/abs/2307.09288",
     presets={
-        "tiny": {"vocab_size": 104, "context_length": 32},
+        "tiny": {"vocab_size": 104, "context_length": 32, "num_kv_heads": 2},
         "tinyllama": {**_LLAMA, "context_length": 2048, "hidden_dim": 2048, "num_layers": 22, "num_kv_heads": 4,
                       "mlp_dim": 5632, "parameters": 1_100_048_384},
-        "llama2_7b": {**_LLAMA, "num_kv_heads": 32, "mlp_dim": 11_008, "parameters": 6_738_415_616},
+        "llama2_7b": {**_LLAMA, "mlp_dim": 11_008, "parameters": 6_738_415_616},
         "mistral_7b": {**_MISTRAL, "window": 4096, "parameters": 7_241_732_096},
         "mixtral_8x7b": {**_MISTRAL, "num_experts": 8, "rotary_base": 1_000_000.0, "parameters": 46_702_792_704},
     },
@@ -55,7 +55,7 @@ def decoder_only_lm(
     hidden_dim=64,
     num_layers=2,
     num_heads=4,
-    num_kv_heads=2,
+    num_kv_heads=None,
     window=None,
     mlp_dim=None,
     positions="rotary",
@@ -76,8 +76,8 @@ def decoder_only_lm(
         h = E[x],  h <- h + attention(norm(h)),  h <- h + W2 (silu(U norm(h)) * V norm(h)),  logits = norm(h) W
 
     It differs from GPT-2 (lecture 8) in four parts: RMS normalization in place of layer normalization, rotary in place
-    of learned positions, SwiGLU in place of a GELU MLP, and queries that share heads of keys and values. It has no
-    biases. `keras_course.language.generate` writes text with it.
+    of learned positions, SwiGLU in place of a GELU MLP, and queries that share heads of keys and values. No
+    layer has biases. `keras_course.language.generate` writes text with it.
 
     Args:
         vocab_size: number V of tokens.
@@ -85,7 +85,7 @@ def decoder_only_lm(
         hidden_dim: width C of a token's features.
         num_layers: number of blocks.
         num_heads: number of attention heads; it must divide `hidden_dim`.
-        num_kv_heads: number G of heads of keys and values; it must divide `num_heads`.
+        num_kv_heads: number G of heads of keys and values (grouped queries); it must divide `num_heads`, its default.
         window: how many tokens a block looks back on, itself included (sliding window); all by default.
         mlp_dim: width of the hidden layer of an MLP; by default 8/3 C, rounded up to a multiple of 8.
         positions: "rotary", "alibi" or "relative" (in attention), "learned" or "sinusoidal" (added to the embeddings),
@@ -106,8 +106,8 @@ def decoder_only_lm(
         ValueError: an argument is out of its range, `num_heads` does not divide `hidden_dim`, `num_kv_heads` does not
             divide `num_heads`, or the width does not fit `positions`.
 
-    Differences from the papers: none in the network of the presets. The numbers of parameters are those of the
-    published weights. A cache holds all N positions, also with a sliding window.
+    Differences from the papers: none in the network of the presets, which have as many parameters as the published
+    weights. A cache holds all N positions, also with a sliding window.
 
     References:
         Llama 2: Open Foundation and Fine-Tuned Chat Models, Touvron et al., 2023, https://arxiv.org/abs/2307.09288
@@ -125,7 +125,7 @@ def decoder_only_lm(
         >>> model(np.zeros((1, 8), "int32")).shape == (1, 8, 10)
         True
     """
-    if hidden_dim % num_heads or num_heads % num_kv_heads:
+    if hidden_dim % num_heads or num_heads % (num_kv_heads or num_heads):
         raise ValueError(
             f"num_heads={num_heads} must divide hidden_dim={hidden_dim}, and num_kv_heads={num_kv_heads} must divide it"
         )
@@ -194,17 +194,17 @@ def expert_loads(model, tokens) -> np.ndarray:
         A NumPy array `(L, E)`; each row adds up to 1.
 
     Raises:
-        ValueError: the model has no experts, `tokens` has not two axes, or an unknown token.
+        ValueError: `model` was built without experts, `tokens` has not two axes, or an unknown token.
 
     Example:
         >>> from keras_course.attention import decoder_only_lm, expert_loads
         >>> expert_loads(decoder_only_lm(10, 8, num_experts=4), [[1, 2, 3]]).shape
         (2, 4)
     """
-    h, loads = ops.convert_to_tensor(check_tokens("tokens", tokens, vocab_size(model), ndim=2)), []
     blocks = [layer for layer in model.layers if getattr(layer, "experts", None) is not None]
     if not blocks:
-        raise ValueError(f"model={model.name!r} has no experts; build it with num_experts")
+        raise ValueError(f"model={model.name!r} must be built by decoder_only_lm with num_experts")
+    h, loads = ops.convert_to_tensor(check_tokens("tokens", tokens, vocab_size(model), ndim=2)), []
     for layer in model.layers[1:]:
         if layer in blocks:
             loads.append(ops.convert_to_numpy(layer.routing(h).load))

@@ -12,6 +12,7 @@ from keras_course._registry import builder
 from keras_course.attention._blocks import EncoderDecoderBlock
 from keras_course.attention._transformer import PaddingMask
 from keras_course.checks import fraction, instance, validate, whole
+from keras_course.checks.models import check_built_by
 from keras_course.checks.tokens import check_tokens, vocab_size
 from keras_course.layers import Dense, PositionEmbedding, sibling
 from keras_course.layers._activations import get_activation
@@ -83,7 +84,7 @@ def encoder_only_lm(
 
         h = norm(E[x] + P),  h <- block_l(h) for l = 1..L,  logits = norm(gelu(h W + b)) E' + c
 
-    The blocks are those of the encoder of `transformer`, post-norm. No mask hides later tokens: the model is trained on
+    The blocks are the encoder's blocks of `transformer`, post-norm. No mask hides later tokens: the model is trained on
     sequences in which some tokens were replaced (see `keras_course.datasets.masked_batches`).
 
     Args:
@@ -107,7 +108,7 @@ def encoder_only_lm(
         ValueError: an argument is out of its range, `num_heads` does not divide `hidden_dim`, or an unknown
             `activation`.
 
-    Differences from the paper: the head for the next sentence is not there. The parameters of the presets are those of
+    Differences from the paper: the head for the next sentence is left out. The presets have as many parameters as
     `transformers.BertForMaskedLM`.
 
     References:
@@ -174,7 +175,8 @@ def fill_masks(model, tokens, *, mask_token) -> np.ndarray:
         The tokens `(B, T)`, int32, without masks.
 
     Raises:
-        ValueError: `tokens` has not two axes, or an unknown token.
+        ValueError: `model` was built by another builder or with segments, or `tokens` has not two axes or an unknown
+            token.
 
     Example:
         >>> from keras_course.attention import encoder_only_lm, fill_masks
@@ -182,6 +184,7 @@ def fill_masks(model, tokens, *, mask_token) -> np.ndarray:
         >>> filled[0, [0, 2]].tolist(), bool(filled[0, 1] > 1)
         ([3, 4], True)
     """
+    check_built_by("encoder_only_lm without segments", model, ["head_bias"], without=["segment_embedding"])
     size = vocab_size(model)
     check_tokens("mask_token", [mask_token], size)
     tokens = check_tokens("tokens", tokens, size, ndim=2)

@@ -244,7 +244,7 @@ def plot_hops(weights, sentences, *, title: str = "") -> "Figure":
         A Matplotlib `Figure`.
 
     Raises:
-        ValueError: `weights` has another shape or a number that is not finite, or there are no or too many sentences.
+        ValueError: `weights` has another shape or a number that is not finite, or `sentences` is empty or too long.
 
     Example:
         >>> import numpy as np

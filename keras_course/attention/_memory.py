@@ -13,6 +13,7 @@ from keras import ops
 from keras_course._registry import builder
 from keras_course.attention._transformer import PADDING, PaddingMask
 from keras_course.checks import choice, flag, instance, validate, whole
+from keras_course.checks.models import check_built_by
 from keras_course.checks.tokens import check_tokens
 from keras_course.layers import Dense, PositionEmbedding, sibling
 from keras_course.layers._activations import softmax
@@ -265,7 +266,7 @@ def hop_attention(model, story, question) -> np.ndarray:
         A NumPy array `(K, B, S)` of attention weights.
 
     Raises:
-        ValueError: the model has no hops, or an array has another shape or an unknown token.
+        ValueError: `model` was built by another builder, or an array has another shape or an unknown token.
 
     Example:
         >>> import numpy as np
@@ -273,9 +274,8 @@ def hop_attention(model, story, question) -> np.ndarray:
         >>> hop_attention(memory_network(10, 5, 20), np.ones((2, 10, 5), int), np.ones((2, 5), int)).shape
         (3, 2, 10)
     """
+    check_built_by("memory_network", model, ["hop_0"])
     hops = [layer for layer in model.layers if isinstance(layer, MemoryHop)]
-    if not hops:
-        raise ValueError(f"model={model.name!r} has no hops: it must be built by memory_network")
     size, shape = model.get_layer("embedding_0").vocab_size, tuple(model.input["story"].shape[1:])
     story, question = check_tokens("story", story, size, ndim=3), check_tokens("question", question, size, ndim=2)
     if story.shape[1:] != shape or question.shape != (len(story), shape[1]):

@@ -41,7 +41,7 @@ class ForgetGateBias(keras.initializers.Initializer):
 
 @keras.saving.register_keras_serializable("keras_course")
 class Orthogonal(keras.initializers.Orthogonal):
-    """Initialize as orthogonal, in any type: PyTorch has no QR decomposition in half precision."""
+    """Initialize as orthogonal, in any type: PyTorch lacks a QR decomposition in half precision."""
 
     def __call__(self, shape, dtype=None) -> Tensor:
         return keras.ops.cast(super().__call__(shape, dtype="float32"), dtype or keras.config.floatx())
@@ -114,8 +114,8 @@ def recurrent_network(
         name: name of the model.
 
     Returns:
-        An uncompiled `keras.Model`. Recurrent matrices are initialized as orthogonal, biases as 0 (those of the forget
-        gates of an LSTM as 1).
+        An uncompiled `keras.Model`. Recurrent matrices are initialized as orthogonal, biases as 0 (as 1 for the
+        forget gates of an LSTM).
 
     Raises:
         ValueError: `input_shape` is not (T, D), a number is out of its range, or an unknown `cell`.

@@ -1,6 +1,6 @@
 """Translating sentences: from text to tokens, and back.
 
-Tokens are those of one byte-pair encoding for both languages, moved by three: token 0 is padding, token 1 begins a
+Both languages share one byte-pair encoding, whose tokens are moved by three: token 0 is padding, token 1 begins a
 target, token 2 ends it.
 """
 
@@ -37,7 +37,8 @@ def translate_sentences(model, tokenizer, sentences, *, beams=5, length_penalty=
         A list of as many sentences.
 
     Raises:
-        ValueError: a sentence is empty or no text, `tokenizer` is none, or a number is out of its range.
+        ValueError: `model` was built by another builder, a sentence is empty or no text, `tokenizer` is none,
+            or a number is out of its range.
 
     Example:
         >>> from keras_course.attention import transformer, translate_sentences

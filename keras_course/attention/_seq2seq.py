@@ -62,7 +62,7 @@ class AdditiveAttention(keras.layers.Layer):
         return self._attend(x, context, attention_mask)[0]
 
     def attention_weights(self, x, context, attention_mask=None) -> Tensor:
-        """Return the weights `(B, 1, T, N)`: those of the one head that there is."""
+        """Return the weights `(B, 1, T, N)` of the only head."""
         return self._attend(x, context, attention_mask)[1][:, None]
 
     def _attend(self, x, context, attention_mask):
@@ -226,7 +226,7 @@ def decode(model, tokens, cache, index, context) -> tuple[Tensor, list[Tensor]]:
 
 
 def empty_cache(model, batch_size) -> list[Tensor]:
-    """Return zeros in place of the states; those of the encoder take their place at the first token."""
+    """Return zeros in place of the states; at the first token the states of the encoder replace them."""
     layers = _layers(model, "decoder")
     return [ops.zeros((batch_size, size), dtype=layer.compute_dtype) for layer in layers for size in layer.state_size]
 
@@ -235,7 +235,7 @@ def attention_maps(model, source, target) -> Tensor:
     """Return the attention weights `(1, B, 1, T, N)` of the decoder."""
     attention = _attention_of(model)
     if attention is None:
-        raise ValueError(f"model={model.name!r} has no attention")
+        raise ValueError(f"model={model.name!r} must be built with attention")
     context = encode(model, source)
     h, states = model.get_layer("token_embedding")(target), iter(context["last"])
     for layer in _layers(model, "decoder"):

@@ -53,7 +53,7 @@ class LogSpectrogram(keras.layers.Layer):
         x = ops.pad(ops.cast(x, "float32"), ((0, 0), (missing // 2, missing - missing // 2)))
         real, imaginary = ops.stft(x, self.frame_length, self.frame_step, self.frame_length, "hann", center=False)
         scale = 4 / self.frame_length  # 2 divided by the sum of the window
-        power = ops.maximum(ops.square(real) + ops.square(imaginary), 1e-20)  # sqrt has no derivative at 0
+        power = ops.maximum(ops.square(real) + ops.square(imaginary), 1e-20)  # sqrt is not differentiable at 0
         magnitudes = scale * ops.sqrt(power)[..., : self.frame_length // 2]  # without the Nyquist frequency
         return ops.cast(ops.log(self.epsilon + magnitudes), self.compute_dtype)
 

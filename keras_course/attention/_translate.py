@@ -13,6 +13,7 @@ from keras_course.attention import _seq2seq as recurrent
 from keras_course.attention._blocks import EncoderDecoderBlock
 from keras_course.attention._transformer import PADDING
 from keras_course.checks import instance, not_negative, validate, whole
+from keras_course.checks.models import check_built_by
 from keras_course.checks.tokens import check_tokens
 from keras_course.decoding import Decoder, generate_tokens
 from keras_course.ops._types import Tensor
@@ -42,8 +43,8 @@ def translate(model, sources, *, start, stop, beams=5, length_penalty=0.6, max_l
         A list of B int32 arrays, without the start and the stop token.
 
     Raises:
-        ValueError: a source is empty, has an unknown or padding token or is longer than the context; or an argument is
-            out of its range.
+        ValueError: `model` was built by another builder; a source is empty, has an unknown or padding token or is
+            longer than the context; or an argument is out of its range.
 
     References:
         Attention Is All You Need, Vaswani et al., 2017, section 6.1, https://arxiv.org/abs/1706.03762
@@ -85,7 +86,8 @@ def translate(model, sources, *, start, stop, beams=5, length_penalty=0.6, max_l
 
 
 def context_length(model) -> int:
-    """Return the longest source and target of an encoder-decoder, in tokens."""
+    """Return the longest source and target of an encoder-decoder, in tokens; raise a ValueError for other models."""
+    check_built_by("transformer or seq2seq", model, ["source_mask"])
     if recurrent.is_recurrent(model):
         return model.get_layer("source_mask").context_length
     return model.get_layer("encoder_positions").context_length
@@ -155,13 +157,15 @@ def cross_attention_maps(model, source, target) -> np.ndarray:
         A NumPy array `(L, B, H, T, N)`.
 
     Raises:
-        ValueError: an array has not two axes, or an unknown token; or the model has no attention.
+        ValueError: an array has not two axes, or an unknown token; or `model` was built by another builder, or by
+            `seq2seq` without attention.
 
     Example:
         >>> from keras_course.attention import cross_attention_maps, transformer
         >>> cross_attention_maps(transformer(10, 8), [[3, 4, 5]], [[1, 6]]).shape
         (2, 1, 4, 2, 3)
     """
+    check_built_by("transformer or seq2seq", model, ["source_mask"])
     size = model.get_layer("token_embedding").input_dim
     source, target = (check_tokens(name, x, size, ndim=2) for name, x in (("source", source), ("target", target)))
     if recurrent.is_recurrent(model):

@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_course._registry import builder
 from keras_course.checks import as_floats, fraction, instance, positive, validate, whole, whole_numbers
+from keras_course.checks.models import check_built_by
 from keras_course.layers import Conv2D, Dense, PositionEmbedding, TransformerBlock, sibling
 from keras_course.layers._activations import get_activation
 from keras_course.layers._initializers import get_initializer
@@ -96,7 +97,7 @@ def vit(
 
         h = [c, W_p patch_1 + b, ..., W_p patch_N + b] + P,  h <- block_l(h) for l = 1..L,  logits = norm(h)_0 W
 
-    with a class token c and learned positions P. The blocks are those of a pre-norm transformer without a mask.
+    with a class token c and learned positions P. The blocks are pre-norm transformer blocks without a mask.
 
     Args:
         input_shape: (H, W, C_in), with H and W multiples of `patch_size`.
@@ -116,11 +117,11 @@ def vit(
         An uncompiled `keras.Model`.
 
     Raises:
-        ValueError: `input_shape` has not three entries or is no multiple of `patch_size`, a number is out of its range,
-            or `num_heads` does not divide `hidden_dim`.
+        ValueError: `input_shape` has not three entries or is not a multiple of `patch_size`, a number is out of its
+            range, or `num_heads` does not divide `hidden_dim`.
 
     Differences from the paper: dropout is applied to the attention weights, too, and not inside the MLP. The sizes
-    tiny and small are those of DeiT (Touvron et al., 2021).
+    tiny and small come from DeiT (Touvron et al., 2021).
 
     References:
         An Image is Worth 16x16 Words: Transformers for Image Recognition at Scale, Dosovitskiy et al., 2021,
@@ -198,7 +199,7 @@ def class_token_maps(model, images) -> np.ndarray:
         is the weight of the class token itself.
 
     Raises:
-        ValueError: `images` has another shape.
+        ValueError: `model` was built by another builder, or `images` has another shape.
 
     Example:
         >>> import numpy as np
@@ -207,6 +208,7 @@ def class_token_maps(model, images) -> np.ndarray:
         >>> class_token_maps(model, np.zeros((3, 8, 8, 1))).shape
         (2, 3, 4, 2, 2)
     """
+    check_built_by("vit or spectrogram_transformer", model, ("patches", "class_token", "final_norm"))
     images = as_floats("images", images).astype("float32")
     if images.shape[1:] != tuple(model.input_shape[1:]):
         raise ValueError(

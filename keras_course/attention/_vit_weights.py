@@ -34,7 +34,7 @@ _BLOCK = {  # name there: shape of the kernel there
 def load_vit(path) -> keras.Model:
     """Build a vision transformer from a Hugging Face folder, with its weights.
 
-    The model takes images `(B, I, I, D)` and returns logits `(B, K)`, those of `transformers.ViTForImageClassification`
+    The model takes images `(B, I, I, D)` and returns the logits `(B, K)` of `transformers.ViTForImageClassification`
     for the same images with channels first. Scale pixels as the file `preprocessor_config.json` of the folder says.
     PyTorch and `transformers` are not needed, the package `safetensors` is. Nothing from the folder is executed.
 
@@ -43,7 +43,7 @@ def load_vit(path) -> keras.Model:
             `save_pretrained` writes it.
 
     Returns:
-        An uncompiled model as `vit` builds it. Its dropout is that of the configuration.
+        An uncompiled model as `vit` builds it. Its dropout is the one of the configuration.
 
     Raises:
         FileNotFoundError: one of the two files is missing.

@@ -5,8 +5,8 @@ Images: `mnist_10k`, `cifar10_12k`, `digit_images`. `example_batches` yields bat
 on every backend, and `crop_and_flip` augments images.
 Tables: `digits`, `diabetes`, `breast_cancer`, `iris`. Points: `two_moons`, `blobs`, `spiral`,
 `gaussian_classes`.
-`list_datasets` returns the table of all sets, and `find` looks up what a user names. Each set that has to be downloaded
-has an offline twin in that table.
+`list_datasets` returns the table of all sets, `get_dataset` one row of it, and `find` looks up what a user names. Each
+set that has to be downloaded has an offline twin in that table.
 """
 
 import importlib
@@ -15,7 +15,7 @@ from keras_course.datasets._augment import crop_and_flip
 from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._generators import blobs, gaussian_classes, spiral, two_moons
 from keras_course.datasets._images import Images, cifar10_12k, digit_images, mnist_10k
-from keras_course.datasets._list import find, list_datasets
+from keras_course.datasets._list import find, get_dataset, list_datasets
 from keras_course.datasets._palindromes import palindromes
 from keras_course.datasets._signals import shape_signals
 from keras_course.datasets._sounds import SOUND_CLASSES, SOUND_RATE, sounds
@@ -47,6 +47,7 @@ __all__ = [
     "example_batches",
     "find",
     "gaussian_classes",
+    "get_dataset",
     "insert_empty_sentences",
     "iris",
     "list_datasets",

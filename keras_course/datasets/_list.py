@@ -3,7 +3,7 @@
 import os
 import pathlib
 
-from keras_course.checks import instead_of, one_of, strings, validate
+from keras_course.checks import instead_of, one_of, string, strings, validate
 from keras_course.checks import path as check_path
 from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._generators import GENERATORS
@@ -35,6 +35,28 @@ def list_datasets() -> tuple[Dataset, ...]:
         ['digits', 'diabetes', 'breast_cancer', 'iris']
     """
     return TEXTS + IMAGES + TABLES + GENERATORS + TRANSLATIONS + STORIES
+
+
+@validate(name=string)
+def get_dataset(name: str) -> Dataset:
+    """Return the row of a data set in the table of `list_datasets`; `get_dataset(name).load()` returns its data.
+
+    Args:
+        name: of the data set.
+
+    Raises:
+        ValueError: there is no such set.
+
+    Example:
+        >>> from keras_course import datasets
+        >>> train, test = datasets.get_dataset("digit_images").load()
+        >>> train.x.shape[1:]
+        (8, 8, 1)
+    """
+    rows = {row.name: row for row in list_datasets()}
+    if name not in rows:
+        raise ValueError(f"name={name!r} is not a data set; {instead_of(name, rows)}")
+    return rows[name]
 
 
 @validate(kinds=strings)

@@ -15,7 +15,7 @@ def palindromes(
     """Return sequences of symbols, half of them palindromes, which read the same backward: 1 2 3 2 1.
 
     Lengths are uniformly distributed, and so are the symbols. With probability 1/2 one symbol of a palindrome is
-    replaced by another one, so that it is no palindrome any more. A sequence of one symbol always is a palindrome.
+    replaced by another one, so that it is not a palindrome any more. A sequence of one symbol always is a palindrome.
 
     Args:
         num_sequences: number N of sequences.

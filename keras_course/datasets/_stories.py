@@ -218,7 +218,7 @@ def insert_empty_sentences(x, rng: np.random.Generator, *, rate: float = 0.1) ->
         A dict like x.
 
     Raises:
-        ValueError: `rate` is out of its range, or `x` has no stories.
+        ValueError: `rate` is out of its range, or `x` lacks stories.
 
     References:
         End-To-End Memory Networks (random noise), Sukhbaatar et al., 2015, section 4.1,

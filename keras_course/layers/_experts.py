@@ -68,7 +68,8 @@ def moe_ffn(
     Differences from the papers: the experts have no biases, and no noise is added to the logits of the router. Gates
     of several experts add up to 1, as in Mixtral. Slots are counted in one sequence and filled in the order of the
     tokens, so a token does not depend on other sequences. Their number grows with T: a decoder that reads one token at
-    a time, with a cache, drops none.
+    a time, with a cache, drops none. As in Switch Transformers, the router is computed in float32 in half precision,
+    too.
 
     References:
         Outrageously Large Neural Networks: The Sparsely-Gated Mixture-of-Experts Layer, Shazeer et al., 2017,
@@ -89,7 +90,8 @@ def moe_ffn(
     """
     _check_shapes(x, w_router, w_in, w_out, top_k, gated)
     act = get_activation(activation)
-    routing, slots = _route(ops.matmul(x, w_router), top_k, capacity_factor)
+    logits = ops.matmul(ops.cast(x, "float32"), ops.cast(w_router, "float32"))
+    routing, slots = _route(logits, top_k, capacity_factor)
     gates = ops.cast(routing.gates, x.dtype)
     if slots is None:
         h = ops.einsum("btc,ecf->betf", x, w_in)
@@ -111,7 +113,7 @@ def gated_activation(activation, features) -> Tensor:
 
 def _route(logits, top_k, capacity_factor):
     """Return a `Routing`, and which slot each token has `(B, T, E, S)`, or None where there is no limit."""
-    p = ops.softmax(ops.cast(logits, "float32"), axis=-1)
+    p = ops.softmax(logits, axis=-1)
     length, num_experts = ops.shape(p)[1:]
     chosen = ops.sum(ops.one_hot(ops.top_k(p, top_k)[1], num_experts, dtype="float32"), axis=-2)  # (B, T, E)
     gates = p * chosen
@@ -217,7 +219,9 @@ class MixtureOfExperts(keras.layers.Layer):
             ("kernel_out", (E, F, width)),
         ):
             initializer = getattr(self, f"{name}_initializer")
-            setattr(self, name, self.add_weight(name=name, shape=shape, initializer=initializer))
+            autocast = name != "router"  # in mixed precision the router keeps its float32
+            weight = self.add_weight(name=name, shape=shape, initializer=initializer, autocast=autocast)
+            setattr(self, name, weight)
 
     def call(self, x, training=None) -> Tensor:
         y, routing = self._apply(x)

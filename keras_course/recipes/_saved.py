@@ -20,7 +20,8 @@ from keras_course import backend
 from keras_course._lectures import import_topics
 from keras_course.checks.archives import check_archive, check_declared
 from keras_course.checks.files import atomic_write
-from keras_course.recipes._folder import CHECKPOINT
+from keras_course.recipes._folder import CHECKPOINT, read_facts
+from keras_course.recipes._task import Task
 
 MODEL = "model.keras"
 _WEIGHTS = "model.weights.h5"
@@ -101,6 +102,22 @@ def load_run(path: str | os.PathLike) -> tuple:
     from keras_course.language import load_tokenizer
 
     return model, load_tokenizer(folder)
+
+
+def task_of(path: str | os.PathLike) -> type[Task]:
+    """Return the kind of task that a saved model was trained on; `Task` where its folder does not name a known one."""
+    with contextlib.suppress(ValueError, OSError, KeyError, TypeError):  # run.json is absent or broken
+        facts = read_facts(model_path(path).parent)
+        return _kinds(Task)[facts["settings"]["task"]["kind"]]
+    return Task
+
+
+def _kinds(kind):
+    """Return a kind of task and all its subclasses by name."""
+    kinds = {kind.__name__: kind}
+    for subclass in kind.__subclasses__():
+        kinds |= _kinds(subclass)
+    return kinds
 
 
 @contextlib.contextmanager

@@ -87,7 +87,10 @@ def test_transformer_looks_at_every_sentence_but_not_at_padding():
         (lambda model: hop_attention(model, STORY[:, :2], QUESTION), "story and question have shapes"),
         (lambda model: hop_attention(model, STORY, QUESTION[:1]), "story and question have shapes"),
         (lambda model: hop_attention(model, STORY + 1, QUESTION), "story holds token 12"),
-        (lambda model: hop_attention(story_transformer(4, 3, 12, num_layers=1), STORY, QUESTION), "has no hops"),
+        (
+            lambda model: hop_attention(story_transformer(4, 3, 12, num_layers=1), STORY, QUESTION),
+            "must be built by memory_network",
+        ),
         (lambda model: memory_network(4, 3, 12, tying="all"), "tying='all'"),
         (lambda model: story_transformer(4, 3, 12, num_heads=5), "not divisible by num_heads=5"),
     ],

@@ -1,7 +1,9 @@
 """Recipes of lecture 7: what they measure, and what the command line does with their runs."""
 
 import dataclasses
+import re
 
+import keras
 import numpy as np
 import pytest
 
@@ -13,9 +15,9 @@ from keras_course.attention import translate_sentences
 def few_phrases():
     """The set `phrases` has 60 pairs of sentences in each part."""
     parts = [datasets.Sentences(part.en[:60], part.de[:60]) for part in datasets.phrases()]
-    rows = [row._replace(load=lambda: parts) if row.name == "phrases" else row for row in datasets.list_datasets()]
+    row = datasets.get_dataset("phrases")._replace(load=lambda: parts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(datasets, "list_datasets", lambda: rows)
+        patch.setattr(datasets, "get_dataset", lambda name: row)
         yield
 
 
@@ -30,6 +32,11 @@ def translation(few_phrases, tmp_path_factory):
 
 def test_translation_is_measured_and_read_back(translation, capsys):
     assert 0 <= translation.value < 5  # two steps teach nothing
+    ((x, y, weights),) = translation.recipe.task.load().validation
+    log_p = keras.ops.log_softmax(translation.model.predict(x, verbose=0))
+    nats = -np.take_along_axis(keras.ops.convert_to_numpy(log_p), y[..., None], axis=-1)[..., 0]
+    plain = translation.facts["metrics"]["validation cross-entropy"]
+    assert plain == pytest.approx(nats[weights > 0].mean(), rel=1e-4)  # without smoothing
     prompt = translation.facts["prompt"]
     assert prompt == datasets.phrases()[2].en[0]
     asked = ["generate", str(translation.folder), "--prompt", prompt]
@@ -37,7 +44,7 @@ def test_translation_is_measured_and_read_back(translation, capsys):
     model, tokenizer = recipes.load_run(translation.folder)
     assert capsys.readouterr().out == translate_sentences(model, tokenizer, [prompt])[0] + "\n"
     assert cli.main([*asked, "--top-k", "3"]) == 2
-    assert "--top-k=3: a translation is not sampled" in capsys.readouterr().err
+    assert "--top-k=3: a model of Translation takes no --top-k" in capsys.readouterr().err
     for sentences in ("a dog", [""], [3]):
         with pytest.raises(ValueError, match="sentences"):
             translate_sentences(model, tokenizer, sentences)
@@ -52,7 +59,7 @@ def test_translation_is_measured_and_read_back(translation, capsys):
         ("masked_phrases", {}, ["sample.txt"]),
     ],
 )
-def test_tasks_measure_and_sample(name, changes, sample, few_phrases, tmp_path):
+def test_tasks_measure_and_sample(name, changes, sample, few_phrases, tmp_path, capsys):
     """Two steps teach nothing, so the metric is near that of a guess."""
     row = recipes.RECIPES[name]
     row = dataclasses.replace(row, task=dataclasses.replace(row.task, **changes), steps=2, batch_size=8)
@@ -60,6 +67,21 @@ def test_tasks_measure_and_sample(name, changes, sample, few_phrases, tmp_path):
     guess = {"stories_1": 100 / 6, "sounds": 100 / 7, "palindromes_elman": np.log(2), "masked_phrases": np.log(322)}
     assert run.value == pytest.approx(guess[name], rel=1 if guess[name] > 10 else 0.3)
     assert sorted(path.name for path in run.folder.glob("sample.*")) == sample
+    if name == "masked_phrases":
+        fills_blanks(run, capsys)
+
+
+def fills_blanks(run, capsys):
+    """The command line fills in the blanks of a prompt, and leaves the rest as it is."""
+    asked = ["generate", str(run.folder), "--prompt"]
+    capsys.readouterr()
+    assert cli.main([*asked, run.facts["prompt"]]) == 0
+    filled = capsys.readouterr().out
+    assert "___" not in filled
+    assert re.match(".+".join(map(re.escape, run.facts["prompt"].split("___"))), filled, re.DOTALL)
+    assert run.sample.startswith(f"masked:   {run.facts['prompt']}\nfilled:   {filled}")
+    assert cli.main([*asked, "a dog"]) == 2
+    assert "prompt='a dog' must have a blank" in capsys.readouterr().err
 
 
 def test_signals_are_measured_in_their_own_unit():

@@ -16,8 +16,10 @@ from keras_course.attention import (
     seq2seq,
     transformer,
     translate,
+    translate_sentences,
 )
 from keras_course.datasets import palindromes
+from keras_course.language import BPETokenizer
 from keras_course.portable import portable_init
 
 RNG = np.random.default_rng(0)
@@ -130,16 +132,30 @@ def test_translation_with_states_equals_reading_everything_anew(model):
     sources = [[3, 4, 5], [6, 7, 8, 9, 10]]
     written = translate(model, sources, start=START, stop=STOP, beams=1, max_length=5)
     for source, tokens in zip(sources, written, strict=True):
-        target = [START]
-        while len(target) < 6 and target[-1] != STOP:
-            padded = target + [0] * (6 - len(target))  # one shape, so that it is compiled once
-            target.append(int(logits(model, [source], [padded])[0, len(target) - 1].argmax()))
-        assert [START, *tokens.tolist()] == [token for token in target if token != STOP]
+        assert tokens.tolist() == greedily(model, source)
+
+
+def greedily(model, source):
+    """Return the target of at most 5 tokens with the likeliest token each time, without the states."""
+    target = [START]
+    while len(target) < 6 and target[-1] != STOP:
+        padded = target + [0] * (6 - len(target))  # one shape, so that it is compiled once
+        target.append(int(logits(model, [source], [padded])[0, len(target) - 1].argmax()))
+    return [token for token in target[1:] if token != STOP]
+
+
+def test_sentences_are_translated_without_attention():
+    tokenizer = BPETokenizer.train("a dog", 256)
+    model = portable_init(seq2seq(259, 6, hidden_dim=8, attention=None), seed=3)
+    sentences = ["a dog", "cat"]
+    for sentence, found in zip(sentences, translate_sentences(model, tokenizer, sentences, beams=1), strict=True):
+        tokens = greedily(model, [3 + int(i) for i in tokenizer.encode(sentence)])
+        assert found == tokenizer.decode([token - 3 for token in tokens if token >= 3])
 
 
 def test_attention_maps(model):
     source, target = [[3, 4, 5, 0], [6, 7, 8, 9]], [[1, 6], [1, 7]]
-    with pytest.raises(ValueError, match="has no attention"):
+    with pytest.raises(ValueError, match="must be built with attention"):
         cross_attention_maps(seq2seq(12, 10, hidden_dim=4, attention=None), source, target)
     maps = cross_attention_maps(model, source, target)
     assert maps.shape == (1, 2, 1, 2, 4)

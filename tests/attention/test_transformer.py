@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_course.attention import cross_attention_maps, transformer, translate
+from keras_course.attention import NoamSchedule, SmoothedCrossEntropy, cross_attention_maps, transformer, translate
 from keras_course.portable import portable_init
 
 array = keras.ops.convert_to_numpy
@@ -63,6 +63,23 @@ def test_cross_attention_maps(model):
     assert maps.shape == (2, 2, 4, 2, 4)
     np.testing.assert_allclose(maps.sum(axis=-1), 1, atol=1e-5)
     assert not maps[:, 0, ..., 3].any()
+
+
+def test_smoothed_labels_are_a_distribution_over_all_tokens():
+    z, y, e = np.random.default_rng(0).normal(size=(2, 3, 5)), np.array([[0, 4, 2], [1, 1, 3]]), 0.3
+    expected = []
+    for logits_of_one, label in zip(z.reshape(6, 5), y.reshape(6), strict=True):
+        p = np.exp(logits_of_one) / np.exp(logits_of_one).sum()
+        smoothed = [1 - e + e / 5 if v == label else e / 5 for v in range(5)]
+        expected.append(-sum(q * np.log(p[v]) for v, q in enumerate(smoothed)))
+    assert float(SmoothedCrossEntropy(e)(y, z)) == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+def test_learning_rate_rises_linearly_then_falls_with_the_root():
+    schedule, highest = NoamSchedule(64, warmup=10, factor=2.0), 2 / (64 * 10) ** 0.5
+    for n in range(1, 31):  # Keras counts from 0
+        expected = highest * (n / 10 if n < 10 else (10 / n) ** 0.5)
+        assert float(schedule(n - 1)) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,17 @@ import keras
 import numpy as np
 import pytest
 
-from keras_course.attention import decoder_only_lm, encoder_only_lm, expert_loads, fill_masks, kv_cache_bytes
+from keras_course.attention import (
+    class_token_maps,
+    cross_attention_maps,
+    decoder_only_lm,
+    encoder_only_lm,
+    expert_loads,
+    fill_masks,
+    kv_cache_bytes,
+    translate_sentences,
+)
+from keras_course.language import BPETokenizer
 from keras_course.layers import MixtureOfExperts, Routing, moe_ffn
 from keras_course.portable import portable_init
 
@@ -56,6 +66,15 @@ def test_balance_loss_is_one_where_routing_is_uniform_and_e_where_one_expert_tak
     routing = moe_ffn(np.abs(X) + 1, all_to_one, W_IN, W_OUT, top_k=1)[1]
     assert float(routing.balance_loss) == pytest.approx(E, abs=1e-4)
     np.testing.assert_allclose(array(routing.load), [0, 0, 1, 0], atol=1e-6)
+
+
+def test_router_is_computed_in_float32():
+    """In bfloat16, 1 and 1.001 are equal, and the first expert, whose output is 0, would process every token."""
+    layer = MixtureOfExperts(2, F, top_k=1, dtype="mixed_bfloat16")
+    layer.build((B, T, C))
+    zeros_ones = np.arange(2.0)[:, None, None] * np.ones((2, F, C))
+    layer.set_weights([np.tile([1.0, 1.001], (C, 1)), np.ones((2, C, F)), zeros_ones])
+    assert array(keras.ops.cast(layer(np.ones((1, T, C))), "float32")).min() > 0
 
 
 def test_training_balances_the_experts():
@@ -122,10 +141,17 @@ def test_an_encoder_sees_both_sides_and_no_padding():
 def test_memory_of_a_cache():
     """80 layers of 64 heads of width 128 and 4,096 tokens in half precision take 10.7 GB, not 40."""
     assert kv_cache_bytes(80, 64, 128, 4096) == 10_737_418_240
-    model = decoder_only_lm(12, 10, hidden_dim=16)  # 2 layers, 2 heads of width 4 for keys and values
+    model = decoder_only_lm(12, 10, hidden_dim=16, num_kv_heads=2)  # 2 layers, 2 heads of width 4 for keys and values
     cache = [tensor for layer in model.layers if hasattr(layer, "empty_cache") for tensor in layer.empty_cache(3)]
     ours = kv_cache_bytes(2, 2, 4, 10, batch_size=3, bytes_per_number=4)
     assert sum(array(tensor).nbytes for tensor in cache) == ours
+
+
+BYTES = BPETokenizer.train("a", 256)
+
+
+def other_model():
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)], name="other")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +167,13 @@ def test_memory_of_a_cache():
         (lambda: encoder_only_lm(12, 10, num_heads=3), "not divisible by num_heads=3"),
         (lambda: encoder_only_lm(12, 10, num_segments=1), "num_segments=1"),
         (lambda: encoder_only_lm(12, 4)(np.ones((1, 5), "int32")), "longer than context_length=4"),
-        (lambda: expert_loads(decoder_only_lm(12, 10), [[1]]), "has no experts"),
+        (lambda: expert_loads(decoder_only_lm(12, 10), [[1]]), "model='decoder_only_lm' must be built by decoder_only"),
+        (lambda: expert_loads(other_model(), [[1]]), "model='other' must be built by decoder_only_lm with"),
+        (lambda: fill_masks(other_model(), [[1]], mask_token=1), "model='other' must be built by encoder_only_lm with"),
+        (lambda: fill_masks(encoder_only_lm(12, 10, num_segments=2), [[1]], mask_token=1), "without segments"),
+        (lambda: class_token_maps(other_model(), [[1]]), "model='other' must be built by vit or spectrogram"),
+        (lambda: cross_attention_maps(other_model(), [[1]], [[1]]), "model='other' must be built by transformer or"),
+        (lambda: translate_sentences(other_model(), BYTES, ["a"]), "model='other' must be built by transformer or"),
         (lambda: moe_ffn(X, ROUTER, W_IN, W_OUT, top_k=5), "top_k=5 must be at most 4"),
         (lambda: moe_ffn(X, ROUTER, W_IN, W_OUT, gated=True), "w_router and w_in have shapes"),
         (lambda: moe_ffn(X, ROUTER, W_IN, W_OUT[:3]), "w_out has shape"),

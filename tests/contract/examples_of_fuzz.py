@@ -167,6 +167,7 @@ EXAMPLES = {
     "datasets.encode_stories": {"stories": STORIES, "words": keras_course.datasets.story_words(STORIES),
                                 "num_sentences": 10, "num_words": 5},
     "datasets.find": {"data": "names"},
+    "datasets.get_dataset": {"name": "names"},
     "datasets.split_text": {"text": "abcdefghij"},
     "fundamentals.KerasClassifier": {"build": keras_course.perceptron.mlp, "model": {}, "epochs": 1},
     "fundamentals.KerasRegressor": {"build": keras_course.perceptron.mlp, "model": {}, "epochs": 1},

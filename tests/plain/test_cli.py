@@ -160,7 +160,7 @@ def test_a_run_is_never_written_over(trained, capsys):
         (["--prompt", "a", "--top-p", "0"], "top_p=0.0"),
         (["--prompt", "a", "--top-k", "0"], "top_k=0"),
         (["--prompt", "a", "--length", "0"], "length=0"),
-        (["--prompt", "a", "--stop", "as"], "--stop='as' is 2 tokens"),
+        (["--prompt", "a", "--stop", "as"], "stop='as' is 2 tokens"),
     ],
 )
 def test_wrong_wishes(asked, message, trained, capsys):

@@ -21,6 +21,9 @@ def test_list_datasets():
         assert not row.sources or any(all(file.url for file in source.files) for source in row.sources)
         if not row.sources:
             assert len(row.load()) >= 2
+    assert datasets.get_dataset("iris") is names["iris"]
+    with pytest.raises(ValueError, match="name='iri' is not a data set; did you mean 'iris'"):
+        datasets.get_dataset("iri")
     with pytest.raises(AttributeError, match="absent"):
         datasets.absent  # noqa: B018
     assert set(datasets.__all__) <= set(dir(datasets))

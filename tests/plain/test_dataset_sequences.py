@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from keras_course.datasets import _translations, pair_batches, phrases, shape_signals
+from keras_course.datasets import _translations, mask_tokens, pair_batches, phrases, shape_signals
 
 
 def shapes(signal):
@@ -43,6 +43,21 @@ def test_signals_do_not_depend_on_the_backend_and_differ_by_seed():
     (x, _), (other, _) = shape_signals(2, seed=0), shape_signals(2, seed=1)
     assert x.sum() == pytest.approx(shape_signals(2, seed=0)[0].sum()) != pytest.approx(other.sum())
     assert (shape_signals(500, length=44)[0] > 0).any(axis=(0, 2)).all()
+
+
+def test_of_the_chosen_tokens_most_are_masked_and_some_are_kept():
+    tokens = np.tile(np.where(np.arange(50) < 40, 2 + np.arange(50) % 8, 0), (400, 1))
+    x, weights = mask_tokens(tokens, 10, mask_token=1, rate=0.2)
+    chosen = weights > 0
+    assert not chosen[tokens == 0].any()
+    assert chosen[tokens != 0].mean() == pytest.approx(0.2, abs=0.01)
+    assert weights.mean() == pytest.approx(1, abs=1e-4)
+    assert len(set(weights[chosen])) == 1
+    np.testing.assert_array_equal(x[~chosen], tokens[~chosen])
+    masked, kept = x == 1, x == tokens
+    assert masked[chosen].mean() == pytest.approx(0.8, abs=0.02)
+    assert kept[chosen].mean() == pytest.approx(0.1 + 0.1 / 8, abs=0.02)  # a random token may be the right one
+    assert set(x[chosen & ~masked & ~kept]) == set(range(2, 10))
 
 
 def test_phrases_are_translated_word_by_word_but_for_their_order():

@@ -174,7 +174,7 @@ class MeasuredExamples(ExamplesData):
 
 def _examples(task):
     """Return (train, test) of a set of examples."""
-    row = next(row for row in datasets.list_datasets() if row.name == task.data)
+    row = datasets.get_dataset(task.data)
     train, test = row.load() if row.kind == "images" else row.load().split(task.split, seed=task.split_seed)
     if not task.permute:
         return train, test

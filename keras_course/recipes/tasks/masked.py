@@ -1,7 +1,7 @@
 """The task of a masked language model: fill in tokens that are hidden.
 
-Tokens are those of a byte-pair encoding. Token 0 is padding, 1 the mask, and byte-pair tokens follow. The validation
-loss is the mean of -log p(token) over the chosen tokens of the validation sentences, whose masks are fixed.
+Token 0 is padding, token 1 the mask, and the tokens of a byte-pair encoding follow. The validation loss
+is the mean of -log p(token) over the chosen tokens of the validation sentences, whose masks are fixed.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from keras_course import datasets
 from keras_course.checks import fraction, one_of, whole_number
 from keras_course.recipes._task import Data, Metric, Task, in_batches
 
-MASK, SPECIAL = 1, 2
+MASK, SPECIAL, BLANK = 1, 2, "___"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,8 +50,35 @@ class MaskedTokens(Task):
 
         return {"tokenizer": load_tokenizer(folder)}
 
+    @staticmethod
+    def write(model, tokenizer, prompt) -> str:
+        """Return a sentence whose blanks, each of which is written ___ and stands for one token, are filled in."""
+        from keras_course.attention import fill_masks
+
+        tokens = encode(tokenizer, prompt)
+        if MASK not in tokens:
+            raise ValueError(f"prompt={prompt!r} must have a blank, {BLANK}, for each token to fill in")
+        return decode(tokenizer, fill_masks(model, [tokens], mask_token=MASK)[0])
+
     def on(self, data) -> "MaskedTokens":
         return dataclasses.replace(self, data=datasets.find(data, kinds=("sentences",)))
+
+
+def encode(tokenizer, sentence) -> list[int]:
+    """Return the tokens of a sentence, with a mask for each blank."""
+    first, *others = ([SPECIAL + int(i) for i in tokenizer.encode(part)] for part in sentence.split(BLANK))
+    return first + [token for part in others for token in (MASK, *part)]
+
+
+def decode(tokenizer, tokens) -> str:
+    """Return the sentence of tokens, with a blank for each mask."""
+    parts = [[]]
+    for token in tokens:
+        if token == MASK:
+            parts.append([])
+        elif token >= SPECIAL:
+            parts[-1].append(int(token) - SPECIAL)
+    return BLANK.join(tokenizer.decode(part) for part in parts)
 
 
 class MaskedSentences(Data):
@@ -64,32 +91,27 @@ class MaskedSentences(Data):
         from keras_course.language import BPETokenizer
 
         self.task = task
-        row = next(row for row in datasets.list_datasets() if row.name == task.data)
-        train, validation, test = (getattr(part, task.language) for part in row.load())
+        train, validation, test = (getattr(part, task.language) for part in datasets.get_dataset(task.data).load())
         self.tokenizer = BPETokenizer.train("\n".join(train), task.vocab_size - SPECIAL)
         self.assets = {"tokenizer": self.tokenizer}
-        self.facts = {"language": task.language}
         self.size = f"{len(train):,} + {len(validation):,} sentences"
         self.sha256 = hashlib.sha256("\n".join(train).encode("utf-8")).hexdigest()
-        self.sentences = [s for s in map(self.encode, train) if len(s) <= task.context_length]
-        y = padded([s for s in map(self.encode, validation) if len(s) <= task.context_length], task.context_length)
+        self.sentences = self._encode(train)
+        y = padded(self._encode(validation), task.context_length)
         x, weights = datasets.mask_tokens(y, SPECIAL + self.tokenizer.vocab_size, MASK, rate=task.rate)
         self.validation = in_batches((x, y, weights), 100)
         self.test = test[:8]
+        self.facts = {"language": task.language, "prompt": self._with_blanks(self.test[0])}
 
-    def encode(self, sentence) -> list[int]:
-        """Return the tokens of a sentence."""
-        return [SPECIAL + int(i) for i in self.tokenizer.encode(sentence)]
+    def _encode(self, sentences):
+        """Return sentences as tokens, without those that are longer than the context."""
+        rows = (encode(self.tokenizer, sentence) for sentence in sentences)
+        return [row for row in rows if len(row) <= self.task.context_length]
 
-    def decode(self, tokens) -> str:
-        """Return the sentence of tokens, with a blank for each mask."""
-        pieces = [[]]
-        for token in tokens:
-            if token == MASK:
-                pieces.append([])
-            elif token >= SPECIAL:
-                pieces[-1].append(int(token) - SPECIAL)
-        return "___".join(self.tokenizer.decode(piece) for piece in pieces)
+    def _with_blanks(self, sentence):
+        """Return a sentence with every fourth token left blank, cut to the context."""
+        tokens = encode(self.tokenizer, sentence)[: self.task.context_length]
+        return decode(self.tokenizer, [MASK if i % 4 == 2 else token for i, token in enumerate(tokens)])
 
     def arguments(self, build) -> dict:
         return {"vocab_size": SPECIAL + self.tokenizer.vocab_size, "context_length": self.task.context_length}
@@ -115,14 +137,8 @@ class MaskedSentences(Data):
         return {"masked-token loss": row["val_loss"], "perplexity": math.exp(row["val_loss"])}
 
     def sample(self, model, seed) -> str:
-        """Return the first test sentences with every fourth token masked, and what the model fills in."""
-        from keras_course.attention import fill_masks
-
-        lines = []
-        for sentence in self.test:
-            tokens = self.encode(sentence)[: self.task.context_length]
-            masked = [MASK if i % 4 == 2 else token for i, token in enumerate(tokens)]
-            (filled,) = fill_masks(model, [masked], mask_token=MASK)
-            parts = (self.decode(masked), self.decode(filled), sentence)
-            lines.append("masked:   {}\nfilled:   {}\nsentence: {}".format(*parts))
-        return "\n\n".join(lines)
+        """Return the first test sentences with every fourth token left blank, and what the model fills in."""
+        prompts = [self._with_blanks(sentence) for sentence in self.test]
+        filled = [self.task.write(model, self.tokenizer, prompt) for prompt in prompts]
+        rows = zip(prompts, filled, self.test, strict=True)
+        return "\n\n".join(f"masked:   {a}\nfilled:   {b}\nsentence: {c}" for a, b, c in rows)

@@ -1,9 +1,9 @@
 """The task of machine translation between English and German.
 
-Tokens are those of one byte-pair encoding for both languages, which is learned from the training pairs, beside three
-special tokens; see `keras_course.attention.translate_sentences`. The validation loss is the loss of the
-training, with smoothed labels, per token of the validation targets; the metric is the BLEU score on the test pairs, as
-sacrebleu computes it.
+Both languages share one byte-pair encoding, which is learned from the training pairs, and three special tokens; see
+`keras_course.attention.translate_sentences`. The metric is the BLEU score on the test pairs, as sacrebleu computes it.
+The validation loss is the training loss, with smoothed labels, per token of the validation targets; the validation
+cross-entropy, without smoothing, stands beside it.
 """
 
 import dataclasses
@@ -54,6 +54,13 @@ class Translation(Task):
 
         return {"tokenizer": load_tokenizer(folder)}
 
+    @staticmethod
+    def write(model, tokenizer, prompt) -> str:
+        """Return the translation of a sentence."""
+        from keras_course.attention import translate_sentences
+
+        return translate_sentences(model, tokenizer, [prompt])[0]
+
     def on(self, data) -> "Translation":
         return dataclasses.replace(self, data=datasets.find(data, kinds=("sentences",)))
 
@@ -69,8 +76,7 @@ class Pairs(Data):
         from keras_course.language import BPETokenizer
 
         self.task, self.bleu = task, _corpus_bleu()
-        row = next(row for row in datasets.list_datasets() if row.name == task.data)
-        train, validation, self.test = row.load()
+        train, validation, self.test = datasets.get_dataset(task.data).load()
         both = "\n".join((*train.en, *train.de))
         self.tokenizer = BPETokenizer.train(both, task.vocab_size - SPECIAL)
         self.vocab_size = SPECIAL + self.tokenizer.vocab_size
@@ -101,9 +107,12 @@ class Pairs(Data):
         return {"vocab_size": self.vocab_size, "context_length": self.task.context_length}
 
     def objective(self, model) -> dict:
+        import keras
+
         from keras_course.attention import SmoothedCrossEntropy
 
-        return {"loss": SmoothedCrossEntropy(self.task.smoothing)}
+        plain = keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="cross_entropy")
+        return {"loss": SmoothedCrossEntropy(self.task.smoothing), "weighted_metrics": [plain]}
 
     def batches(self, batch_size, steps_per_epoch, seed, start_epoch) -> "datasets.PairBatches":
         options = {"steps_per_epoch": steps_per_epoch, "seed": seed, "start_epoch": start_epoch}
@@ -111,7 +120,8 @@ class Pairs(Data):
 
     def measure(self, model, row, seed) -> dict[str, float]:
         sources, references = self._sides(self.test)
-        return {"BLEU": self.bleu(self.translate(model, sources), [list(references)], force=True).score}
+        score = self.bleu(self.translate(model, sources), [list(references)], force=True).score
+        return {"BLEU": score, "validation cross-entropy": row["val_cross_entropy"]}
 
     def translate(self, model, sentences) -> list[str]:
         """Return the translations of sentences; a sentence that is too long is cut."""
