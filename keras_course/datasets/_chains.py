@@ -96,10 +96,7 @@ def toy_chains(
 @functools.cache
 def _folds(num_positions):
     """Return all tuples of lengths of strands that fill a chain, with one residue between two strands."""
-    if num_positions in STRANDS:
-        found = [(num_positions,)]
-    else:
-        found = []
+    found = [(num_positions,)] if num_positions in STRANDS else []
     for n in STRANDS:
         if num_positions - n - 1 >= STRANDS[0]:
             found += [(n, *rest) for rest in _folds(num_positions - n - 1)]
