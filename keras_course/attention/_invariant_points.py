@@ -67,8 +67,9 @@ class InvariantPointAttention(PairLayer):
         self.qkv = self.add_dense("qkv", 3 * s_shape[-1], s_shape, use_bias=False)
         self.points = self.add_dense("points", 3 * points, s_shape)
         self.pair_bias = self.add_dense("pair_bias", self.num_heads, z_shape, use_bias=False)
-        ones = keras.initializers.Constant(ONE)
-        self.head_scales = self.add_weight(name="head_scales", shape=(self.num_heads,), initializer=ones)
+        self.head_scales_initializer = keras.initializers.Constant(ONE)
+        options = {"shape": (self.num_heads,), "initializer": self.head_scales_initializer}
+        self.head_scales = self.add_weight(name="head_scales", **options)
         width = s_shape[-1] + self.num_heads * (z_shape[-1] + 4 * self.num_points)
         self.projection = self.add_dense("projection", s_shape[-1], (*s_shape[:-1], width))
 

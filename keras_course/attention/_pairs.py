@@ -74,11 +74,16 @@ class PairEmbedding(PairLayer):
         self.num_letters, self.pair_dim, self.max_distance = int(num_letters), int(pair_dim), int(max_distance)
 
     def build(self, x_shape) -> None:
-        sizes = {"left": self.num_letters, "right": self.num_letters, "distances": 2 * self.max_distance + 1}
-        self.left, self.right, self.distances = (
-            self.add_weight(name=name, shape=(size, self.pair_dim), initializer=sibling(self.initializer, k))
-            for k, (name, size) in enumerate(sizes.items())
+        self.left_initializer, self.right_initializer, self.distances_initializer = (
+            sibling(self.initializer, k) for k in range(3)
         )
+        self.left = self._table("left", self.num_letters)
+        self.right = self._table("right", self.num_letters)
+        self.distances = self._table("distances", 2 * self.max_distance + 1)
+
+    def _table(self, name, rows):
+        initializer = getattr(self, f"{name}_initializer")
+        return self.add_weight(name=name, shape=(rows, self.pair_dim), initializer=initializer)
 
     def call(self, x) -> Tensor:
         left, right, distances = (ops.cast(w, self.compute_dtype) for w in (self.left, self.right, self.distances))

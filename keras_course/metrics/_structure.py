@@ -49,7 +49,8 @@ def distance_error(true, predicted, *, cap=None) -> float:
         raise ValueError(f"true has shape {true.shape}; it must be (L, L) or (N, L, L) with L of at least 2")
     if predicted.shape != true.shape:
         raise ValueError(f"predicted has shape {predicted.shape}; it must be that of true, {true.shape}")
-    errors = np.abs(finite(true=true) - finite(predicted=predicted))
+    finite(true=true, predicted=predicted)
+    errors = np.abs(true - predicted)
     errors = errors if cap is None else np.minimum(errors, cap)
     return float(errors[..., ~np.eye(true.shape[-1], dtype=bool)].mean())
 
