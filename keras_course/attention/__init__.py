@@ -39,6 +39,12 @@ from keras_course.attention._seq2seq import AdditiveAttention, seq2seq
 from keras_course.attention._signals import BinaryPositions, signal_network
 from keras_course.attention._sound import LogSpectrogram, spectrogram_transformer
 from keras_course.attention._story_transformer import story_transformer
+from keras_course.attention._structure_figures import (
+    plot_chains,
+    plot_distance_maps,
+    plot_evoformer,
+    plot_triangle_update,
+)
 from keras_course.attention._transformer import PaddingMask, transformer
 from keras_course.attention._translate import cross_attention_maps, translate
 from keras_course.attention._vit import ClassToken, class_token_maps, vit
@@ -88,6 +94,9 @@ __all__ = [
     "lstm",
     "memory_network",
     "multi_head_attention",
+    "plot_chains",
+    "plot_distance_maps",
+    "plot_evoformer",
     "plot_gated_cell",
     "plot_hops",
     "plot_memory_network",
@@ -97,6 +106,7 @@ __all__ = [
     "plot_sinusoidal_positions",
     "plot_spectrogram_transformer",
     "plot_transformer",
+    "plot_triangle_update",
     "plot_unrolled",
     "point_frames",
     "recurrent_network",

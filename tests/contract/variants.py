@@ -11,6 +11,7 @@ OTHER_OPTIONS = {
     ),
     "decoder_only_lm (experts)": ("decoder_only_lm", {"num_experts": 3, "tie_embeddings": True, "window": 3}),
     "encoder_only_lm (segments)": ("encoder_only_lm", {"num_segments": 2}),
+    "evoformer (structure)": ("evoformer", {"num_blocks": 1, "structure_layers": 2, "triangle_attention": True}),
     "deep_mlp (batch norm)": ("deep_mlp", {"norm": "batch"}),
     "deep_mlp (group norm)": ("deep_mlp", {"norm": "group"}),
     "deep_mlp (rms norm)": ("deep_mlp", {"norm": "rms"}),
