@@ -111,8 +111,8 @@ class InvariantPointAttention(PairLayer):
 
 def in_units(frames, unit) -> Tensor:
     """Return frames in float32, with their translations in multiples of a unit of length."""
-    rotations, translations = ops.split(ops.cast(frames, "float32"), [3], axis=-1)
-    return ops.concatenate([rotations, translations / unit], axis=-1)
+    frames = ops.cast(frames, "float32")
+    return ops.concatenate([frames[..., :3], frames[..., 3:] / unit], axis=-1)
 
 
 @keras.saving.register_keras_serializable("keras_course")

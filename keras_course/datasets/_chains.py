@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_course.checks import between_0_and_1, numpy_seed, validate, whole
+from keras_course.checks import fraction, numpy_seed, validate, whole
 from keras_course.datasets._dataset import Dataset
 
 LETTERS = 4
@@ -39,7 +39,7 @@ class Chains(NamedTuple):
     num_test=whole(1, 100_000),
     num_sequences=whole(1, 1_000),
     num_positions=whole(12, 40),
-    coupling=between_0_and_1,
+    coupling=fraction,
     seed=numpy_seed,
 )
 def toy_chains(
@@ -67,7 +67,7 @@ def toy_chains(
         num_test: number of validation chains and of test chains.
         num_sequences: S, sequences of an alignment.
         num_positions: L, residues of a chain.
-        coupling: probability in [0, 1] that a pair determines a letter.
+        coupling: probability in [0, 1) that a pair determines a letter.
         seed: of the random numbers.
 
     Returns:

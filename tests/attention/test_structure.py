@@ -108,7 +108,7 @@ def test_scores_by_hand():
     assert lddt(LINE, 1.25 * LINE, cutoff=5) == pytest.approx((0 + 1 + 1 + 1) / 4)
     stretched = LINE * 1.5  # centers agree, the ends are 1.5 too far
     assert tm_score(LINE, stretched, scale=1.5, num_rounds=1) == pytest.approx((1 + 1 / 2 + 1 / 2) / 3)
-    far = np.where(np.arange(24)[:, None] < 6, CHAIN + [0, 0, 1e4], CHAIN)  # 18 of 24 residues are right
+    far = np.where(np.arange(24)[:, None] < 6, CHAIN + np.array([0, 0, 1e4]), CHAIN)  # 18 of 24 residues are right
     assert tm_score(CHAIN, far) == pytest.approx(18 / 24, abs=1e-4)
     true, predicted = np.zeros((1, 2, 2)), np.array([[[7.0, 2.0], [6.0, 7.0]]])
     assert distance_error(true, predicted) == 4

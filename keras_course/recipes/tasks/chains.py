@@ -2,12 +2,13 @@
 
 import dataclasses
 import itertools
+from collections.abc import Iterable
 from typing import ClassVar
 
 import numpy as np
 
 from keras_course import datasets
-from keras_course.checks import between_0_and_1, whole_number
+from keras_course.checks import fraction, whole_number
 from keras_course.recipes._task import Data, Metric, Task, in_batches
 
 
@@ -38,7 +39,7 @@ class FoldChains(Task):
     def __post_init__(self):
         sizes = {"num_train": self.num_train, "num_test": self.num_test, "num_sequences": self.num_sequences}
         whole_number(1, **sizes)
-        between_0_and_1(coupling=self.coupling)
+        fraction(coupling=self.coupling)
 
     def load(self, part=0, start=None) -> "ChainData":
         return ChainData(self)
@@ -51,6 +52,7 @@ def _distances(positions):
 class ChainData(Data):
     """Alignments and positions."""
 
+    num_outputs = 40  # bins of a distogram
     loss_unit = "nats/pair, and the structure loss if there is one"
 
     def __init__(self, task):
@@ -76,7 +78,7 @@ class ChainData(Data):
     def _targets(self, positions):
         return {"distogram": positions, "frames": positions} if self.heads else positions
 
-    def batches(self, batch_size, steps_per_epoch, seed, start_epoch):
+    def batches(self, batch_size, steps_per_epoch, seed, start_epoch) -> Iterable:
         options = {"steps_per_epoch": steps_per_epoch, "seed": seed, "start_epoch": start_epoch}
         batches = datasets.example_batches(self.train.alignment, self.train.positions, batch_size, **options)
         if not self.heads:
