@@ -168,19 +168,18 @@ def test_backbone_update_moves_with_the_frames():
 def test_evoformer():
     sizes = {"num_sequences": 3, "num_blocks": 1, "hidden_dim": 8, "pair_dim": 8, "num_bins": 5}
     x = rng.integers(0, 4, (2, 3, 6))
-    model = portable_init(evoformer(6, 4, structure_layers=2, triangle_attention=True, **sizes), seed=1)
-    outputs = {name: array(y) for name, y in model(x).items()}
-    assert outputs["distogram"].shape == (2, 6, 6, 5)
+    model = portable_init(evoformer(6, 4, structure_layers=2, **sizes), seed=1)
+    outputs = {name: array(y) for name, y in model(np.concatenate([x, x[:, [0, 2, 1]]])).items()}
+    assert outputs["distogram"].shape == (4, 6, 6, 5)
+    assert outputs["frames"].shape == (4, 2, 6, 3, 4)
     np.testing.assert_allclose(outputs["distogram"], outputs["distogram"].swapaxes(1, 2), atol=1e-5)
     rotations = outputs["frames"][..., :3]
-    assert outputs["frames"].shape == (2, 2, 6, 3, 4)
-    np.testing.assert_allclose(rotations @ rotations.swapaxes(-1, -2), np.tile(np.eye(3), (2, 2, 6, 1, 1)), atol=1e-5)
-    again = {name: array(y) for name, y in model(x[:, [0, 2, 1]]).items()}  # the others are a set
-    for name, y in outputs.items():
-        np.testing.assert_allclose(again[name], y, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(rotations @ rotations.swapaxes(-1, -2), np.tile(np.eye(3), (4, 2, 6, 1, 1)), atol=1e-5)
+    for y in outputs.values():  # all sequences but the first one are a set
+        np.testing.assert_allclose(y[2:], y[:2], rtol=1e-3, atol=1e-3)
     blind = portable_init(evoformer(6, 4, **sizes | {"num_blocks": 0}), seed=1)
-    other = np.concatenate([x[:, :1], 3 - x[:, 1:]], axis=1)
-    np.testing.assert_array_equal(array(blind(x)), array(blind(other)))  # sees the first sequence only
+    y = array(blind(np.concatenate([x, np.concatenate([x[:, :1], 3 - x[:, 1:]], axis=1)])))
+    np.testing.assert_array_equal(y[2:], y[:2])  # without blocks it sees the first sequence only
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,6 @@ def test_translation_is_measured_and_read_back(translation, capsys):
         ("sounds", {"num_train": 40, "num_test": 40}, ["sample.txt", "sample.wav"]),
         ("palindromes_elman", {"num_train": 40, "num_test": 40, "max_length": 3}, ["sample.csv"]),
         ("masked_phrases", {}, ["sample.txt"]),
-        ("fold_chains_1_block", {"num_train": 40, "num_test": 8}, ["sample.png"]),
     ],
 )
 def test_tasks_measure_and_sample(name, changes, sample, few_phrases, tmp_path):
@@ -60,7 +59,6 @@ def test_tasks_measure_and_sample(name, changes, sample, few_phrases, tmp_path):
     row = dataclasses.replace(row, task=dataclasses.replace(row.task, **changes), steps=2, batch_size=8)
     run = recipes.train(row, out=tmp_path / "run", verbose=0)
     guess = {"stories_1": 100 / 6, "sounds": 100 / 7, "palindromes_elman": np.log(2), "masked_phrases": np.log(322)}
-    guess["fold_chains_1_block"] = 9.2  # every distance is 20, the middle of the distogram
     assert run.value == pytest.approx(guess[name], rel=1 if guess[name] > 10 else 0.3)
     assert sorted(path.name for path in run.folder.glob("sample.*")) == sample
 
@@ -74,11 +72,13 @@ def test_signals_are_measured_in_their_own_unit():
     assert run.value == pytest.approx(np.mean((run.model.predict(scaled, verbose=0) - y) ** 2), rel=1e-4)
 
 
-def test_structures_are_measured_beside_one_structure_for_all():
+def test_structures_are_measured_beside_one_structure_for_all(tmp_path):
     row = recipes.RECIPES["fold_chains_structure"]
     task = dataclasses.replace(row.task, num_train=40, num_test=8, num_sequences=4)
     sizes = {"hidden_dim": 8, "pair_dim": 8, "num_blocks": 1, "structure_layers": 1}
-    run = recipes.train(dataclasses.replace(row, task=task, steps=2, batch_size=8, overrides=sizes), verbose=0)
+    row = dataclasses.replace(row, task=task, steps=2, batch_size=8, overrides=sizes)
+    run = recipes.train(row, out=tmp_path / "run", verbose=0)
+    assert (run.folder / "sample.png").is_file()
     metrics = run.facts["metrics"]
     _, _, test = datasets.toy_chains(40, num_test=8, num_sequences=4)
     outputs = run.model.predict(test.alignment, verbose=0)
