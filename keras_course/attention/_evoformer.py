@@ -19,7 +19,7 @@ from keras_course.attention._pairs import (
     TriangleMultiplication,
 )
 from keras_course.checks import flag, validate, whole
-from keras_course.layers import Dense, sibling
+from keras_course.layers import Dense, PositionEmbedding, sibling
 from keras_course.layers._activations import get_activation
 
 
@@ -72,6 +72,7 @@ def _structure(parts, m, z, num_layers, num_heads):
     """Return the frames (B, M, L, 3, 4) after each layer of the structure module; all layers share their weights."""
     width = m.shape[-1]
     s, found = parts.dense(width, "residues")(parts.norm("residue_norm")(m[:, 0])), []
+    s = parts.layer(PositionEmbedding, m.shape[2], name="residue_positions")(s)
     attend = parts.layer(InvariantPointAttention, num_heads, name="invariant_points")
     transition, norm = parts.transition(width, "structure_transition"), parts.norm("structure_norm")
     update = parts.layer(BackboneUpdate, name="backbone")
@@ -134,7 +135,7 @@ def evoformer(
         z <- z + triangle multiplication(z), outgoing, then incoming;  z <- z + MLP(z)
 
     for each of N blocks; the logits are W norm(z_ij) + W norm(z_ji) + 2 c. The structure module begins with the
-    residues s_i = W' m_1i, and repeats M times, with the same weights:
+    residues s_i = W' m_1i + P_i, and repeats M times, with the same weights:
 
         s <- s + invariant point attention(norm(s), z, T);  s <- s + MLP(s);  T <- T backbone update(s)
 
@@ -163,8 +164,8 @@ def evoformer(
         ValueError: a number is out of its range, `num_heads` does not divide a width, or an unknown `activation`.
 
     Differences from the paper: widths are 8 times smaller and more; attention has no gates; triangle attention is an
-    option; the structure module predicts C-alpha atoms only, and lets gradients through all its rotations; there are no
-    templates, no recycling, no masked letters to predict, and no estimate of confidence.
+    option; the structure module predicts C-alpha atoms only, and lets gradients through all its rotations; residues have learned
+    positions P there; there are no templates, no recycling, no masked letters to predict, and no estimate of confidence.
 
     References:
         Highly accurate protein structure prediction with AlphaFold, Jumper et al., 2021,

@@ -152,7 +152,8 @@ class StructureLoss(keras.losses.Loss):
     Takes positions `(B, L, 3)`, in Angstrom, and frames `(B, K, L, 3, 4)`.
 
     Args:
-        clamp, scale: see `frame_aligned_point_error`.
+        clamp, scale: see `frame_aligned_point_error`. The default clamp is larger than in the paper: toy chains are up
+            to 40 Angstrom long, and an error above the clamp has no gradient.
 
     Raises:
         ValueError: a number is not positive.
@@ -166,7 +167,7 @@ class StructureLoss(keras.losses.Loss):
     """
 
     @validate(clamp=positive, scale=positive)
-    def __init__(self, clamp=10.0, scale=10.0, name="structure_loss", **kwargs):
+    def __init__(self, clamp=40.0, scale=10.0, name="structure_loss", **kwargs):
         super().__init__(name=name, **kwargs)
         self.clamp, self.scale = float(clamp), float(scale)
 
