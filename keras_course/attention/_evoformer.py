@@ -164,8 +164,9 @@ def evoformer(
         ValueError: a number is out of its range, `num_heads` does not divide a width, or an unknown `activation`.
 
     Differences from the paper: widths are 8 times smaller and more; attention has no gates; triangle attention is an
-    option; the structure module predicts C-alpha atoms only, and lets gradients through all its rotations; residues have learned
-    positions P there; there are no templates, no recycling, no masked letters to predict, and no estimate of confidence.
+    option; the structure module predicts C-alpha atoms only, its residues have learned positions P, and gradients go
+    through all its rotations; there are no templates, no recycling, no masked letters to predict, and no estimate of
+    confidence.
 
     References:
         Highly accurate protein structure prediction with AlphaFold, Jumper et al., 2021,
