@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course.checks import as_floats, positive, validate
+from keras_course.checks import as_floats, finite, positive, string, validate
 from keras_course.ops._types import Tensor
 
 MAX_DISTANCE = 40.0  # Angstrom
@@ -33,7 +33,7 @@ class DistogramLoss(keras.losses.Loss):
         0.0
     """
 
-    @validate(max_distance=positive)
+    @validate(max_distance=positive, name=string)
     def __init__(self, max_distance=MAX_DISTANCE, name="distogram_loss", **kwargs):
         super().__init__(name=name, **kwargs)
         self.max_distance = float(max_distance)
@@ -70,6 +70,7 @@ def expected_distances(logits, *, max_distance=MAX_DISTANCE) -> np.ndarray:
     logits = as_floats("logits", logits)
     if not logits.ndim or not logits.size:
         raise ValueError(f"logits has shape {logits.shape}; its last axis must be the bins")
+    finite(logits=logits)
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
     num_bins = logits.shape[-1]
     centers = (np.arange(num_bins) + 0.5) * (max_distance / num_bins)

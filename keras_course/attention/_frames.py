@@ -7,7 +7,7 @@ Notation: a frame T = (R, t) maps local coordinates x to global ones, T x = R x 
 import keras
 from keras import ops
 
-from keras_course.checks import positive, validate
+from keras_course.checks import positive, string, validate
 from keras_course.checks.tensors import on_tensors
 from keras_course.ops._types import Tensor
 
@@ -166,7 +166,7 @@ class StructureLoss(keras.losses.Loss):
         True
     """
 
-    @validate(clamp=positive, scale=positive)
+    @validate(clamp=positive, scale=positive, name=string)
     def __init__(self, clamp=40.0, scale=10.0, name="structure_loss", **kwargs):
         super().__init__(name=name, **kwargs)
         self.clamp, self.scale = float(clamp), float(scale)

@@ -91,8 +91,10 @@ EXAMPLES = {
     "attention.kv_cache_bytes": {"num_layers": 2, "num_kv_heads": 2, "head_dim": 4, "length": 5},
     "attention.load_vit": {"path": Make(functools.cache(saved_vit))},
     "attention.LogSpectrogram": {"frame_length": 8, "frame_step": 4},
-    **{f"attention.{name}": {"frames": np.eye(3, 4), "others": np.eye(3, 4), "points": np.ones((4, 3))}
-       for name in ("apply_frames", "compose_frames", "invert_frames", "point_frames")},
+    "attention.apply_frames": {"frames": np.eye(3, 4), "points": np.ones((4, 3))},
+    "attention.compose_frames": {"frames": np.eye(3, 4), "others": np.eye(3, 4)},
+    "attention.invert_frames": {"frames": np.eye(3, 4)},
+    "attention.point_frames": {"points": np.ones((4, 3))},
     "attention.frame_aligned_point_error": {"true": np.ones((4, 3, 4)), "predicted": np.ones((4, 3, 4))},
     "attention.evoformer": {"num_letters": 4, "num_sequences": 3, "num_blocks": 1, "pair_dim": 8, "num_bins": 5},
     "attention.expected_distances": {"logits": np.ones((2, 5))},
