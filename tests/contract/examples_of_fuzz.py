@@ -174,7 +174,6 @@ EXAMPLES = {
                                         "rng": Make(np.random.default_rng)},
     "datasets.sounds": {"num_sounds": 3},
     "datasets.toy_chains": {"num_train": 3, "num_test": 2},
-    "datasets.Chains": {"alignment": TOKENS[None, None], "positions": np.ones((1, 40, 3)), "partners": TOKENS[None]},
     "metrics.distance_error": {"true": np.ones((3, 3)), "predicted": np.ones((3, 3))},
     **{f"metrics.{name}": {"true": np.eye(3), "predicted": np.eye(3)} for name in ("lddt", "tm_score")},
     "metrics.superpose": {"x": np.eye(3), "y": np.eye(3)},
