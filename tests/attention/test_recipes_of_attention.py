@@ -76,7 +76,7 @@ def test_structures_are_measured_beside_one_structure_for_all(tmp_path):
     row = recipes.RECIPES["fold_chains_structure"]
     task = dataclasses.replace(row.task, num_train=40, num_test=8, num_sequences=4)
     sizes = {"hidden_dim": 8, "pair_dim": 8, "num_blocks": 1, "structure_layers": 1}
-    row = dataclasses.replace(row, task=task, steps=2, batch_size=8, overrides=sizes)
+    row = dataclasses.replace(row, task=task, steps=2, batch_size=8, overrides=sizes, start=None)
     run = recipes.train(row, out=tmp_path / "run", verbose=0)
     assert (run.folder / "sample.png").is_file()
     metrics = run.facts["metrics"]

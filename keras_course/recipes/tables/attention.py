@@ -177,6 +177,7 @@ TABLE = (
         "and structures: a structure module behind the trained block",
         start=_ONE_BLOCK,
         peak_rate=1e-2,
+        steps=1200,
         minutes=3,
         num_blocks=1,
         structure_layers=4,
