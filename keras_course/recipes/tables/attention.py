@@ -176,6 +176,7 @@ TABLE = (
         "_structure",
         "and structures: a structure module behind the trained block",
         start=_ONE_BLOCK,
+        expected=0.26,
         peak_rate=1e-2,
         steps=1200,
         minutes=3,
