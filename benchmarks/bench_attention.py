@@ -222,3 +222,39 @@ class Recurrent:
             model.fit(batches, steps_per_epoch=STEPS, shuffle=False, verbose=0)
 
         return 1e6 * common.median_seconds(call, repeats=3, warmups=1) / (STEPS * BATCH * LENGTH)
+
+
+class Folding:
+    """The small Evoformer with a structure module: a training step, and a prediction."""
+
+    params = (common.BACKENDS,)
+    param_names = ("backend",)
+    unit = "us/chain"
+
+    def setup(self, backend):
+        common.select(backend)
+        from keras_course import datasets
+        from keras_course.attention import DistogramLoss, StructureLoss, evoformer
+
+        self.chains = datasets.toy_chains(BATCH * STEPS, num_test=1, num_sequences=16)[0]
+        self.model = evoformer(24, 4, structure_layers=3)
+        losses = {"distogram": DistogramLoss(), "frames": StructureLoss()}
+        self.model.compile("adam", losses, jit_compile="auto" if backend == "jax" else False)
+
+    def track_fit(self, backend):
+        """A step of `fit`, per chain."""
+        y = {"distogram": self.chains.positions, "frames": self.chains.positions}
+
+        def call():
+            self.model.fit(self.chains.alignment, y, batch_size=BATCH, shuffle=False, verbose=0)
+
+        return 1e6 * common.median_seconds(call, repeats=3, warmups=1) / (STEPS * BATCH)
+
+    def track_forward(self, backend):
+        import keras
+
+        from keras_course import ops
+
+        x = keras.ops.convert_to_tensor(self.chains.alignment[:BATCH])
+        forward = ops.jit(lambda x: self.model(x)["frames"], variables=self.model.variables)
+        return 1e6 * common.median_seconds(lambda: forward(x)) / BATCH

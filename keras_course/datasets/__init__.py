@@ -12,6 +12,7 @@ set that has to be downloaded has an offline twin in that table.
 import importlib
 
 from keras_course.datasets._augment import crop_and_flip
+from keras_course.datasets._chains import Chains, toy_chains
 from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._generators import blobs, gaussian_classes, spiral, two_moons
 from keras_course.datasets._images import Images, cifar10_12k, digit_images, mnist_10k
@@ -27,6 +28,7 @@ from keras_course.datasets._translations import Sentences, multi30k, phrases
 __all__ = [
     "SOUND_CLASSES",
     "SOUND_RATE",
+    "Chains",
     "Dataset",
     "ExampleBatches",
     "Images",
@@ -66,6 +68,7 @@ __all__ = [
     "story_words",
     "text",
     "token_windows",
+    "toy_chains",
     "two_moons",
     "validation_windows",
 ]

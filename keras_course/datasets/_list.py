@@ -5,6 +5,7 @@ import pathlib
 
 from keras_course.checks import instead_of, one_of, string, strings, validate
 from keras_course.checks import path as check_path
+from keras_course.datasets._chains import CHAINS
 from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._generators import GENERATORS
 from keras_course.datasets._images import IMAGES
@@ -20,11 +21,12 @@ KINDS = {
     "generator": "a generator",
     "sentences": "a set of sentences",
     "stories": "a set of stories",
+    "chains": "a set of chains",
 }
 
 
 def list_datasets() -> tuple[Dataset, ...]:
-    """Return one row for each data set: texts, images, tables, generators, sentences, stories.
+    """Return one row for each data set: texts, images, tables, generators, sentences, stories, chains.
 
     Returns:
         Named tuples; `Dataset._fields` are the column names.
@@ -34,7 +36,7 @@ def list_datasets() -> tuple[Dataset, ...]:
         >>> [row.name for row in datasets.list_datasets() if row.kind == "table"]
         ['digits', 'diabetes', 'breast_cancer', 'iris']
     """
-    return TEXTS + IMAGES + TABLES + GENERATORS + TRANSLATIONS + STORIES
+    return TEXTS + IMAGES + TABLES + GENERATORS + TRANSLATIONS + STORIES + CHAINS
 
 
 @validate(name=string)
@@ -67,8 +69,8 @@ def find(data: str | os.PathLike, kinds: tuple[str, ...] = ("text",)) -> str:
 
     Args:
         data: name of a data set, or path of a UTF-8 text file if `kinds` has "text".
-        kinds: which kinds of data sets are wanted, of "text", "images", "table", "generator", "sentences" and
-            "stories".
+        kinds: which kinds of data sets are wanted, of "text", "images", "table", "generator", "sentences", "stories"
+            and "chains".
 
     Returns:
         What `text` takes in any working folder, or the name of a row of `list_datasets`.

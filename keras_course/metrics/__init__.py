@@ -1,4 +1,6 @@
-"""What is measured of models: how well a language model predicts a text, and how much a network computes."""
+"""What is measured of models: how well a language model predicts a text, how close a predicted structure is to the true
+one, and how much a network computes.
+"""
 
 from keras_course import backend
 
@@ -6,12 +8,17 @@ backend.require()
 
 from keras_course.metrics._flops import Cost, count_flops
 from keras_course.metrics._language import Perplexity, bits_per_character, perplexity, text_loss
+from keras_course.metrics._structure import distance_error, lddt, superpose, tm_score
 
 __all__ = [
     "Cost",
     "Perplexity",
     "bits_per_character",
     "count_flops",
+    "distance_error",
+    "lddt",
     "perplexity",
+    "superpose",
     "text_loss",
+    "tm_score",
 ]

@@ -9,6 +9,7 @@ import pytest
 
 from keras_course import cli, datasets, recipes
 from keras_course.attention import translate_sentences
+from keras_course.metrics import tm_score
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +92,19 @@ def test_signals_are_measured_in_their_own_unit():
     x, y = datasets.shape_signals(20, pairs="shape", seed=1)
     scaled = (x - run.facts["inputs"]["mean"]) / run.facts["inputs"]["deviation"]
     assert run.value == pytest.approx(np.mean((run.model.predict(scaled, verbose=0) - y) ** 2), rel=1e-4)
+
+
+def test_structures_are_measured_beside_one_structure_for_all(tmp_path):
+    row = recipes.RECIPES["fold_chains_structure"]
+    task = dataclasses.replace(row.task, num_train=40, num_test=8, num_sequences=4)
+    sizes = {"hidden_dim": 8, "pair_dim": 8, "num_blocks": 1, "structure_layers": 1}
+    row = dataclasses.replace(row, task=task, steps=2, batch_size=8, overrides=sizes, start=None)
+    run = recipes.train(row, out=tmp_path / "run", verbose=0)
+    assert (run.folder / "sample.png").is_file()
+    metrics = run.facts["metrics"]
+    _, _, test = datasets.toy_chains(40, num_test=8, num_sequences=4)
+    outputs = run.model.predict(test.alignment, verbose=0)
+    scores = [tm_score(*pair) for pair in zip(test.positions, outputs["frames"][:, -1, :, :, 3], strict=True)]
+    assert metrics["TM-score"] == pytest.approx(np.mean(scores), rel=1e-3)
+    assert metrics["lDDT"] < metrics["lDDT of one structure"] < 1
+    assert run.value == metrics["distance error"] > metrics["distance error of the median map"]

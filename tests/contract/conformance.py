@@ -163,7 +163,7 @@ def train_step(model, x):
         if owns_its_loss(model):
             return float(model.train_on_batch(x))
         shapes = tree.map_structure(lambda part: np.ones(part.shape, "float32"), model(x))
-        return float(model.train_on_batch(x, shapes))
+        return float(np.ravel(model.train_on_batch(x, shapes))[0])  # the sum, before the loss of each output
 
 
 def gradients_in(optimizer, model):

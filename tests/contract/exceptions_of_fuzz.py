@@ -16,6 +16,7 @@ RESULTS = {
     "datasets.ExampleBatches", "datasets.MaskedBatches", "layers.Routing",
     "datasets.Images", "datasets.PairBatches", "datasets.Sentences", "datasets.Table",
     "datasets.TokenWindows",
+    "datasets.Chains",
     "datasets.Stories",
     "ops.known",
     "recipes.train", "recipes.load_run", "backend.require", "convnets.copy_weights",
@@ -23,6 +24,10 @@ RESULTS = {
 
 # Arguments that are of another kind than their example looks: a tensor may hold NaN or nothing
 KINDS = {
+    **{f"attention.{name}": "tensor" for name in (
+        "apply_frames.frames", "apply_frames.points", "compose_frames.frames", "compose_frames.others",
+        "frame_aligned_point_error.true", "frame_aligned_point_error.predicted", "invert_frames.frames",
+        "point_frames.points")},
     **{f"training.{name}": "structure" for name in (
         "average_weights.average", "average_weights.w", "clip_by_global_norm.g", "clip_by_norm.g", "clip_by_value.g",
         "minimize.start")},

@@ -19,6 +19,7 @@ OTHER_OPTIONS = {
     "recurrent_network (bidirectional lstm)": ("recurrent_network", {"cell": "lstm", "bidirectional": True}),
     "seq2seq (additive attention)": ("seq2seq", {"attention": "additive"}),
     "seq2seq (dot attention, lstm)": ("seq2seq", {"attention": "dot", "cell": "lstm"}),
+    "evoformer (structure)": ("evoformer", {"num_blocks": 1, "structure_layers": 2, "triangle_attention": True}),
     "deep_mlp (batch norm)": ("deep_mlp", {"norm": "batch"}),
     "deep_mlp (group norm)": ("deep_mlp", {"norm": "group"}),
     "deep_mlp (rms norm)": ("deep_mlp", {"norm": "rms"}),

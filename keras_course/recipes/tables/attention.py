@@ -1,7 +1,8 @@
-"""Recipes of lecture 7: recurrent networks, signals, translation, masked tokens, images, stories and sounds."""
+"""Recipes of lecture 7: recurrent networks, signals, translation, masked tokens, images, stories, sounds and folds."""
 
 from keras_course.recipes._optimizers import AdamW
 from keras_course.recipes._recipe import Recipe
+from keras_course.recipes.tasks.chains import FoldChains
 from keras_course.recipes.tasks.examples import Classification, CropAndFlip
 from keras_course.recipes.tasks.masked import MaskedTokens
 from keras_course.recipes.tasks.palindromes import Palindromes
@@ -116,6 +117,28 @@ def _multi30k(source, target):
     )
 
 
+def _chains(name, words, *, minutes, expected=None, tolerance=0.1, steps=600, peak_rate=3e-3, start=None, **overrides):
+    """Chains whose fold only the covariation of their sequences tells."""
+    return Recipe(
+        name=f"fold_chains{name}",
+        summary=f"distances in toy chains from alignments, {words}",
+        task=FoldChains(),
+        topic="attention",
+        builder="evoformer",
+        preset="tiny",
+        overrides=overrides,
+        optimizer=AdamW(peak_rate=peak_rate, final_rate=3e-5, warmup=60),
+        steps=steps,
+        batch_size=16,
+        start=start,
+        expected=expected,
+        tolerance=tolerance,
+        minutes=minutes,
+    )
+
+
+_ONE_BLOCK = _chains("_1_block", "with one block", expected=0.39, minutes=1, num_blocks=1)
+
 TABLE = (
     _signals("shape", "", 0.02, words="with attention"),
     _signals("shape", "_convolutions", 2.3, overrides={"attention": False}, words="with convolutions only"),
@@ -216,4 +239,20 @@ TABLE = (
     ),
     _palindromes("elman", 0.40, 0.42),
     _palindromes("gru", 0.29, 0.24),
+    _chains("_0_blocks", "from one sequence, without a block", expected=2.93, minutes=1, num_blocks=0),
+    _ONE_BLOCK,
+    _chains("", "with two blocks", expected=0.30, minutes=2),
+    _chains("_4_blocks", "with four blocks", minutes=3, num_blocks=4),
+    _chains("_no_triangles", "with two blocks without triangle updates", minutes=2, triangle_updates=False),
+    _chains(
+        "_structure",
+        "and structures: a structure module behind the trained block",
+        start=_ONE_BLOCK,
+        expected=0.26,
+        peak_rate=1e-2,
+        steps=1200,
+        minutes=3,
+        num_blocks=1,
+        structure_layers=4,
+    ),
 )
