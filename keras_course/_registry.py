@@ -33,7 +33,7 @@ def builder(*, reference, presets, example=None) -> Callable:
 
     Args:
         reference: authors, year and URL of the source.
-        presets: `{name: arguments}`. An entry `parameters` is no argument but the published count of parameters,
+        presets: `{name: arguments}`. An entry `parameters` is not an argument but the published count of parameters,
             which the tests compare. Each builder has a preset "tiny", equal to its defaults.
         example: `(model, batch_size, rng) -> inputs`, a function that samples valid inputs of the model as NumPy
             arrays, in the structure that the model takes. Needed only where sampling from the shapes and types of the

@@ -170,7 +170,7 @@ def _refuse_changes(options):
         earlier = _folder.read_facts(options.resume)
         recipe = recipes.RECIPES.get(earlier["recipe"])
         if recipe is None:
-            raise ValueError(f"--record: the run in {options.resume} is of {earlier['recipe']!r}, which is no recipe")
+            raise ValueError(f"--record: the run in {options.resume} is of {earlier['recipe']!r}, not a recipe")
         now = {"data": recipe.task.data, "steps": recipe.steps, "commit": records.commit(), "uncommitted": []}
         if changed := [name for name in now if earlier.get(name) != now[name]]:
             raise ValueError(

@@ -261,7 +261,7 @@ def test_bad_layer(options, message):
         (lambda: built({})(X, bias=np.ones((3, 1, T, T), "float32")), "bias has shape (3, 1, 7, 7)"),
         (lambda: built({}).empty_cache(2), "a cache needs causal=True and a length"),
         (lambda: attention(X[None], X[None], X[None, :, :, :2]), None),
-        (lambda: attention(X[None], X[None, :, :3], X[None, :, :3]), "which divides that of q"),
+        (lambda: attention(X[None], X[None, :, :3], X[None, :, :3]), "which divides the number of heads of q"),
     ],
 )
 def test_bad_call(call, message):

@@ -305,7 +305,7 @@ def main(arguments=None):
     parser.add_argument("work", nargs="*", help=f"some of {', '.join(MAKERS)} (default all)")
     parser.add_argument("--rounds", type=int, default=5, help="timed calls of each implementation (default 5)")
     parser.add_argument("--compile", action="store_true", help="torch.compile for a peer and for ours on PyTorch")
-    parser.add_argument("--gpu", action="store_true", help="larger training steps, which are no work for a CPU")
+    parser.add_argument("--gpu", action="store_true", help="larger training steps, too large for a CPU")
     parser.add_argument("--record", action="store_true", help="append the result to docs/results")
     options = parser.parse_args(arguments)
     if options.rounds < 1:

@@ -224,7 +224,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.language", description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5, help="timed calls of each implementation (default 5)")
     parser.add_argument("--compile", action="store_true", help="torch.compile for a peer and for ours on PyTorch")
-    parser.add_argument("--gpu", action="store_true", help="train the larger network, which is no work for a CPU")
+    parser.add_argument("--gpu", action="store_true", help="train the larger network, too large for a CPU")
     parser.add_argument("--record", action="store_true", help="append the result to docs/results")
     options = parser.parse_args(arguments)
     if options.rounds < 1:

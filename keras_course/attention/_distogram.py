@@ -59,7 +59,7 @@ def expected_distances(logits, *, max_distance=MAX_DISTANCE) -> np.ndarray:
         max_distance: D, in Angstrom.
 
     Raises:
-        ValueError: `logits` is no array of numbers with an axis of bins, or `max_distance` is not positive.
+        ValueError: `logits` is not an array of numbers with an axis of bins, or `max_distance` is not positive.
 
     Example:
         >>> import numpy as np

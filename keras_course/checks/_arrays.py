@@ -61,7 +61,7 @@ def as_points(x, columns=None) -> np.ndarray:
 
 
 def tensor(**arguments) -> None:
-    """Raise a ValueError for the first argument that is no tensor, array, list of numbers or number."""
+    """Raise a ValueError for the first argument that is not a tensor, array, list of numbers or number."""
     for name, value in arguments.items():
         if not hasattr(value, "dtype") or isinstance(value, np.ndarray | np.generic):
             as_real(name, value)

@@ -98,7 +98,7 @@ def _check_tokens(model, parts):
 
 
 def _check_labels(model, targets, loss):
-    """Raise a ValueError for targets that are no probabilities, or class numbers that a model has no output for."""
+    """Raise a ValueError for targets that are not probabilities, or class numbers that a model has no output for."""
     losses = tree.flatten(loss)  # Keras takes a list or a dict of one, too
     if len(losses) != 1 or losses[0] is None:
         return

@@ -107,13 +107,13 @@ def from_json(text: str) -> object:
     """Return what a JSON text holds.
 
     Raises:
-        ValueError: it is no JSON, holds NaN or an infinity (which the standard does not have), or is nested too deeply.
+        ValueError: it is not JSON, holds NaN or an infinity (not in the standard), or is nested too deeply.
 
     Example:
         >>> from_json('{"loss": NaN}')
         Traceback (most recent call last):
         ...
-        ValueError: NaN is no JSON
+        ValueError: NaN is not JSON
     """
     try:
         return json.loads(text, parse_constant=_refuse)
@@ -134,4 +134,4 @@ def read_json(path: pathlib.Path) -> object:
 
 
 def _refuse(constant):
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")

@@ -6,7 +6,7 @@ import keras
 
 
 def check_model(**arguments) -> None:
-    """Raise a ValueError for the first argument that is no `keras.Model`, or has no weights and layers yet."""
+    """Raise a ValueError for the first argument that is not a `keras.Model`, or has no weights and layers yet."""
     for name, value in arguments.items():
         if not isinstance(value, keras.Model) or not value.built:
             raise ValueError(f"{name}={name_of(value)!r} must be a keras.Model that is built")

@@ -35,7 +35,7 @@ def read_config(folder: pathlib.Path, switches: Mapping[str, tuple]) -> dict[str
         switches: for some keys the values that are allowed; the first is the default.
 
     Raises:
-        ValueError: it is no JSON, no table, or a switch has another value.
+        ValueError: it is not JSON or not a table, or a switch has another value.
     """
     path = folder / CONFIG_FILE
     config = read_json(path)

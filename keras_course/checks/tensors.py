@@ -58,7 +58,7 @@ def _tensor(name, value, rank):
 
 
 def variable(**arguments) -> None:
-    """Raise a ValueError for the first argument that is no `keras.Variable`."""
+    """Raise a ValueError for the first argument that is not a `keras.Variable`."""
     for name, value in arguments.items():
         if not isinstance(value, keras.Variable):
             raise ValueError(f"{name}={value!r} must be a keras.Variable")

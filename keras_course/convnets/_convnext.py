@@ -66,7 +66,7 @@ def convnext(
         drop_path: rate in [0, 1) at which whole blocks are skipped in training, for each image; it rises from 0 in
             the first block to this in the last one.
         layer_scale: the gain of all channels before training.
-        weights: None for random ones, or "imagenet" for those of `keras.applications` (its Tiny, Small, Base, Large and
+        weights: None for random ones, or "imagenet" as in `keras.applications` (its Tiny, Small, Base, Large and
             XLarge), which are downloaded once; with another number of classes the last layer stays random. They were
             trained on images standardized by the mean and deviation of each color on ImageNet.
         name: name of the model.

@@ -99,7 +99,7 @@ def efficientnet(
             the first block to about this in the last one.
         momentum: fraction of the old moving average that batch normalization keeps in a step.
         epsilon: of batch normalization.
-        weights: None for random ones, or "imagenet" for those of `keras.applications`, which are downloaded once; with
+        weights: None for random ones, or "imagenet" as in `keras.applications`, which are downloaded once; with
             another number of classes the last layer stays random. They were trained on images standardized by the
             mean and deviation of each color on ImageNet: (x / 255 - mean) / deviation.
         name: name of the model.

@@ -71,7 +71,7 @@ def invariance_error(fn, x, shift) -> float:
         The error, 0.0 where `fn` is invariant; a float.
 
     Raises:
-        ValueError: x has a wrong shape, or `shift` is no whole number.
+        ValueError: x has a wrong shape, or `shift` is not a whole number.
 
     Example:
         >>> import numpy as np
@@ -104,7 +104,7 @@ def permute_pixels(x, seed=0, *, inverse=False) -> np.ndarray:
         y, of the dtype of x.
 
     Raises:
-        ValueError: x has a wrong shape, or `seed` is no whole number of at least 0.
+        ValueError: x has a wrong shape, or `seed` is not a whole number of at least 0.
 
     Example:
         >>> import numpy as np

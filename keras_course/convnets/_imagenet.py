@@ -92,7 +92,7 @@ def copy_weights(source, model) -> keras.Model:
         The model.
 
     Raises:
-        ValueError: the source is no such model, one of the two networks has layers that the other has not, or weights
+        ValueError: the source is not such a model, a layer exists in one network only, or weights
             have other shapes.
     """
     theirs, biases, used = _layers_of(source), {}, set()

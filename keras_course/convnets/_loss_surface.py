@@ -58,7 +58,7 @@ def random_direction(model, *, seed=0) -> list[np.ndarray]:
         A list of float32 arrays shaped like `model.trainable_variables`.
 
     Raises:
-        ValueError: the model has no trainable kernel, or `seed` is no whole number of at least 0.
+        ValueError: the model has no trainable kernel, or `seed` is not a whole number of at least 0.
 
     References:
         Visualizing the Loss Landscape of Neural Nets, Li et al., 2018, https://arxiv.org/abs/1712.09913

@@ -72,8 +72,8 @@ def maximize_feature(
         A `FeatureMaximum`.
 
     Raises:
-        ValueError: no graph, layer or channel like this, an input that is no image of fixed size, or an argument out of
-            range.
+        ValueError: no graph, layer or channel like this, an input that is not an image of fixed size, or an
+            argument out of range.
 
     References:
         Visualizing Higher-Layer Features of a Deep Network, Erhan, Bengio, Courville and Vincent, 2009,

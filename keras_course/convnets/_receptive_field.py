@@ -55,7 +55,7 @@ def receptive_field(model, layer=None) -> ReceptiveField:
 
     so r grows linearly with depth as long as s = 1, and exponentially where strides multiply up. Where branches meet
     (`Add`, `Concatenate`) the largest r and j go on: so their fields must lie within each other, as those around one
-    center do; branches that are cropped or padded on different sides see more together. Zero padding is no limit: r may
+    center do; branches that are cropped or padded on different sides see more together. With zero padding r may
     exceed the input. Layers that act at each position by itself leave r as it is, and so, by assumption, does any layer
     or operation not known here that keeps height and width. What takes in all positions sees the whole input, and so
     does all that follows: global pooling (in squeeze and excitation, too), `Flatten`, attention, and group

@@ -82,7 +82,7 @@ def resnet(
         conv_bias: whether convolutions have a bias, which the normalization behind them makes superfluous;
             `keras.applications` has it.
         epsilon: of batch normalization; `keras.applications` has 1.001e-5.
-        weights: None for random ones, or "imagenet" for those of `keras.applications` (depth 50, 101 and 152), which
+        weights: None for random ones, or "imagenet" as in `keras.applications` (depth 50, 101 and 152), which
             are downloaded once; with another number of classes the last layer stays random. They were trained on
             images that `keras.applications.resnet.preprocess_input` had prepared.
         name: name of the model.

@@ -59,7 +59,7 @@ def vgg(
         mlp_dim: width of the two hidden layers of the MLP.
         batch_norm: whether each convolution is followed by batch normalization.
         dropout: rate in [0, 1) at which outputs of the hidden layers are dropped in training; 0.5 in the paper.
-        weights: None for random ones, or "imagenet" for those of `keras.applications` (depth 16 and 19), which are
+        weights: None for random ones, or "imagenet" as in `keras.applications` (depth 16 and 19), which are
             downloaded once; with another number of classes the last layer stays random, and with images of another
             size than 224 x 224 the first hidden layer does. They were trained on images that
             `keras.applications.vgg16.preprocess_input` had prepared.

@@ -25,8 +25,8 @@ def crop_and_flip(x: np.ndarray, rng: np.random.Generator, *, padding: int = 4, 
         New images, of the dtype of x.
 
     Raises:
-        ValueError: x has another shape, `rng` is no generator, `padding` is no whole number of at least 0, or `flip` is
-            neither true nor false.
+        ValueError: x has another shape, `rng` is not a generator, `padding` is not a whole number of at least 0, or
+            `flip` is neither true nor false.
 
     References:
         Deep Residual Learning for Image Recognition, He, Zhang, Ren and Sun, 2016, section 4.2,

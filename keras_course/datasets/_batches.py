@@ -79,8 +79,8 @@ def example_batches(
         A `keras.utils.PyDataset`; give `fit` its `steps_per_epoch` and `shuffle=False`.
 
     Raises:
-        ValueError: x or y is no array of numbers, they differ in length, a number is out of range, or `augment` is no
-            function.
+        ValueError: x or y is not an array of numbers, they differ in length, a number is out of range, or
+            `augment` is not a function.
 
     Example:
         >>> import numpy as np

@@ -38,7 +38,7 @@ class Table(NamedTuple):
             (train, test).
 
         Raises:
-            ValueError: `fraction` is outside (0, 1) or leaves one of the two without a row, or `seed` is no whole
+            ValueError: `fraction` is outside (0, 1) or leaves one of the two without a row, or `seed` is not a whole
                 number.
 
         Example:

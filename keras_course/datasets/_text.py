@@ -99,7 +99,7 @@ def read_own(**named: str) -> str:
         names = ", ".join(row.name for row in TEXTS)
         raise ValueError(f"{argument}={given!r} is not a text; choose one of {names}, or give the path of a file.")
     try:
-        content = path.read_text(encoding="utf-8-sig")  # a byte-order mark is no part of the text
+        content = path.read_text(encoding="utf-8-sig")  # a byte-order mark is not part of the text
     except UnicodeDecodeError as error:
         raise ValueError(f"{argument}={given!r} is not UTF-8 text: {error}.") from error
     if not content:

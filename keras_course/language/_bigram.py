@@ -27,7 +27,7 @@ def bigram_optimum(tokens, vocab_size) -> tuple[np.ndarray, float]:
         The table is the embedding of the preset "v1" of `gpt` at the exact minimum of its training loss.
 
     Raises:
-        ValueError: `tokens` is no 1-D array of at least two integers in [0, V), or `vocab_size` < 1.
+        ValueError: `tokens` is not a 1-D array of at least two integers in [0, V), or `vocab_size` < 1.
 
     References:
         A Mathematical Theory of Communication (section 3: approximations to English), Shannon, 1948,

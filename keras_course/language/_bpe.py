@@ -149,7 +149,7 @@ class BPETokenizer:
         return np.array(ids, np.int32)
 
     def decode(self, ids) -> str:
-        """Return the text of `ids`, with U+FFFD for bytes that are no UTF-8 (as in half of an emoji).
+        """Return the text of `ids`, with U+FFFD for bytes that are not UTF-8 (as in half of an emoji).
 
         Raises:
             ValueError: an id is outside 0..V-1.

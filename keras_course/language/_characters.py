@@ -19,7 +19,7 @@ _SHOWN = 5  # an error message names this many unknown characters, and this many
 
 
 def check_ids(ids, vocab_size: int) -> np.ndarray:
-    """Return `ids` as a 1-D int array, or raise ValueError where one is no id of the vocabulary."""
+    """Return `ids` as a 1-D int array, or raise ValueError where one is not an id of the vocabulary."""
     ids = np.asarray(ids)
     if ids.size == 0:
         ids = ids.astype(np.int32)
@@ -132,7 +132,7 @@ class CharTokenizer:
         try:
             content = read_json(path)
             if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
-                raise ValueError(f'it is no JSON object with "format": "{FORMAT}"')
+                raise ValueError(f'it is not a JSON object with "format": "{FORMAT}"')
             if set(content) != {"characters"}:
                 raise ValueError(f'beside "format" it must have "characters" and nothing else; got {sorted(content)}')
             return cls.from_config(content)

@@ -66,7 +66,7 @@ _IGNORED = (".attn.bias", ".attn.masked_bias", "lm_head.weight")  # causal masks
 def load_gpt2(path) -> keras.Model:
     """Build a GPT-2 from a Hugging Face folder, with its weights.
 
-    The model takes `(B, T)` tokens and gives logits `(B, T, V)`, those of `transformers.GPT2LMHeadModel`. PyTorch and
+    The model takes `(B, T)` tokens and returns the logits `(B, T, V)` of `transformers.GPT2LMHeadModel`. PyTorch and
     `transformers` are not needed, the package `safetensors` is. Nothing from the folder is executed.
 
     Args:
@@ -74,7 +74,7 @@ def load_gpt2(path) -> keras.Model:
             `save_pretrained` writes it.
 
     Returns:
-        An uncompiled model as `gpt` builds it. Its dropout is that of the configuration.
+        An uncompiled model as `gpt` builds it. Its dropout is from the configuration.
 
     Raises:
         FileNotFoundError: one of the two files is missing.

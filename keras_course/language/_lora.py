@@ -37,7 +37,7 @@ def enable_lora(model, rank, alpha=None, *, seed=0) -> keras.Model:
         The model.
 
     Raises:
-        ValueError: the model is no GPT, has no block, or has adapters already; `rank` < 1 or `alpha` not positive.
+        ValueError: the model is not a GPT, has no block, or has adapters already; `rank` < 1 or `alpha` not positive.
             The model is unchanged then.
 
     Differences from the paper: all kernels of a block are adapted, not those of queries and values alone; A is
@@ -52,7 +52,7 @@ def enable_lora(model, rank, alpha=None, *, seed=0) -> keras.Model:
         >>> sum(weight.shape[0] * weight.shape[1] for weight in model.trainable_weights) == 2 * 16 * 2 * 16
         True
     """
-    vocab_size(model)  # raises where the model is no GPT
+    vocab_size(model)  # raises where the model is not a GPT
     blocks = [layer for layer in model.layers if layer.name.startswith("block_")]
     kernels = [layer for block in blocks for layer in block._flatten_layers() if isinstance(layer, keras.layers.Dense)]
     _check_kernels(kernels, model)
@@ -75,7 +75,7 @@ def merge_lora(model) -> keras.Model:
         An uncompiled model with the same outputs, all of it trainable.
 
     Raises:
-        ValueError: the model is no GPT.
+        ValueError: the model is not a GPT.
 
     References:
         LoRA: Low-Rank Adaptation of Large Language Models, Hu et al., 2021, https://arxiv.org/abs/2106.09685
@@ -87,7 +87,7 @@ def merge_lora(model) -> keras.Model:
         >>> merge_lora(enable_lora(model, rank=2)).count_params() == parameters
         True
     """
-    vocab_size(model)  # raises where the model is no GPT
+    vocab_size(model)  # raises where the model is not a GPT
     plain = type(model).from_config(model.get_config())
     for layer, twin in zip(model._flatten_layers(), plain._flatten_layers(), strict=True):
         stored = {}

@@ -93,7 +93,7 @@ def tool_table(tools: Iterable[Callable] | Mapping[str, Callable]) -> dict[str, 
     """Return the checked mapping of names to functions; functions that come without names keep their own.
 
     Raises:
-        ValueError: there is none, something is no tool, a name is no string, or two have the same name.
+        ValueError: there is none, something is not a tool, a name is not a string, or two have the same name.
     """
     if not isinstance(tools, Iterable):
         raise ValueError(f"tools={tools!r:.200} must be a list or a mapping of functions")
@@ -185,7 +185,7 @@ def _strict_json(source: str):
 
     try:
         value = json.loads(source, object_pairs_hook=unique, parse_constant=finite, parse_float=finite)
-        json.dumps(value, ensure_ascii=False).encode("utf-8")  # fails on half of a surrogate pair, which is no text
+        json.dumps(value, ensure_ascii=False).encode("utf-8")  # fails on half of a surrogate pair, which is not text
         return value
     except (ValueError, RecursionError) as error:  # such as broken JSON, thousands of digits or of brackets
         raise ToolCallError(f"it is not JSON ({error})") from error

@@ -11,11 +11,11 @@ from keras_course.ops._types import Tensor
 class Dense(keras.layers.Dense):
     """`keras.layers.Dense` that multiplies all positions of a sequence as one matrix: y = x W + b.
 
-    Takes `(..., C)`, gives `(..., units)`. The numbers are those of `keras.layers.Dense`; only the shape in which they
-    are multiplied differs: (B T, C) instead of (B, T, C), which XLA turns into a faster program on CPUs.
+    Takes `(..., C)` and returns `(..., units)`. The outputs are equal to `keras.layers.Dense`; only the shape of the
+    product differs: (B T, C) instead of (B, T, C), which XLA turns into a faster program on CPUs.
 
     Args:
-        units: width K of the output. All other arguments are those of `keras.layers.Dense`.
+        units: width K of the output. All other arguments are as in `keras.layers.Dense`.
 
     Example:
         >>> import keras

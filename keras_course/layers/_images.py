@@ -78,7 +78,7 @@ class _Convolution(_ChannelsLast):
 class Conv2D(_Convolution, keras.layers.Conv2D):
     """`keras.layers.Conv2D` without copies on PyTorch: y = x * W + b, with * the cross-correlation.
 
-    Takes `(B, H, W, C)`, gives `(B, H', W', filters)`. Arguments are those of `keras.layers.Conv2D`.
+    Takes `(B, H, W, C)` and returns `(B, H', W', filters)`. Arguments are as in `keras.layers.Conv2D`.
 
     Example:
         >>> import keras
@@ -98,7 +98,7 @@ class Conv2D(_Convolution, keras.layers.Conv2D):
 class DepthwiseConv2D(_Convolution, keras.layers.DepthwiseConv2D):
     """`keras.layers.DepthwiseConv2D` without copies on PyTorch: each channel has kernels of its own.
 
-    Takes `(B, H, W, C)`, gives `(B, H', W', depth_multiplier C)`. Arguments are those of
+    Takes `(B, H, W, C)` and returns `(B, H', W', depth_multiplier C)`. Arguments are as in
     `keras.layers.DepthwiseConv2D`.
 
     Raises:
@@ -128,7 +128,7 @@ class DepthwiseConv2D(_Convolution, keras.layers.DepthwiseConv2D):
 class MaxPooling2D(_ChannelsLast, keras.layers.MaxPooling2D):
     """`keras.layers.MaxPooling2D` without copies on PyTorch: the largest value of each window of each channel.
 
-    Takes `(B, H, W, C)`, gives `(B, H', W', C)`. Arguments are those of `keras.layers.MaxPooling2D`.
+    Takes `(B, H, W, C)` and returns `(B, H', W', C)`. Arguments are as in `keras.layers.MaxPooling2D`.
 
     Example:
         >>> import keras
@@ -145,7 +145,7 @@ class MaxPooling2D(_ChannelsLast, keras.layers.MaxPooling2D):
 class AveragePooling2D(_ChannelsLast, keras.layers.AveragePooling2D):
     """`keras.layers.AveragePooling2D` without copies on PyTorch: the mean of each window of each channel.
 
-    Takes `(B, H, W, C)`, gives `(B, H', W', C)`. Arguments are those of `keras.layers.AveragePooling2D`.
+    Takes `(B, H, W, C)` and returns `(B, H', W', C)`. Arguments are as in `keras.layers.AveragePooling2D`.
 
     Example:
         >>> import keras
@@ -162,11 +162,11 @@ class AveragePooling2D(_ChannelsLast, keras.layers.AveragePooling2D):
 class BatchNormalization(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization` of the last axis, in one pass on PyTorch.
 
-    Takes and gives `(B, ..., C)`; mean m and variance v are those of the batch in training, of a moving average else:
+    Takes and returns `(B, ..., C)`; mean m and variance v are of the batch in training, of a moving average else:
 
         y = (x - m) / sqrt(v + epsilon) * gain + offset
 
-    The defaults are those of the papers, and of PyTorch: Keras's average over a hundred steps makes short runs look
+    The defaults are from the papers and PyTorch: Keras's average over a hundred steps makes short runs look
     broken when they are measured.
 
     Args:
@@ -263,13 +263,13 @@ class GroupNormalization(keras.layers.GroupNormalization):
 class LayerScale(keras.layers.Layer):
     """Multiply each channel by a factor that is learned: y = x * gain. A deep residual branch starts near nothing so.
 
-    Takes and gives `(..., C)`.
+    Takes and returns `(..., C)`.
 
     Args:
         start: the value of all factors before training.
 
     Raises:
-        ValueError: `start` is no finite number.
+        ValueError: `start` is not a finite number.
 
     References:
         Going deeper with Image Transformers, Touvron et al., 2021, https://arxiv.org/abs/2103.17239

@@ -48,4 +48,4 @@ def get_initializer(**argument) -> Callable:
             return keras.initializers.get(value)
     except (ValueError, TypeError):
         pass
-    raise ValueError(f"{name}={value!r} is no initializer of Keras")
+    raise ValueError(f"{name}={value!r} is not an initializer of Keras")

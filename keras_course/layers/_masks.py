@@ -69,7 +69,7 @@ def check_heads(q, k, v, mask, bias, causal, window) -> None:
     if not groups or heads % groups or v.shape[2] != groups or q.shape[-1] != k.shape[-1]:
         raise ValueError(
             f"q, k and v have shapes {tuple(q.shape)}, {tuple(k.shape)} and {tuple(v.shape)}: k and v need the same "
-            "number of heads, which divides that of q, and q and k the same width"
+            "number of heads, which divides the number of heads of q, and q and k the same width"
         )
     if not _fits(k.shape[:2], v.shape[:2]) or not _fits(q.shape[:1], k.shape[:1]):
         raise ValueError(f"k and v have shapes {tuple(k.shape)} and {tuple(v.shape)}; q has {tuple(q.shape)}")

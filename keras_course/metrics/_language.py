@@ -71,7 +71,7 @@ class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
     Args:
         name: name of the metric.
         dtype: type of its result.
-        from_logits: whether the model gives logits, as those of `gpt`, or probabilities.
+        from_logits: whether the model returns logits, as `gpt` does, or probabilities.
         ignore_class: token that does not count where it is the one to predict (padding, say), or None.
         axis: axis of the vocabulary.
 
@@ -131,7 +131,7 @@ def text_loss(model, tokens, batch_size=64, *, stride=None) -> float:
         The mean of -ln p(x_{t+1} | x_1..x_t), in nats per token; a float.
 
     Raises:
-        ValueError: `tokens` is no 1-D array of at least two integers that the model knows, `batch_size` < 1, or
+        ValueError: `tokens` is not a 1-D array of at least two integers that the model knows, `batch_size` < 1, or
             `stride` is not from 1 to T.
 
     Example:

@@ -36,7 +36,7 @@ def distance_error(true, predicted, *, cap=None) -> float:
         cap: an error above this number of Angstrom counts as this number; None for no cap.
 
     Raises:
-        ValueError: the shapes differ or are no maps of distances, or `cap` is not positive.
+        ValueError: the shapes differ or are not maps of distances, or `cap` is not positive.
 
     Example:
         >>> import numpy as np

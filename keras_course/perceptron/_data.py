@@ -9,7 +9,7 @@ def as_labeled(x, y, num_classes=None) -> tuple[np.ndarray, np.ndarray, int]:
     """Return x as by `as_points`, y as an integer array (N,), and the number K of classes, each of which occurs.
 
     Raises:
-        ValueError: the lengths differ, a label is no whole number from 0 on, or a class has no point.
+        ValueError: the lengths differ, a label is not a whole number from 0 on, or a class has no point.
     """
     x, y = as_points(x), as_floats("y", y)
     if y.shape != x.shape[:1]:

@@ -100,8 +100,8 @@ def stochastic_gradient_descent(loss, start, data, *, learning_rate, batch_size=
         A `Path`.
 
     Raises:
-        ValueError: a `learning_rate` not above 0, sizes that are no whole numbers from 1 on, a `batch_size` above N,
-            `data` that are no tuple of arrays of equal lengths, or data or a `start` that are not finite.
+        ValueError: a `learning_rate` not above 0, sizes that are not whole numbers from 1 on, a `batch_size` above N,
+            `data` that are not a tuple of arrays of equal lengths, or data or a `start` that are not finite.
 
     References:
         A Stochastic Approximation Method, Robbins and Monro, 1951, https://doi.org/10.1214/aoms/1177729586

@@ -57,7 +57,7 @@ def mlp(
         An uncompiled `keras.Model`.
 
     Raises:
-        ValueError: a size that is no whole number of at least 1, a `dropout` outside [0, 1), or an unknown
+        ValueError: a size that is not a whole number of at least 1, a `dropout` outside [0, 1), or an unknown
             `activation` or `kernel_initializer`.
 
     References:

@@ -25,7 +25,7 @@ def stretch_linearly(x, *, seed=0) -> tuple[np.ndarray, np.ndarray]:
         The points x A, `(N, 2)`, and A, `(2, 2)`; `np.linalg.svd(A)` tells what it does.
 
     Raises:
-        ValueError: `x` is no finite `(N, 2)` table.
+        ValueError: `x` is not a finite `(N, 2)` table.
 
     Example:
         >>> import numpy as np
@@ -50,7 +50,7 @@ def stretch_by_sigmoid(x, scale=1.0) -> np.ndarray:
         Points in (0, 1)^2, `(N, 2)`: with a large scale they gather in the corners.
 
     Raises:
-        ValueError: `x` is no finite `(N, 2)` table, or `scale` is not above 0.
+        ValueError: `x` is not a finite `(N, 2)` table, or `scale` is not above 0.
 
     Example:
         >>> from keras_course.perceptron import stretch_by_sigmoid
@@ -76,7 +76,7 @@ def stretch_by_network(x, *, hidden_dims=(10,), activation="sigmoid", seed=0) ->
         The points, `(N, 2)`.
 
     Raises:
-        ValueError: `x` is no finite `(N, 2)` table, a width below 1, or an unknown `activation`.
+        ValueError: `x` is not a finite `(N, 2)` table, a width below 1, or an unknown `activation`.
 
     Example:
         >>> import numpy as np

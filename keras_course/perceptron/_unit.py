@@ -27,7 +27,7 @@ def threshold_unit(x, weights, bias) -> np.ndarray:
         An integer array.
 
     Raises:
-        ValueError: `x` is no finite table of points, `weights` has not one entry for each of its columns, or weights
+        ValueError: `x` is not a finite table of points, `weights` has not one entry for each of its columns, or weights
             and bias are not finite.
 
     References:

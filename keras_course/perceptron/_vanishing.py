@@ -63,7 +63,7 @@ def vanishing_bound(x, num_layers) -> float:
         The bound, a float.
 
     Raises:
-        ValueError: `num_layers` below 1, or an `x` that is no finite number.
+        ValueError: `num_layers` below 1, or an `x` that is not a finite number.
 
     References:
         Untersuchungen zu dynamischen neuronalen Netzen, Hochreiter, 1991,

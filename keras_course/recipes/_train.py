@@ -168,7 +168,7 @@ def _settle(recipe, data, steps, seed, start, earlier):
             f"give the folder of its run by `keras-course train {recipe.name} --start runs/{recipe.start.name}-...`."
         )
     if start is not None and recipe.start is None:
-        raise ValueError(f"start={str(start)!r}: {recipe.name!r} begins with initial weights, not with those of a run.")
+        raise ValueError(f"start={str(start)!r}: {recipe.name!r} does not begin with the weights of a run.")
     own_data = asked.task.data in (recipe.task.data, os.path.abspath(os.path.expanduser(recipe.task.data)))
     usual = own_data and int(steps) == recipe.steps
     compared = ("expected", "tolerance", "published", "source")

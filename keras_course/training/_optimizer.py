@@ -79,7 +79,7 @@ class Optimizer:
 
     def update(self, w, g, slots, gamma, t) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return the array w and its slots after step t."""
-        raise TypeError(f"{type(self).__name__} is no optimizer by itself: choose one, such as Adam")
+        raise TypeError(f"{type(self).__name__} is not an optimizer by itself: choose one, such as Adam")
 
 
 def floats(structure, name="w") -> Any:

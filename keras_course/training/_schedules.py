@@ -44,7 +44,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
     def rate(self, t, whole) -> Tensor:
         """Return gamma(t) for a tensor t of real numbers, with `whole` = floor(t) as integers."""
-        raise TypeError(f"{type(self).__name__} is no schedule by itself: choose one, such as CosineSchedule")
+        raise TypeError(f"{type(self).__name__} is not a schedule by itself: choose one, such as CosineSchedule")
 
     def get_config(self) -> dict:
         return dataclasses.asdict(self)

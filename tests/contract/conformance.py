@@ -301,7 +301,7 @@ CHECKS = (
 
 
 def check_function(function, *args):
-    """What is no network (a sampler, say) must be a function of its arguments, and compile to the same numbers."""
+    """What is not a network (a sampler, say) must be a function of its arguments, and compile to the same numbers."""
     once, again = (tree.flatten(function(*args)) for _ in range(2))
     _close([_array(a) for a in once], [_array(a) for a in again], "two calls differ", tolerance=0)
     compiled = tree.flatten(course_ops.jit(function)(*args))

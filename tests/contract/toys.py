@@ -103,7 +103,7 @@ def toy_graph(num_features, *, seed=0, name="toy_graph"):
 
 @dataclasses.dataclass(frozen=True)
 class ToySampler:
-    """What is no network (kind c): a random walk of `steps` steps from x (B, D)."""
+    """What is not a network (kind c): a random walk of `steps` steps from x (B, D)."""
 
     steps: int = 3
 

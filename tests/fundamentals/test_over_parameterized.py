@@ -43,7 +43,7 @@ def test_the_peak_is_where_parameters_meet_equations(seed):
 
 
 def test_the_peak_is_no_stiff_model():
-    """A model that is too small may be worse than any at the threshold, and is no peak; alone it has none."""
+    """A model that is too small may be worse than any at the threshold, and is not a peak; alone it has none."""
     sizes, risk, none = np.array([1, 20, 60]), np.array([9.0, 1.0, 5.0]), np.full(3, np.nan)
     assert DoubleDescent(sizes, sizes, 60, np.zeros(3), risk, none, none).peak == 60
     with pytest.raises(ValueError, match=r"widths=\[1\] all have under a third of 60 parameters"):

@@ -103,7 +103,7 @@ def test_units_do_not_matter_to_discriminants(kind):
     moved = x * [1.0, 1e-9] + [1e3, 0.0]
     np.testing.assert_allclose(kind().fit(moved, y).predict_proba(moved), expected, atol=1e-6)
     with pytest.raises(ValueError, match="cannot be inverted"):
-        kind().fit(np.column_stack([x, np.full(len(x), 0.1)]), y)  # a constant is no coordinate, whatever rounding says
+        kind().fit(np.column_stack([x, np.full(len(x), 0.1)]), y)  # a constant is not a coordinate
 
 
 def test_discriminants_refuse():

@@ -107,7 +107,7 @@ def test_dropout_acts_in_training_only():
         ({"dropout": "half"}, r"dropout='half' must be in \[0, 1\)"),
         ({"activation": "bend"}, r"activation='bend' is neither"),
         ({"seed": -1}, r"seed=-1 must be a whole number, at least 0"),
-        ({"kernel_initializer": "big"}, r"kernel_initializer='big' is no initializer"),
+        ({"kernel_initializer": "big"}, r"kernel_initializer='big' is not an initializer"),
     ],
 )
 def test_bad_arguments(arguments, message):

@@ -216,7 +216,7 @@ def test_record_of_a_resumed_run(short, monkeypatch, capsys):
         _folder.write_facts(short, right | {name: value})
         assert f"its {name} were not" in fails(capsys, "train", "--record", "--resume", short)
     _folder.write_facts(short, right | {"recipe": "mine"})
-    assert "is of 'mine', which is no recipe" in fails(capsys, "train", "--record", "--resume", short)
+    assert "is of 'mine', not a recipe" in fails(capsys, "train", "--record", "--resume", short)
     _folder.write_facts(short, right)
     assert "data_sha256 was None" in fails(capsys, "train", "--record", "--resume", short)  # past this check
 

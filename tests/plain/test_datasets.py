@@ -144,7 +144,7 @@ def test_own_file(tmp_path, monkeypatch):
     assert datasets.text(path) == datasets.text(str(path)) == "Grüße\n"
     monkeypatch.chdir(tmp_path)
     assert datasets.text("mine.txt") == "Grüße\n"
-    path.write_bytes("\ufeffGrüße\n".encode())  # a byte-order mark is no part of the text
+    path.write_bytes("\ufeffGrüße\n".encode())  # a byte-order mark is not part of the text
     assert datasets.text(path) == "Grüße\n"
     path.write_bytes(b"")
     with pytest.raises(ValueError, match="empty"):

@@ -287,7 +287,7 @@ def test_bad_rows(row, message, docs):
         (b"[]", "it is not a JSON object"),
         (b"{", "Expecting property name"),
         (b"", "Expecting value"),
-        (json.dumps(recipe_row(value=float("nan"))).encode(), "NaN is no JSON"),
+        (json.dumps(recipe_row(value=float("nan"))).encode(), "NaN is not JSON"),
         (json.dumps(recipe_row(value="1")).encode(), "value='1' of a row must be of type"),
         (b'"\xff"', "can't decode byte 0xff"),
     ],

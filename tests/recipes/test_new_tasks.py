@@ -110,7 +110,7 @@ def test_what_a_run_cannot_begin_with(first, tmp_path):
     ]:
         with pytest.raises(error, match=message):
             recipes.train(row, start=start, verbose=0)
-    with pytest.raises(ValueError, match="'toy_higher' begins with initial weights"):
+    with pytest.raises(ValueError, match="'toy_higher' does not begin with the weights"):
         recipes.train(TOYS["toy_higher"], start=first.folder, verbose=0)
     with pytest.raises(ValueError, match="it must be a complete run of 'toy_graph'"):
         recipes.train(dataclasses.replace(row, start=TOYS["toy_graph"]), start=first.folder, verbose=0)

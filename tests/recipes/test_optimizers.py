@@ -37,7 +37,7 @@ SETTINGS = {  # of recipes
         "rms_rate": None,
     },
 }
-UNUSUAL = [  # values that are no default of Keras
+UNUSUAL = [  # values that are not defaults of Keras
     (
         AdamW(0.1, 0.1, 0, betas=(0.8, 0.7), weight_decay=0.3, clip=0.5),
         {"beta_1": 0.8, "beta_2": 0.7, "weight_decay": 0.3, "global_clipnorm": 0.5},

@@ -230,7 +230,7 @@ def test_orthogonalize_brings_singular_values_near_one():
 @pytest.mark.parametrize("make", ALL)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
 def test_zero_and_large_gradients_in_every_precision(make, dtype):
-    """A weight without a gradient stays (or decays, by AdamW); 300^2 is no number of float16, and 1e-8 neither."""
+    """A weight without a gradient stays (or decays, by AdamW); 300^2 is not a number of float16, and 1e-8 neither."""
     w = k.ones((3,), dtype=dtype)
     large = ours(make(0.01), 2, [w], lambda w: [k.convert_to_tensor([0.0, 300.0, 1e-3], dtype=dtype)])[0]
     kept = 1 - 0.01 * 0.01 if make is AdamW else 1.0

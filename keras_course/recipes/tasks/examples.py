@@ -79,7 +79,7 @@ class Regression(_Examples):
     """Predict a number for each example; the metric is the root mean square error over the test set.
 
     Args:
-        unit: unit of that number. The other arguments are those of `Classification`.
+        unit: unit of that number. The other arguments are as in `Classification`.
     """
 
     unit: str = ""
