@@ -134,8 +134,9 @@ def evoformer(
         m <- m + MLP(m);  z <- z + outer product mean(m)
         z <- z + triangle multiplication(z), outgoing, then incoming;  z <- z + MLP(z)
 
-    for each of N blocks; the logits are W norm(z_ij) + W norm(z_ji) + 2 c. The structure module begins with the
-    residues s_i = W' m_1i + P_i, and repeats M times, with the same weights:
+    for each of N blocks; then z <- norm(z), and the logits are W z_ij + W z_ji + 2 c. The structure module begins with
+    the residues s_i = W' norm(m_1i) + P_i and the frames T = backbone update(s). It repeats M times, with the same
+    weights:
 
         s <- s + invariant point attention(norm(s), z, T);  s <- s + MLP(s);  T <- T backbone update(s)
 
@@ -163,10 +164,10 @@ def evoformer(
     Raises:
         ValueError: a number is out of its range, `num_heads` does not divide a width, or an unknown `activation`.
 
-    Differences from the paper: widths are 8 times smaller and more; attention has no gates; triangle attention is an
-    option; the structure module predicts C-alpha atoms only, its residues have learned positions P, and gradients go
-    through all its rotations; there are no templates, no recycling, no masked letters to predict, and no estimate of
-    confidence.
+    Differences from the paper: widths are at least 4 times smaller; attention has no gates; triangle attention is an
+    option; no kernel begins at zero, and there is no dropout; the structure module predicts C-alpha atoms
+    only, its residues have learned positions P, its first frames depend on s, and gradients go through all its
+    rotations; there are no templates, no recycling, no masked letters to predict, and no estimate of confidence.
 
     References:
         Highly accurate protein structure prediction with AlphaFold, Jumper et al., 2021,

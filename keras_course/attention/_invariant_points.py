@@ -40,7 +40,7 @@ class InvariantPointAttention(PairLayer):
     Raises:
         ValueError: a number is out of its range, or (when built) `num_heads` does not divide C.
 
-    Differences from the paper: values have as many points as queries.
+    Differences from the paper: values have as many points as queries, and the linear map to points has a bias.
 
     References:
         Highly accurate protein structure prediction with AlphaFold (supplement, algorithm 22), Jumper et al., 2021,

@@ -58,8 +58,8 @@ def distance_error(true, predicted, *, cap=None) -> float:
 def superpose(x, y) -> tuple[np.ndarray, np.ndarray]:
     """Return the rotation R and the translation t that bring a structure as near to another as possible (Kabsch).
 
-    They minimize sum_i |x_i R' + t - y_i|^2. With the singular value decomposition U D V' = sum_i (x_i - x)(y_i - y)'
-    of the centered positions, R = V diag(1, 1, det(V U')) U'; the sign excludes reflections.
+    They minimize sum_i |x_i R' + t - y_i|^2. With the means m and n of the positions and the singular value
+    decomposition U D V' = sum_i (x_i - m)(y_i - n)', R = V diag(1, 1, det(V U')) U'; the sign excludes reflections.
 
     Args:
         x: positions (L, 3) that move.
