@@ -165,7 +165,7 @@ def tm_score(true, predicted, *, scale=None, num_rounds=20) -> float:
         scale = max(0.5, 1.24 * np.cbrt(length - 15) - 1.8)
     sizes = {size for size in (length, length // 2, length // 4) if size >= 3}
     starts = [range(i, i + size) for size in sorted(sizes) for i in range(0, length - size + 1, max(1, size // 2))]
-    return max(_best_score(true, predicted, list(start), scale, num_rounds) for start in starts or [range(length)])
+    return max(_best_score(true, predicted, list(start), scale, num_rounds) for start in starts)
 
 
 def _best_score(true, predicted, chosen, scale, num_rounds):

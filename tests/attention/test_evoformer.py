@@ -97,6 +97,7 @@ def test_sequences_attend_with_a_bias_of_the_pairs():
     for s in range(3):  # each sequence by itself
         alone = array(layer(M[:, s : s + 1], Z))
         np.testing.assert_allclose(y[:, s : s + 1], alone, rtol=1e-4, atol=1e-4)
+    assert np.abs(array(layer(M, 0 * Z)) - y).max() > 1e-3  # the bias counts
     columns = built(AxialAttention(2, along="columns"), M)[0]
     order = [2, 0, 1]
     np.testing.assert_allclose(array(columns(M[:, order])), array(columns(M))[:, order], rtol=1e-4, atol=1e-4)

@@ -60,7 +60,10 @@ class ChainData(Data):
         self.train, self.valid, self.test = datasets.toy_chains(task.num_train, **options)
         self.size = f"{task.num_train:,} + {task.num_test:,} + {task.num_test:,} chains"
         self.heads = False  # whether the model has a structure beside the distogram
-        self.validation = in_batches((self.valid.alignment, self.valid.positions), 32)
+        self.validation = self._validation_batches()
+
+    def _validation_batches(self):
+        return in_batches((self.valid.alignment, self.valid.positions), 32)
 
     def arguments(self, build) -> dict:
         _, sequences, positions = self.train.alignment.shape
@@ -70,9 +73,9 @@ class ChainData(Data):
         from keras_course.attention import DistogramLoss, StructureLoss
 
         self.heads = isinstance(model.output, dict)
+        self.validation = [(x, self._targets(y)) for x, y in self._validation_batches()]
         if not self.heads:
             return {"loss": DistogramLoss()}
-        self.validation = [(x, self._targets(y)) for x, y in self.validation]
         return {"loss": {"distogram": DistogramLoss(), "frames": StructureLoss()}}
 
     def _targets(self, positions):
