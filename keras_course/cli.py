@@ -274,7 +274,7 @@ def _generate(options):
         raise ValueError("--prompt is empty: the model needs at least one token to read.")
     task = _saved.task_of(options.model)
     given = {name: value for name in _WRITING if (value := getattr(options, name)) is not None}
-    for name in given.keys() - _registry.parameters_of(task.write):
+    for name in sorted(given.keys() - _registry.parameters_of(task.write)):
         option = f"--{name.replace('_', '-')}"
         raise ValueError(f"{option}={given[name]}: a model of {task.__name__} takes no {option}; leave it out.")
     print(task.write(model, tokenizer, options.prompt, **given))
