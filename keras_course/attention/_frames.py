@@ -77,9 +77,10 @@ def invert_frames(frames) -> Tensor:
 def point_frames(points) -> Tensor:
     """Return the frame of each residue of a chain from the positions of three successive ones (Gram-Schmidt).
 
-    Takes points `(..., L, 3)` and returns `(..., L, 3, 4)`. With v = x_{i+1} - x_i and w = x_{i-1} - x_i,
+    Takes points `(..., L, 3)` and returns `(..., L, 3, 4)`. With v = x_{i+1} - x_i, w = x_{i-1} - x_i
+    and unit(a) the vector a divided by its length,
 
-        e_1 = v / |v|,  e_2 = (w - (e_1 w) e_1) / |...|,  e_3 = e_1 x e_2,  R_i = [e_1, e_2, e_3],  t_i = x_i
+        e_1 = unit(v),  e_2 = unit(w - (e_1 w) e_1),  e_3 = e_1 x e_2,  R_i = [e_1, e_2, e_3],  t_i = x_i
 
     The first and the last residue have the rotation of their neighbor. Rotating the points rotates the frames.
 

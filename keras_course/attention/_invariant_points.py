@@ -120,7 +120,7 @@ class BackboneUpdate(PairLayer):
     """Move and turn the frame of each residue, as seen from the frame itself.
 
     Takes residues s `(B, L, C)` and frames T `(B, L, 3, 4)`, or None for the identity; returns the frames T U,
-    where U has the rotation of the quaternion (1, b, c, d) / |...| and the translation u t, with the unit u:
+    where U has the rotation of the normalized quaternion (1, b, c, d) and the translation u t, with the unit u:
 
         (b, c, d, t) = W s + e
 

@@ -58,8 +58,9 @@ def distance_error(true, predicted, *, cap=None) -> float:
 def superpose(x, y) -> tuple[np.ndarray, np.ndarray]:
     """Return the rotation R and the translation t that bring a structure as near to another as possible (Kabsch).
 
-    They minimize sum_i |x_i R' + t - y_i|^2. With the means m and n of the positions and the singular value
-    decomposition U D V' = sum_i (x_i - m)(y_i - n)', R = V diag(1, 1, det(V U')) U'; the sign excludes reflections.
+    They minimize the sum of the squared lengths of x_i R' + t - y_i. With the means m and n of the positions
+    and the singular value decomposition U D V' = sum_i (x_i - m)(y_i - n)', R = V diag(1, 1, det(V U')) U'; the sign
+    excludes reflections.
 
     Args:
         x: positions (L, 3) that move.
@@ -132,9 +133,9 @@ def lddt(true, predicted, *, cutoff=15.0) -> float:
 def tm_score(true, predicted, *, scale=None, num_rounds=20) -> float:
     """Return the template modeling score (TM-score) of a structure, from above 0 to 1.
 
-    After a superposition of the prediction on the true structure it is
+    With the distance e_i of residue i after a superposition of the prediction on the true structure it is
 
-        1/L sum_i 1 / (1 + (|x_i - y_i| / d_0)^2),  d_0 = 1.24 (L - 15)^(1/3) - 1.8, and at least 0.5 Angstrom
+        1/L sum_i 1 / (1 + (e_i / d_0)^2),  d_0 = 1.24 (L - 15)^(1/3) - 1.8, and at least 0.5 Angstrom
 
     The superposition that maximizes the sum is searched for. The search begins with those of the whole chain and of its
     pieces of half and of a quarter of the length, and repeats with the residues that are then near each other.
