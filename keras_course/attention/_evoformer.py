@@ -81,7 +81,7 @@ def _structure(parts, m, z, num_layers, num_heads):
         s = transition(s + attend(norm(s), z, frames))
         frames = update(s, frames)
         found.append(frames)
-    return ops.stack(found, axis=1)
+    return ops.cast(ops.stack(found, axis=1), z.dtype)
 
 
 @builder(

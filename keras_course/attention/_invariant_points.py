@@ -57,7 +57,7 @@ class InvariantPointAttention(PairLayer):
 
     @validate(num_heads=whole(1), num_points=whole(1), unit=positive)
     def __init__(self, num_heads, *, num_points=4, unit=10.0, initializer="glorot_uniform", **kwargs):
-        super().__init__(initializer=initializer, **kwargs)
+        super().__init__(initializer=initializer, autocast=False, **kwargs)  # frames stay in float32
         self.num_heads, self.num_points, self.unit = int(num_heads), int(num_points), float(unit)
 
     def build(self, s_shape, z_shape, frames_shape) -> None:
@@ -119,8 +119,8 @@ def in_units(frames, unit) -> Tensor:
 class BackboneUpdate(PairLayer):
     """Move and turn the frame of each residue, as seen from the frame itself.
 
-    Takes residues s `(B, L, C)` and frames T `(B, L, 3, 4)`, or None for the identity; returns the frames T U,
-    where U has the rotation of the normalized quaternion (1, b, c, d) and the translation u t, with the unit u:
+    Takes residues s `(B, L, C)` and frames T `(B, L, 3, 4)`, or None for the identity; returns the frames T U, in
+    float32, where U has the rotation of the normalized quaternion (1, b, c, d) and the translation u t, with unit u:
 
         (b, c, d, t) = W s + e
 
@@ -139,7 +139,7 @@ class BackboneUpdate(PairLayer):
 
     @validate(unit=positive)
     def __init__(self, *, unit=10.0, initializer="glorot_uniform", **kwargs):
-        super().__init__(initializer=initializer, **kwargs)
+        super().__init__(initializer=initializer, autocast=False, **kwargs)  # frames stay in float32
         self.unit = float(unit)
 
     def build(self, s_shape, frames_shape=None) -> None:
@@ -157,11 +157,10 @@ class BackboneUpdate(PairLayer):
         ]
         rotations = ops.reshape(ops.concatenate(entries, axis=-1), (-1, s.shape[1], 3, 3))
         moves = ops.concatenate([rotations, self.unit * shift[..., None]], axis=-1)
-        moved = moves if frames is None else compose_frames(ops.cast(frames, "float32"), moves)
-        return ops.cast(moved, self.compute_dtype)
+        return moves if frames is None else compose_frames(ops.cast(frames, "float32"), moves)
 
     def compute_output_spec(self, s, frames=None) -> keras.KerasTensor:
-        return keras.KerasTensor((*s.shape[:2], 3, 4), self.compute_dtype)
+        return keras.KerasTensor((*s.shape[:2], 3, 4), "float32")
 
     def get_config(self) -> dict:
         return {**super().get_config(), "unit": self.unit}

@@ -164,6 +164,8 @@ def test_backbone_update_moves_with_the_frames():
     moved = array(layer(s, compose_frames(motion, frames)))
     np.testing.assert_allclose(moved, array(compose_frames(motion, y)), rtol=1e-4, atol=1e-3)
     np.testing.assert_allclose(array(layer(s)), moves, rtol=1e-4, atol=1e-4)
+    still = BackboneUpdate(initializer="zeros", dtype="mixed_bfloat16")  # frames are not rounded to half precision
+    np.testing.assert_allclose(array(still(s, frames)), frames, rtol=1e-5)
 
 
 def test_evoformer():
