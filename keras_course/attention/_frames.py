@@ -34,7 +34,8 @@ def apply_frames(frames, points) -> Tensor:
     """
     _check((3, 4), frames=frames)
     _check((3,), points=points)
-    return ops.sum(frames[..., :3] * points[..., None, :], axis=-1) + frames[..., 3]
+    turned = ops.sum(ops.multiply(frames[..., :3], points[..., None, :]), axis=-1)  # `*` takes equal types only
+    return ops.add(turned, frames[..., 3])
 
 
 @on_tensors(frames=None, others=None)
@@ -52,7 +53,7 @@ def compose_frames(frames, others) -> Tensor:
     """
     _check((3, 4), frames=frames, others=others)
     rotated = ops.matmul(frames[..., :3], others)
-    return ops.concatenate([rotated[..., :3], rotated[..., 3:] + frames[..., 3:]], axis=-1)
+    return ops.concatenate([rotated[..., :3], ops.add(rotated[..., 3:], frames[..., 3:])], axis=-1)
 
 
 @on_tensors(frames=None)
@@ -142,7 +143,7 @@ def frame_aligned_point_error(true, predicted, *, clamp=10.0, scale=10.0) -> Ten
     """
     _check((3, 4), true=true, predicted=predicted)
     seen = [apply_frames(invert_frames(x)[..., :, None, :, :], x[..., None, :, :, 3]) for x in (true, predicted)]
-    errors = ops.sqrt(ops.sum(ops.square(seen[0] - seen[1]), axis=-1) + 1e-6)
+    errors = ops.sqrt(ops.sum(ops.square(ops.subtract(*seen)), axis=-1) + 1e-6)
     return ops.mean(ops.minimum(errors, clamp), axis=(-2, -1)) / scale
 
 
