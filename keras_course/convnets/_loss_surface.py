@@ -90,7 +90,7 @@ def random_direction(model, *, seed=0) -> list[np.ndarray]:
 def loss_surface(model, x, y, loss, *, span=1.0, num=21, seed=0) -> LossSurface:
     """Measure the loss on a plane through the weights of a model, along two random directions d and e.
 
-    The directions are those of `random_direction` by the seeds 2 `seed` and 2 `seed` + 1:
+    `random_direction` samples the directions with the seeds 2 `seed` and 2 `seed` + 1:
 
         L(w + alpha d + beta e),  alpha, beta in [-span, span]
 

@@ -129,7 +129,7 @@ def _walk(model):
 
 
 def _follow(graph, fields, prefix, rows, operations):
-    """Carry the fields of the inputs of a graph through it, noting each call; return those of its outputs."""
+    """Carry the fields of the inputs of a graph through it, note each call, and return the fields of its outputs."""
     known = {id(tensor): field for tensor, field in zip(graph.inputs, fields, strict=True)}
     for _, nodes in sorted(graph._nodes_by_depth.items(), reverse=True):
         for node in nodes:

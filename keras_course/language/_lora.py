@@ -40,7 +40,7 @@ def enable_lora(model, rank, alpha=None, *, seed=0) -> keras.Model:
         ValueError: the model is not a GPT, has no block, or has adapters already; `rank` < 1 or `alpha` not positive.
             The model is unchanged then.
 
-    Differences from the paper: all kernels of a block are adapted, not those of queries and values alone; A is
+    Differences from the paper: all kernels of a block are adapted, not only the kernels of queries and values; A is
     uniform, not Gaussian.
 
     References:

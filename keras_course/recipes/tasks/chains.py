@@ -18,9 +18,9 @@ class FoldChains(Task):
 
     A distance is the mean of its distribution in the distogram. The error is the mean absolute error over all pairs of
     different residues of the test chains, in Angstrom. Beside it stands the error of the median of each distance over
-    the training chains, the best that one map for all chains can do. For a model with a structure module there are the
-    lDDT and the TM-score of its last structure, and the two scores of one training structure
-    for all test chains, the one whose distances are nearest to the mean.
+    the training chains, the best that one map for all chains can do. A model with a structure module also
+    gets the lDDT and the TM-score of its last structure. They stand beside the scores of one training structure for all
+    test chains, the one whose distances are nearest to the mean.
 
     Args:
         num_train: number of training chains.
