@@ -5,6 +5,14 @@ from keras_course import backend
 backend.require()
 
 from keras_course.graphs._convolution import GraphConvolution, gcn
+from keras_course.graphs._figures import (
+    layout,
+    plot_adjacency,
+    plot_graph_network,
+    plot_graphs,
+    plot_message_passing,
+    plot_receptive_field,
+)
 from keras_course.graphs._graph import Graph, batch_graphs, union
 from keras_course.graphs._inputs import (
     EdgeEnds,
@@ -28,5 +36,11 @@ __all__ = [
     "SplitRows",
     "batch_graphs",
     "gcn",
+    "layout",
+    "plot_adjacency",
+    "plot_graph_network",
+    "plot_graphs",
+    "plot_message_passing",
+    "plot_receptive_field",
     "union",
 ]
