@@ -15,6 +15,7 @@ from keras_course.graphs._inputs import (
     SplitGraphs,
     SplitRows,
 )
+from keras_course.graphs._neighbors import NeighborSample, knn_graph, neighbor_sample, radius_graph
 
 __all__ = [
     "EdgeEnds",
@@ -22,11 +23,15 @@ __all__ = [
     "FlattenIds",
     "Graph",
     "GraphConvolution",
+    "NeighborSample",
     "Readout",
     "SelfLoops",
     "SplitGraphs",
     "SplitRows",
     "batch_graphs",
     "gcn",
+    "knn_graph",
+    "neighbor_sample",
+    "radius_graph",
     "union",
 ]
