@@ -4,6 +4,14 @@ from keras_course import backend
 
 backend.require()
 
+from keras_course.graphs._attention import (
+    DotProductGraphAttention,
+    EdgeAttention,
+    GraphAttention,
+    GraphAttentionV2,
+    edge_attention,
+)
+from keras_course.graphs._attention_networks import dot_attention_gnn, gat, gatv2
 from keras_course.graphs._convolution import GraphConvolution, gcn
 from keras_course.graphs._figures import (
     layout,
@@ -23,24 +31,45 @@ from keras_course.graphs._inputs import (
     SplitGraphs,
     SplitRows,
 )
+from keras_course.graphs._isomorphism import GraphIsomorphism, gin
+from keras_course.graphs._neighbors import NeighborSample, knn_graph, neighbor_sample, radius_graph
+from keras_course.graphs._sage import SampleAndAggregate, graph_sage
+from keras_course.graphs._sets import deep_sets
 
 __all__ = [
+    "DotProductGraphAttention",
+    "EdgeAttention",
     "EdgeEnds",
     "FlattenFeatures",
     "FlattenIds",
     "Graph",
+    "GraphAttention",
+    "GraphAttentionV2",
     "GraphConvolution",
+    "GraphIsomorphism",
+    "NeighborSample",
     "Readout",
+    "SampleAndAggregate",
     "SelfLoops",
     "SplitGraphs",
     "SplitRows",
     "batch_graphs",
+    "deep_sets",
+    "dot_attention_gnn",
+    "edge_attention",
+    "gat",
+    "gatv2",
     "gcn",
+    "gin",
+    "graph_sage",
+    "knn_graph",
     "layout",
+    "neighbor_sample",
     "plot_adjacency",
     "plot_graph_network",
     "plot_graphs",
     "plot_message_passing",
     "plot_receptive_field",
+    "radius_graph",
     "union",
 ]

@@ -75,7 +75,7 @@ def plot_graphs(
 
 
 def _are_classes(values):
-    return np.equal(values, np.round(values)).all() and 0 <= values.min() and values.max() < 10
+    return np.equal(values, np.round(values)).all() and values.min() >= 0 and values.max() < 10
 
 
 @validate(graph=instance(Graph), num_steps=whole(1))
