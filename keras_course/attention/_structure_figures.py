@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_course.checks import as_floats, finite, mapping
+from keras_course.checks import as_chain, as_floats, finite, mapping
 from keras_course.plots import Arrow, Block, diagram, panels
 
 if TYPE_CHECKING:
@@ -143,11 +143,7 @@ def plot_chains(chains) -> "Figure":
         1
     """
     mapping(chains=chains)
-    arrays = {label: as_floats(f"chains[{label!r}]", x) for label, x in chains.items()}
-    for label, x in arrays.items():
-        finite(**{f"chains[{label!r}]": x})
-        if x.ndim != 2 or x.shape[1] != 3 or len(x) < 3:
-            raise ValueError(f"chains[{label!r}] has shape {x.shape}; it must be (L, 3) with L of at least 3")
+    arrays = {label: as_chain(f"chains[{label!r}]", x) for label, x in chains.items()}
     first = next(iter(arrays.values()))
     center = first.mean(axis=0)
     axes_of_first = np.linalg.svd(first - center)[2]

@@ -60,6 +60,15 @@ def as_points(x, columns=None) -> np.ndarray:
     return x
 
 
+def as_chain(name, value) -> np.ndarray:
+    """Return the positions of the residues of a chain as a float64 array (L, 3) with L of at least 3, all finite."""
+    x = as_floats(name, value)
+    if x.ndim != 2 or x.shape[1] != 3 or len(x) < 3:
+        raise ValueError(f"{name} has shape {x.shape}; it must be (L, 3) with L of at least 3")
+    finite(**{name: x})
+    return x
+
+
 def tensor(**arguments) -> None:
     """Raise a ValueError for the first argument that is not a tensor, array, list of numbers or number."""
     for name, value in arguments.items():

@@ -16,7 +16,7 @@ from keras_course.attention import (
     invert_frames,
     point_frames,
 )
-from keras_course.metrics import distance_error, lddt, superpose, tm_score
+from keras_course.metrics import distance_error, lddt, pairwise_distances, superpose, tm_score
 
 array, rng = keras.ops.convert_to_numpy, np.random.default_rng(0)
 CHAIN = datasets.toy_chains(2, num_test=1, num_sequences=1)[0].positions[0]
@@ -99,7 +99,9 @@ def test_scores_of_copies_and_mirror_images():
     assert lddt(CHAIN, MOVED) == lddt(CHAIN, MIRROR) == 1
     np.testing.assert_allclose(tm_score(CHAIN, MOVED), 1, atol=1e-6)
     assert tm_score(CHAIN, MIRROR) < 0.9
-    distances = np.linalg.norm(CHAIN[:, None] - CHAIN, axis=-1)
+    distances = pairwise_distances(CHAIN)
+    np.testing.assert_allclose(distances[3, 8], np.linalg.norm(CHAIN[3] - CHAIN[8]))
+    np.testing.assert_array_equal(pairwise_distances(np.stack([MIRROR, CHAIN]))[1], distances)
     assert distance_error(distances, distances) == 0
 
 
@@ -123,6 +125,7 @@ def test_scores_by_hand():
         (lambda: lddt(CHAIN, CHAIN * np.nan), "predicted"),
         (lambda: lddt(CHAIN, CHAIN, cutoff=1.0), "cutoff=1.0"),
         (lambda: tm_score(CHAIN, CHAIN[:, :2]), r"predicted has shape \(24, 2\)"),
+        (lambda: pairwise_distances(CHAIN[0]), r"x has shape \(3,\)"),
         (lambda: distance_error(CHAIN, CHAIN), r"true has shape \(24, 3\)"),
         (lambda: distance_error(np.zeros((3, 3)), np.zeros((4, 4))), r"predicted has shape \(4, 4\)"),
         (lambda: point_frames(CHAIN[:2]), r"points has shape \(2, 3\)"),

@@ -176,6 +176,7 @@ EXAMPLES = {
     "datasets.toy_chains": {"num_train": 3, "num_test": 2},
     "metrics.distance_error": {"true": np.ones((3, 3)), "predicted": np.ones((3, 3))},
     **{f"metrics.{name}": {"true": np.eye(3), "predicted": np.eye(3)} for name in ("lddt", "tm_score")},
+    "metrics.pairwise_distances": {"x": np.eye(3)},
     "metrics.superpose": {"x": np.eye(3), "y": np.eye(3)},
     "datasets.stories": {"task": 1, "num_train": 10},
     "datasets.story_words": {"stories": STORIES},
