@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from frames import random_frames
 from scipy.spatial.transform import Rotation
 
 from keras_course.attention import (
@@ -19,11 +20,6 @@ from keras_course.portable import portable_init
 
 array, rng = keras.ops.convert_to_numpy, np.random.default_rng(0)
 M, Z = rng.normal(size=(2, 3, 4, 6)).astype("float32"), rng.normal(size=(2, 4, 4, 6)).astype("float32")
-
-
-def random_frames(*shape, scale=10):
-    rotations = Rotation.random(int(np.prod(shape)), random_state=1).as_matrix().reshape(*shape, 3, 3)
-    return np.concatenate([rotations, scale * rng.normal(size=(*shape, 3, 1))], axis=-1).astype("float32")
 
 
 def built(layer, *inputs):
@@ -139,23 +135,23 @@ def points_by_loop(layer, s, z, frames):
 
 
 def test_invariant_point_attention_is_what_a_loop_computes():
-    s, z, frames = rng.normal(size=(2, 4, 8)).astype("float32"), Z, random_frames(2, 4)
+    s, z, frames = rng.normal(size=(2, 4, 8)).astype("float32"), Z, random_frames(rng, 2, 4)
     layer, y = built(InvariantPointAttention(2, num_points=3), s, z, frames)
     expected = [points_by_loop(layer, s[b], z[b], frames[b]) for b in range(2)]
     np.testing.assert_allclose(y, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_invariant_point_attention_is_invariant():
-    s, z, frames = rng.normal(size=(2, 4, 8)).astype("float32"), Z, random_frames(2, 4)
+    s, z, frames = rng.normal(size=(2, 4, 8)).astype("float32"), Z, random_frames(rng, 2, 4)
     layer, y = built(InvariantPointAttention(2, num_points=3), s, z, frames)
-    moved = array(compose_frames(random_frames(2, 1), frames))  # one motion for each chain
+    moved = array(compose_frames(random_frames(rng, 2, 1), frames))  # one motion for each chain
     np.testing.assert_allclose(array(layer(s, z, moved)), y, rtol=2e-4, atol=2e-4)
     mirrored = frames * np.array([1, 1, -1], "float32")[:, None] * np.array([1, 1, -1, 1], "float32")
     assert np.abs(array(layer(s, z, mirrored)) - y).max() > 0.1  # but not to reflections
 
 
 def test_backbone_update_moves_with_the_frames():
-    s, frames, motion = rng.normal(size=(2, 4, 8)).astype("float32"), random_frames(2, 4), random_frames(2, 1)
+    s, frames, motion = rng.normal(size=(2, 4, 8)).astype("float32"), random_frames(rng, 2, 4), random_frames(rng, 2, 1)
     layer, y = built(BackboneUpdate(), s, frames)
     turn = dense(layer.update, s)
     rotations = Rotation.from_quat(np.insert(turn[..., :3], 3, 1, axis=-1).reshape(-1, 4)).as_matrix()
@@ -195,7 +191,7 @@ def test_evoformer():
         (lambda: evoformer(6, 4, activation="wavy"), "activation='wavy'"),
         (lambda: AxialAttention(2, along="rings"), "along='rings'"),
         (lambda: AxialAttention(4)(M), "num_heads=4"),
-        (lambda: InvariantPointAttention(4)(M[:, 0], Z, random_frames(2, 4)), "num_heads=4"),
+        (lambda: InvariantPointAttention(4)(M[:, 0], Z, random_frames(rng, 2, 4)), "num_heads=4"),
         (lambda: InvariantPointAttention(2, unit=0.0), "unit=0.0"),
         (lambda: OuterProductMean(0), "pair_dim=0"),
         (lambda: TriangleMultiplication(outgoing=2), "outgoing=2"),

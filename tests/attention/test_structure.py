@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from frames import random_frames
 from scipy.spatial.transform import Rotation
 
 from keras_course import datasets
@@ -27,13 +28,12 @@ MOVED = CHAIN @ MOTION.T + SHIFT
 LINE = np.array([[0.0, 0, 0], [3, 0, 0], [6, 0, 0]])
 
 
-def random_frames(*shape):
-    rotations = Rotation.random(int(np.prod(shape)), random_state=1).as_matrix().reshape(*shape, 3, 3)
-    return np.concatenate([rotations, rng.normal(size=(*shape, 3, 1))], axis=-1).astype("float32")
-
-
 def test_frames_apply_compose_and_invert_as_matrices():
-    frames, others, points = random_frames(2, 5), random_frames(2, 5), rng.normal(size=(2, 5, 3)).astype("float32")
+    frames, others, points = (
+        random_frames(rng, 2, 5, scale=1),
+        random_frames(rng, 2, 5, scale=1),
+        rng.normal(size=(2, 5, 3)).astype("float32"),
+    )
     square = [np.concatenate([x, np.broadcast_to([[0, 0, 0, 1]], (2, 5, 1, 4))], axis=-2) for x in (frames, others)]
     np.testing.assert_allclose(array(compose_frames(frames, others)), (square[0] @ square[1])[..., :3, :], atol=1e-5)
     np.testing.assert_allclose(array(invert_frames(frames)), np.linalg.inv(square[0])[..., :3, :], atol=1e-5)
@@ -61,7 +61,7 @@ def test_frame_aligned_point_error():
     assert frame_aligned_point_error(true, moved) < 2e-3  # the square root has 1e-6 in it
     assert frame_aligned_point_error(true, mirror) > 0.1
     noisy = array(point_frames(CHAIN + rng.normal(size=CHAIN.shape).astype("float32")))
-    motion = random_frames(1)
+    motion = random_frames(rng, 1, scale=1)
     error = array(frame_aligned_point_error(true, noisy))
     for pair in ((compose_frames(motion, true), noisy), (true, compose_frames(motion, noisy))):
         np.testing.assert_allclose(array(frame_aligned_point_error(*pair)), error, rtol=1e-4)
