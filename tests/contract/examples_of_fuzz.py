@@ -179,6 +179,7 @@ EXAMPLES = {
     "metrics.pairwise_distances": {"x": np.eye(3)},
     "metrics.superpose": {"x": np.eye(3), "y": np.eye(3)},
     "datasets.stories": {"task": 1, "num_train": 10},
+    "datasets.split_words": {"sentence": "to be"},
     "datasets.story_words": {"stories": STORIES},
     "datasets.encode_stories": {"stories": STORIES, "words": keras_course.datasets.story_words(STORIES),
                                 "num_sentences": 10, "num_words": 5},
