@@ -108,8 +108,8 @@ def load_run(path: str | os.PathLike) -> tuple:
 def task_of(path: str | os.PathLike) -> type[Task]:
     """Return the kind of task that a saved model was trained on.
 
-    It is `NextToken` where `run.json` is absent or broken or names no known kind: a model with a tokenizer is then taken
-    as a language model. Of two kinds with one name, that of this package counts.
+    It is `NextToken` where `run.json` is absent or broken or names no known kind: a model with a tokenizer is then
+    taken as a language model. Of two kinds with one name, that of this package counts.
 
     Raises:
         FileNotFoundError: there is no such file.
