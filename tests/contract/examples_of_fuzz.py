@@ -279,6 +279,7 @@ EXAMPLES = {
     "perceptron.vanishing_bound": {"x": 2.0},
     "plots.loss_curves": {"histories": {"a": {"step": [1, 2], "loss": [2.0, 1.0]}}},
     "plots.attention_map": {"weights": np.eye(3)},
+    "plots.chain": {"stages": [("x", "data", "4"), ("y", "layer", "")]},
     "plots.diagram": {"blocks": {"x": (0, 0, "x"), "y": (0, 1, "y")}, "arrows": [("x", "y")]},
     "plots.visible": {"token": "a"},
     "plots.length_histogram": {"lengths": {"a": [1, 2]}},
