@@ -1,5 +1,7 @@
 """The layers of the Evoformer beside plain loops of NumPy, and what invariant point attention is invariant to."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -48,25 +50,31 @@ def softmax(x):
     return x / x.sum(axis=-1, keepdims=True)
 
 
+def outer_product_mean(layer, m):
+    m = norm(layer.norm, m)
+    products = np.einsum("bsic,bsjd->bijcd", dense(layer.left, m), dense(layer.right, m)) / m.shape[1]
+    return dense(layer.projection, products.reshape(*products.shape[:3], -1))
+
+
 def test_outer_product_mean():
     layer, y = built(OuterProductMean(5, hidden_dim=3), M)
-    m = norm(layer.norm, M)
-    products = np.einsum("bsic,bsjd->bijcd", dense(layer.left, m), dense(layer.right, m)) / 3
-    np.testing.assert_allclose(y, dense(layer.projection, products.reshape(2, 4, 4, 9)), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(y, outer_product_mean(layer, M), rtol=1e-4, atol=1e-4)
+
+
+def triangle_multiplication(layer, z, outgoing):
+    """Algorithms 11 and 12, edge by edge."""
+    z = norm(layer.norm, z)
+    a, b = np.split(sigmoid(dense(layer.edge_gates, z)) * dense(layer.edges, z), 2, axis=-1)
+    triangles = np.zeros_like(a, "float64")
+    for i, j, k in itertools.product(range(z.shape[1]), repeat=3):
+        triangles[:, i, j] += a[:, i, k] * b[:, j, k] if outgoing else a[:, k, i] * b[:, k, j]
+    return sigmoid(dense(layer.gates, z)) * dense(layer.projection, norm(layer.triangle_norm, triangles))
 
 
 @pytest.mark.parametrize("outgoing", [True, False])
 def test_triangle_multiplication(outgoing):
     layer, y = built(TriangleMultiplication(5, outgoing=outgoing), Z)
-    z = norm(layer.norm, Z)
-    a, b = np.split(sigmoid(dense(layer.edge_gates, z)) * dense(layer.edges, z), 2, axis=-1)
-    triangles = np.zeros((2, 4, 4, 5))
-    for i in range(4):
-        for j in range(4):
-            for k in range(4):
-                triangles[:, i, j] += a[:, i, k] * b[:, j, k] if outgoing else a[:, k, i] * b[:, k, j]
-    expected = sigmoid(dense(layer.gates, z)) * dense(layer.projection, norm(layer.triangle_norm, triangles))
-    np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(y, triangle_multiplication(layer, Z, outgoing), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("along", ["rows", "columns"])
@@ -150,18 +158,102 @@ def test_invariant_point_attention_is_invariant():
     assert np.abs(array(layer(s, z, mirrored)) - y).max() > 0.1  # but not to reflections
 
 
+def backbone_moves(layer, s):
+    """Algorithm 23: the rotation of the quaternion (1, b, c, d), and a translation in units of 10 Angstrom."""
+    turn = dense(layer.update, s)
+    rotations = Rotation.from_quat(np.insert(turn[..., :3], 3, 1, axis=-1).reshape(-1, 4)).as_matrix()
+    return np.concatenate([rotations.reshape(*s.shape[:2], 3, 3), 10 * turn[..., 3:, None]], axis=-1)
+
+
+def composed(frames, others):
+    """Return the products of frames as matrices (4, 4), without their last row."""
+    square = [np.concatenate([x, np.tile([[0, 0, 0, 1]], (*x.shape[:2], 1, 1))], axis=-2) for x in (frames, others)]
+    return (square[0] @ square[1])[..., :3, :]
+
+
 def test_backbone_update_moves_with_the_frames():
     s, frames, motion = rng.normal(size=(2, 4, 8)).astype("float32"), random_frames(rng, 2, 4), random_frames(rng, 2, 1)
     layer, y = built(BackboneUpdate(), s, frames)
-    turn = dense(layer.update, s)
-    rotations = Rotation.from_quat(np.insert(turn[..., :3], 3, 1, axis=-1).reshape(-1, 4)).as_matrix()
-    moves = np.concatenate([rotations.reshape(2, 4, 3, 3), 10 * turn[..., 3:, None]], axis=-1)
-    np.testing.assert_allclose(y, array(compose_frames(frames, moves.astype("float32"))), rtol=1e-4, atol=1e-3)
+    moves = backbone_moves(layer, s)
+    np.testing.assert_allclose(y, composed(frames, moves), rtol=1e-4, atol=1e-3)
     moved = array(layer(s, compose_frames(motion, frames)))
     np.testing.assert_allclose(moved, array(compose_frames(motion, y)), rtol=1e-4, atol=1e-3)
     np.testing.assert_allclose(array(layer(s)), moves, rtol=1e-4, atol=1e-4)
     still = BackboneUpdate(initializer="zeros", dtype="mixed_bfloat16")  # frames are not rounded to half precision
     np.testing.assert_allclose(array(still(s, frames)), frames, rtol=1e-5)
+
+
+# Whole networks, after the algorithms of the paper --------------------------------------------------------------------
+
+LETTERS = rng.integers(0, 4, (2, 3, 6))
+SIZES = {"num_sequences": 3, "hidden_dim": 8, "pair_dim": 8, "num_heads": 2, "num_bins": 5}
+
+
+def network(**options):
+    """Return a model with weights none of which is 0 or 1, and its embeddings of the alignment and of the pairs."""
+    model = portable_init(evoformer(6, 4, **SIZES, **options), seed=1)
+    for weight in model.weights:
+        weight.assign(weight + rng.normal(0, 0.2, weight.shape))
+    letters, first = (array(model.get_layer(name).embeddings) for name in ("letters", "first_letters"))
+    m = letters[LETTERS] + first[LETTERS[:, 0]][:, None]
+    return model, m.astype("float64"), array(model.get_layer("pairs")(LETTERS[:, 0])).astype("float64")
+
+
+def row_attention(layer, x, z=None):
+    """Algorithms 7 and 13: each row attends to itself, with a bias from the pairs."""
+    qkv = np.split(dense(layer.attention.qkv, norm(layer.norm, x)), 3, axis=-1)
+    q, k, v = (y.reshape(*y.shape[:-1], layer.num_heads, -1) for y in qkv)
+    scores = np.einsum("bsihd,bsjhd->bshij", q, k) / q.shape[-1] ** 0.5
+    if z is not None:
+        scores += np.moveaxis(dense(layer.pair_bias, norm(layer.pair_norm, z)), -1, 1)[:, None]
+    y = np.einsum("bshij,bsjhd->bsihd", softmax(scores), v)
+    return dense(layer.attention.projection, y.reshape(x.shape))
+
+
+def column_attention(layer, x, z=None):
+    """Algorithms 8 and 14."""
+    return row_attention(layer, x.swapaxes(1, 2), None if z is None else z.swapaxes(1, 2)).swapaxes(1, 2)
+
+
+def transition(get, name, x):
+    """Algorithms 9 and 15, with the residual connection."""
+    h = dense(get(f"{name}_in"), norm(get(f"{name}_norm"), x))
+    return x + dense(get(f"{name}_out"), np.maximum(h, 0))
+
+
+def test_a_block_is_algorithm_6():
+    model, m, z = network(num_blocks=1, triangle_attention=True)
+
+    def get(name):
+        return model.get_layer(f"block_0_{name}")
+
+    m = m + row_attention(get("rows"), m, z)
+    m = m + column_attention(get("columns"), m)
+    m = transition(get, "transition", m)
+    z = z + outer_product_mean(get("outer_product_mean"), m)
+    z = z + triangle_multiplication(get("outgoing"), z, outgoing=True)
+    z = z + triangle_multiplication(get("incoming"), z, outgoing=False)
+    z = z + row_attention(get("starting"), z, z)
+    z = z + column_attention(get("ending"), z, z)
+    z = transition(get, "pair_transition", z)
+    logits = dense(model.get_layer("distogram"), norm(model.get_layer("pair_norm"), z))
+    np.testing.assert_allclose(array(model(LETTERS)), logits + logits.swapaxes(1, 2), rtol=1e-4, atol=1e-4)
+
+
+def test_the_structure_module_is_algorithm_20():
+    """Its weights are the same in each of three iterations. See `evoformer` for how it differs from the paper."""
+    model, m, z = network(num_blocks=0, structure_layers=3)
+    get = model.get_layer
+    z = norm(get("pair_norm"), z)
+    s = dense(get("residues"), norm(get("residue_norm"), m[:, 0])) + array(get("residue_positions").embeddings)
+    frames = backbone_moves(get("backbone"), s)
+    found = array(model(LETTERS)["frames"])
+    for n in range(3):
+        rows = zip(norm(get("structure_norm"), s), z, frames, strict=True)
+        s = s + np.array([points_by_loop(get("invariant_points"), *row) for row in rows])
+        s = transition(get, "structure_transition", s)
+        frames = composed(frames, backbone_moves(get("backbone"), s))
+        np.testing.assert_allclose(found[:, n], frames, rtol=1e-4, atol=1e-4)
 
 
 def test_evoformer():
