@@ -257,20 +257,20 @@ def test_the_structure_module_is_algorithm_20():
 
 
 def test_evoformer():
-    sizes = {"num_sequences": 3, "num_blocks": 1, "hidden_dim": 8, "pair_dim": 8, "num_bins": 5}
-    x = rng.integers(0, 4, (2, 3, 6))
-    model = portable_init(evoformer(6, 4, structure_layers=2, **sizes), seed=1)
-    outputs = {name: array(y) for name, y in model(np.concatenate([x, x[:, [0, 2, 1]]])).items()}
-    assert outputs["distogram"].shape == (4, 6, 6, 5)
-    assert outputs["frames"].shape == (4, 2, 6, 3, 4)
+    model = portable_init(evoformer(6, 4, num_blocks=1, structure_layers=2, **SIZES), seed=1)
+    outputs, others = (
+        {name: array(y) for name, y in model(LETTERS[:, rows]).items()} for rows in ([0, 1, 2], [0, 2, 1])
+    )
+    assert outputs["distogram"].shape == (2, 6, 6, 5)
+    assert outputs["frames"].shape == (2, 2, 6, 3, 4)
     np.testing.assert_allclose(outputs["distogram"], outputs["distogram"].swapaxes(1, 2), atol=1e-5)
     rotations = outputs["frames"][..., :3]
-    np.testing.assert_allclose(rotations @ rotations.swapaxes(-1, -2), np.tile(np.eye(3), (4, 2, 6, 1, 1)), atol=1e-5)
-    for y in outputs.values():  # all sequences but the first one are a set
-        np.testing.assert_allclose(y[2:], y[:2], rtol=1e-3, atol=1e-3)
-    blind = portable_init(evoformer(6, 4, **sizes | {"num_blocks": 0}), seed=1)
-    y = array(blind(np.concatenate([x, np.concatenate([x[:, :1], 3 - x[:, 1:]], axis=1)])))
-    np.testing.assert_array_equal(y[2:], y[:2])  # without blocks it sees the first sequence only
+    np.testing.assert_allclose(rotations @ rotations.swapaxes(-1, -2), np.tile(np.eye(3), (2, 2, 6, 1, 1)), atol=1e-5)
+    for name, y in outputs.items():  # all sequences but the first one are a set
+        np.testing.assert_allclose(others[name], y, rtol=1e-3, atol=1e-3)
+    blind = portable_init(evoformer(6, 4, num_blocks=0, **SIZES), seed=1)
+    y, other = (array(blind(x)) for x in (LETTERS, np.concatenate([LETTERS[:, :1], 3 - LETTERS[:, 1:]], axis=1)))
+    np.testing.assert_array_equal(other, y)  # without blocks it sees the first sequence only
 
 
 @pytest.mark.parametrize(
