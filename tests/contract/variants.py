@@ -19,29 +19,16 @@ OTHER_OPTIONS = {
     "recurrent_network (bidirectional lstm)": ("recurrent_network", {"cell": "lstm", "bidirectional": True}),
     "seq2seq (additive attention)": ("seq2seq", {"attention": "additive"}),
     "seq2seq (dot attention, lstm)": ("seq2seq", {"attention": "dot", "cell": "lstm"}),
-    "evoformer (structure)": (
-        "evoformer",
-        {
-            "num_blocks": 1,
-            "structure_layers": 2,
-            "column_attention": False,
-            "triangle_updates": False,
-            "triangle_attention": True,
-        },
-    ),
+    "evoformer (structure)": ("evoformer", {"num_blocks": 1, "structure_layers": 2, "triangle_attention": True}),
     "deep_mlp (batch norm)": ("deep_mlp", {"norm": "batch"}),
     "deep_mlp (group norm)": ("deep_mlp", {"norm": "group"}),
     "deep_mlp (rms norm)": ("deep_mlp", {"norm": "rms"}),
 }
 
-# Where the preset has more layers of one kind: a third one would take time and prove nothing that the second does not
-FEWER_LAYERS = {"vit": {"num_layers": 2}, "story_transformer": {"num_layers": 2}, "memory_network": {"num_hops": 2}}
-
 
 def builders():
     """Return {name: builder}, with the variants of `OTHER_OPTIONS` behind the builders as they are."""
     plain = {row.name: row.build for row in keras_course.list_builders()}
-    plain |= {name: with_options(plain[name], given) for name, given in FEWER_LAYERS.items()}
     return plain | {name: with_options(plain[base], given) for name, (base, given) in OTHER_OPTIONS.items()}
 
 
@@ -50,8 +37,5 @@ def with_options(build, options):
     def variant(*args, **kwargs):
         return build(*args, **{**options, **kwargs})
 
-    def from_preset(preset, **overrides):
-        return build.from_preset(preset, **{**(options if preset == "tiny" else {}), **overrides})
-
-    variant.from_preset = from_preset
+    variant.from_preset = lambda preset, **overrides: build.from_preset(preset, **{**options, **overrides})
     return variant
