@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_course.attention._positions import sinusoidal_positions
-from keras_course.checks import as_floats, finite, mapping, string, strings, validate, whole
-from keras_course.plots import Arrow, Block, diagram, panels
+from keras_course.checks import as_floats, as_matrices, finite, string, strings, validate, whole
+from keras_course.plots import Arrow, Block, chain, diagram, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,12 +110,7 @@ def plot_mixing_matrices(matrices) -> "Figure":
         >>> len(plot_mixing_matrices({"identity": np.eye(4), "mean": np.ones((4, 4)) / 4}).axes)
         2
     """
-    mapping(matrices=matrices)
-    arrays = {title: as_floats(f"matrices[{title!r}]", matrix) for title, matrix in matrices.items()}
-    for title, matrix in arrays.items():
-        finite(**{f"matrices[{title!r}]": matrix})
-        if matrix.ndim != 2 or not matrix.size:
-            raise ValueError(f"matrices[{title!r}] has shape {matrix.shape}; it must be (T, N)")
+    arrays = as_matrices("matrices", matrices)
     figure, axes = panels(2.6 * len(arrays) + 0.3, 2.9, 1, len(arrays))
     for ax, (title, matrix) in zip(axes, arrays.items(), strict=True):
         largest = np.abs(matrix).max() or 1.0
@@ -226,9 +221,7 @@ def plot_spectrogram_transformer() -> "Figure":
         ("norm, dense", "layer", "7"),
         ("logits", "data", ""),
     )
-    blocks = {text: Block(0, 1.2 * i, text, kind) for i, (text, kind, _) in enumerate(rows)}
-    arrows = [Arrow(a[0], b[0], a[2]) for a, b in itertools.pairwise(rows)]
-    return diagram(blocks, arrows)
+    return chain(rows)
 
 
 @validate(sentences=strings)

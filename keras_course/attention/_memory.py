@@ -284,4 +284,5 @@ def hop_attention(model, story, question) -> np.ndarray:
             f"{shape[1]}) and (B, {shape[1]})"
         )
     weights = keras.Model(model.input, [hop.output[1] for hop in hops])({"story": story, "question": question})
+    weights = keras.tree.flatten(weights)  # of one hop, Keras returns the tensor without the list
     return np.stack([ops.convert_to_numpy(ops.cast(p, "float32")) for p in weights])

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_course.checks import as_floats, finite, mapping
+from keras_course.checks import as_chain, as_matrices, mapping
 from keras_course.plots import Arrow, Block, diagram, panels
 
 if TYPE_CHECKING:
@@ -108,11 +108,9 @@ def plot_distance_maps(maps) -> "Figure":
         >>> len(plot_distance_maps({"true": np.zeros((4, 4)), "predicted": np.ones((4, 4))}).axes)
         3
     """
-    mapping(maps=maps)
-    arrays = {title: as_floats(f"maps[{title!r}]", x) for title, x in maps.items()}
+    arrays = as_matrices("maps", maps)
     for title, x in arrays.items():
-        finite(**{f"maps[{title!r}]": x})
-        if x.ndim != 2 or not x.size or x.shape[0] != x.shape[1]:
+        if x.shape[0] != x.shape[1]:
             raise ValueError(f"maps[{title!r}] has shape {x.shape}; it must be (L, L)")
     figure, axes = panels(2.5 * len(arrays) + 0.8, 2.7, 1, len(arrays))
     largest = max(x.max() for x in arrays.values())
@@ -143,11 +141,7 @@ def plot_chains(chains) -> "Figure":
         1
     """
     mapping(chains=chains)
-    arrays = {label: as_floats(f"chains[{label!r}]", x) for label, x in chains.items()}
-    for label, x in arrays.items():
-        finite(**{f"chains[{label!r}]": x})
-        if x.ndim != 2 or x.shape[1] != 3 or len(x) < 3:
-            raise ValueError(f"chains[{label!r}] has shape {x.shape}; it must be (L, 3) with L of at least 3")
+    arrays = {label: as_chain(f"chains[{label!r}]", x) for label, x in chains.items()}
     first = next(iter(arrays.values()))
     center = first.mean(axis=0)
     axes_of_first = np.linalg.svd(first - center)[2]

@@ -3,7 +3,7 @@
 import itertools
 from typing import TYPE_CHECKING
 
-from keras_course.plots import Arrow, Block, diagram
+from keras_course.plots import Arrow, Block, chain, diagram
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,8 +63,7 @@ def plot_vision_transformer() -> "Figure":
         ("norm, dense", "weight", "K"),
         ("logits", "data", ""),
     )
-    blocks = {text: Block(1.9 * (i // 4), 1.2 * (i % 4), text, kind) for i, (text, kind, _) in enumerate(rows)}
-    return diagram(blocks, [Arrow(a[0], b[0], a[2]) for a, b in itertools.pairwise(rows)])
+    return chain(rows, per_column=4)
 
 
 def plot_mixture_of_experts() -> "Figure":

@@ -6,7 +6,17 @@ NumPy only; the checks that need Keras are imported from `checks.tokens`, `check
 `checks.tensors`; those of zip archives, from `checks.archives`.
 """
 
-from keras_course.checks._arrays import as_array, as_floats, as_points, as_real, as_row, finite, tensor
+from keras_course.checks._arrays import (
+    as_array,
+    as_chain,
+    as_floats,
+    as_matrices,
+    as_points,
+    as_real,
+    as_row,
+    finite,
+    tensor,
+)
 from keras_course.checks._choices import instead_of
 from keras_course.checks._derivatives import argument_numbers, jacobian_of, matched, one_array, positions, tuples
 from keras_course.checks._kinds import checked, plain, seen_data
@@ -37,7 +47,9 @@ __all__ = [
     "HIGHEST",
     "argument_numbers",
     "as_array",
+    "as_chain",
     "as_floats",
+    "as_matrices",
     "as_points",
     "as_real",
     "as_row",

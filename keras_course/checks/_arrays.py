@@ -4,6 +4,8 @@ from collections.abc import ValuesView
 
 import numpy as np
 
+from keras_course.checks._numbers import mapping
+
 
 def as_real(name, value) -> np.ndarray:
     """Return an argument as an array of real numbers, of its own type; raise a ValueError where it is none."""
@@ -58,6 +60,28 @@ def as_points(x, columns=None) -> np.ndarray:
         raise ValueError(f"x has shape {x.shape}; it must have {columns} columns")
     finite(x=x)
     return x
+
+
+def as_chain(name, value) -> np.ndarray:
+    """Return the positions of the residues of a chain as a float64 array (L, 3) with L of at least 3, all finite."""
+    x = as_floats(name, value)
+    if x.ndim != 2 or x.shape[1] != 3 or len(x) < 3:
+        raise ValueError(f"{name} has shape {x.shape}; it must be (L, 3) with L of at least 3")
+    finite(**{name: x})
+    return x
+
+
+def as_matrices(name, matrices) -> dict[str, np.ndarray]:
+    """Return a dict of matrices, at least one, as float64 arrays (N, M) of finite numbers, none of them empty."""
+    mapping(**{name: matrices})
+    found = {}
+    for title, matrix in matrices.items():
+        entry = f"{name}[{title!r}]"
+        found[title] = x = as_floats(entry, matrix)
+        if x.ndim != 2 or not x.size:
+            raise ValueError(f"{entry} has shape {x.shape}; it must be a matrix")
+        finite(**{entry: x})
+    return found
 
 
 def tensor(**arguments) -> None:

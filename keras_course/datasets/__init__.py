@@ -21,7 +21,14 @@ from keras_course.datasets._list import find, get_dataset, list_datasets
 from keras_course.datasets._palindromes import palindromes
 from keras_course.datasets._signals import shape_signals
 from keras_course.datasets._sounds import SOUND_CLASSES, SOUND_RATE, sounds
-from keras_course.datasets._stories import Stories, encode_stories, insert_empty_sentences, stories, story_words
+from keras_course.datasets._stories import (
+    Stories,
+    encode_stories,
+    insert_empty_sentences,
+    split_words,
+    stories,
+    story_words,
+)
 from keras_course.datasets._tables import Table, breast_cancer, diabetes, digits, iris
 from keras_course.datasets._text import split_text, text
 from keras_course.datasets._translations import Sentences, multi30k, phrases
@@ -68,6 +75,7 @@ __all__ = [
     "sounds",
     "spiral",
     "split_text",
+    "split_words",
     "stories",
     "story_words",
     "text",

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_course.checks import choice, fraction, generator, instance, numpy_seed, strings, validate, whole
+from keras_course.checks import choice, fraction, generator, instance, numpy_seed, string, strings, validate, whole
 from keras_course.datasets._dataset import Dataset
 
 PEOPLE, THINGS = ("Daniel", "Jane", "Mary", "Sandra"), ("milk", "apple", "ball")
@@ -138,7 +138,14 @@ def _deduction(pick, task):
 
 
 def split_words(sentence: str) -> list[str]:
-    """Return the words of a sentence in lower case, without punctuation."""
+    """Return the words of a sentence in lower case, without punctuation.
+
+    Example:
+        >>> from keras_course import datasets
+        >>> datasets.split_words("Where is the milk?")
+        ['where', 'is', 'the', 'milk']
+    """
+    string(sentence=sentence)
     return re.findall(r"\w+", sentence.lower())
 
 

@@ -8,7 +8,7 @@ backend.require()
 
 from keras_course.metrics._flops import Cost, count_flops
 from keras_course.metrics._language import Perplexity, bits_per_character, perplexity, text_loss
-from keras_course.metrics._structure import distance_error, lddt, superpose, tm_score
+from keras_course.metrics._structure import distance_error, lddt, pairwise_distances, superpose, tm_score
 
 __all__ = [
     "Cost",
@@ -17,6 +17,7 @@ __all__ = [
     "count_flops",
     "distance_error",
     "lddt",
+    "pairwise_distances",
     "perplexity",
     "superpose",
     "text_loss",

@@ -6,20 +6,30 @@ arrays.
 
 import numpy as np
 
-from keras_course.checks import as_floats, finite, positive, validate, whole
+from keras_course.checks import as_chain, as_floats, finite, positive, validate, whole
 
 
-def _distances(x):
+def pairwise_distances(x) -> np.ndarray:
+    """Return the distances d_ij = |x_i - x_j| `(..., L, L)` of positions x `(..., L, D)`.
+
+    Raises:
+        ValueError: `x` has fewer than two axes, or a number in it is not finite.
+
+    Example:
+        >>> from keras_course.metrics import pairwise_distances
+        >>> pairwise_distances([[0.0, 0, 0], [3, 4, 0]]).tolist()
+        [[0.0, 5.0], [5.0, 0.0]]
+    """
+    x = as_floats("x", x)
+    finite(x=x)
+    if x.ndim < 2 or not x.size:
+        raise ValueError(f"x has shape {x.shape}; it must be (..., L, D)")
     return np.linalg.norm(x[..., :, None, :] - x[..., None, :, :], axis=-1)
 
 
-def _structures(**arguments):
-    """Return structures (L, 3) of the same length as float64."""
-    found = {name: as_floats(name, x) for name, x in arguments.items()}
-    for name, x in found.items():
-        if x.ndim != 2 or x.shape[1] != 3 or len(x) < 3:
-            raise ValueError(f"{name} has shape {x.shape}; it must be (L, 3) with L of at least 3")
-        finite(**{name: x})
+def _chains(**arguments):
+    """Return chains (L, 3) of the same length as float64."""
+    found = {name: as_chain(name, x) for name, x in arguments.items()}
     if len({x.shape for x in found.values()}) != 1:
         shapes = " and ".join(f"{name} {x.shape}" for name, x in found.items())
         raise ValueError(f"{shapes} differ in length; both must have as many residues")
@@ -84,7 +94,7 @@ def superpose(x, y) -> tuple[np.ndarray, np.ndarray]:
         >>> bool(np.allclose(rotation, np.eye(3))), bool(np.allclose(translation, 2))
         (True, True)
     """
-    x, y = _structures(x=x, y=y)
+    x, y = _chains(x=x, y=y)
     u, _, vt = np.linalg.svd((x - x.mean(axis=0)).T @ (y - y.mean(axis=0)))
     sign = np.sign(np.linalg.det(u @ vt))
     rotation = vt.T @ np.diag([1.0, 1.0, sign]) @ u.T
@@ -120,12 +130,12 @@ def lddt(true, predicted, *, cutoff=15.0) -> float:
         >>> lddt(x, x + 10), lddt(x, 1.25 * x)    # distances that are 0.75 and 1.5 too long
         (1.0, 0.6666666666666666)
     """
-    true, predicted = _structures(true=true, predicted=predicted)
-    distances = _distances(true)
+    true, predicted = _chains(true=true, predicted=predicted)
+    distances = pairwise_distances(true)
     near = (distances < cutoff) & ~np.eye(len(true), dtype=bool)
     if not near.any():
         raise ValueError(f"cutoff={cutoff}: no two residues of true are that near; the nearest pair must be")
-    errors = np.abs(distances - _distances(predicted))[near]
+    errors = np.abs(distances - pairwise_distances(predicted))[near]
     return float(np.mean([(errors < limit).mean() for limit in (0.5, 1.0, 2.0, 4.0)]))
 
 
@@ -160,7 +170,7 @@ def tm_score(true, predicted, *, scale=None, num_rounds=20) -> float:
         >>> round(tm_score(x, x @ np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]]) + 5), 6)
         1.0
     """
-    true, predicted = _structures(true=true, predicted=predicted)
+    true, predicted = _chains(true=true, predicted=predicted)
     length = len(true)
     if scale is None:
         scale = max(0.5, 1.24 * np.cbrt(length - 15) - 1.8)

@@ -5,7 +5,7 @@ A figure that knows one topic is a function of the topic's package, such as `ker
 
 from keras_course.plots._bars import grouped_bars, length_histogram, ratio_bars
 from keras_course.plots._canvas import panels
-from keras_course.plots._diagram import Arrow, Block, diagram
+from keras_course.plots._diagram import Arrow, Block, chain, diagram
 from keras_course.plots._heatmaps import attention_map, visible
 from keras_course.plots._images import decision_regions, image_grid
 from keras_course.plots._lines import line_panels, lines, loss_curves
@@ -16,6 +16,7 @@ __all__ = [
     "Arrow",
     "Block",
     "attention_map",
+    "chain",
     "decision_regions",
     "descent_paths",
     "diagram",

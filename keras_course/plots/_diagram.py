@@ -4,10 +4,11 @@ Blocks stand on a grid. A column is 1.5 inches wide and a row 0.72 inches high, 
 be read on a phone.
 """
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from keras_course.checks import finite, number, one_of, string
+from keras_course.checks import finite, number, one_of, string, validate, whole
 from keras_course.plots._canvas import panels
 
 if TYPE_CHECKING:
@@ -91,6 +92,40 @@ def diagram(blocks: Mapping[str, Block], arrows: Iterable[Arrow | tuple] = (), *
     for arrow in arrows:
         _draw_arrow(ax, arrow, blocks, patches)
     return figure
+
+
+@validate(per_column=whole(1))
+def chain(stages: Sequence[tuple[str, str, str]], *, per_column: int = 20) -> "Figure":
+    """Draw stages one after the other, from top to bottom.
+
+    Args:
+        stages: of each its text (all differ), its kind (see `Block`), and the text of the arrow to the next stage.
+        per_column: number of stages below each other; more continue at the top of another column.
+
+    Returns:
+        A Matplotlib `Figure`.
+
+    Raises:
+        ValueError: a stage is not three strings, two have the same text, or a kind is unknown.
+
+    Example:
+        >>> from keras_course import plots
+        >>> figure = plots.chain([("image", "data", "28 x 28"), ("conv 5x5", "layer", "24 x 24"), ("map", "data", "")])
+        >>> len(figure.axes[0].patches)        # three blocks and two arrows
+        5
+    """
+    if not isinstance(stages, list | tuple) or not stages:
+        raise ValueError(f"stages={stages!r} must be a list of (text, kind, text of the arrow to the next stage)")
+    for i, stage in enumerate(stages):
+        if not isinstance(stage, list | tuple) or len(stage) != 3 or not all(isinstance(part, str) for part in stage):
+            raise ValueError(f"stages[{i}]={stage!r} must be (text, kind, text of the arrow to the next stage)")
+    blocks = {
+        text: Block(1.9 * (i // per_column), 1.2 * (i % per_column), text, kind)
+        for i, (text, kind, _) in enumerate(stages)
+    }
+    if len(blocks) < len(stages):
+        raise ValueError(f"stages={stages!r} must have different texts")
+    return diagram(blocks, [Arrow(stage[0], following[0], stage[2]) for stage, following in itertools.pairwise(stages)])
 
 
 def _check(blocks, arrows):

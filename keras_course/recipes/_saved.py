@@ -22,6 +22,7 @@ from keras_course.checks.archives import check_archive, check_declared
 from keras_course.checks.files import atomic_write
 from keras_course.recipes._folder import CHECKPOINT, read_facts
 from keras_course.recipes._task import Task
+from keras_course.recipes.tasks.text import NextToken
 
 MODEL = "model.keras"
 _WEIGHTS = "model.weights.h5"
@@ -105,19 +106,34 @@ def load_run(path: str | os.PathLike) -> tuple:
 
 
 def task_of(path: str | os.PathLike) -> type[Task]:
-    """Return the kind of task that a saved model was trained on; `Task` where its folder does not name a known one."""
-    with contextlib.suppress(ValueError, OSError, KeyError, TypeError):  # run.json is absent or broken
-        facts = read_facts(model_path(path).parent)
-        return _kinds(Task)[facts["settings"]["task"]["kind"]]
-    return Task
+    """Return the kind of task that a saved model was trained on.
+
+    It is `NextToken` where `run.json` is absent or broken or names no known kind: a model with a tokenizer is then
+    taken as a language model. Of two kinds with one name, that of this package counts.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: several kinds outside this package have the name.
+    """
+    folder = model_path(path).parent
+    try:
+        name = read_facts(folder)["settings"]["task"]["kind"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # run.json is absent, malformed or lacks the task
+        return NextToken
+    found = {f"{kind.__module__}.{kind.__qualname__}": kind for kind in _kinds(Task) if kind.__name__ == name}
+    ours = {full: kind for full, kind in found.items() if full.startswith("keras_course.")}
+    if len(ours or found) > 1:
+        raise ValueError(
+            f"path={str(path)!r}: its task {name!r} may be {' or '.join(ours or found)}; rename one of them."
+        )
+    return next(iter((ours or found).values()), NextToken)
 
 
 def _kinds(kind):
-    """Return a kind of task and all its subclasses by name."""
-    kinds = {kind.__name__: kind}
+    """Yield a kind of task and all its subclasses, in the order of their definition."""
+    yield kind
     for subclass in kind.__subclasses__():
-        kinds |= _kinds(subclass)
-    return kinds
+        yield from _kinds(subclass)
 
 
 @contextlib.contextmanager

@@ -96,40 +96,21 @@ class Task:
         return {}
 
     @staticmethod
-    def write(
-        model: Any,
-        tokenizer: Any,
-        prompt: str,
-        *,
-        length: int = 300,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        seed: int = 0,
-        stop: str | None = None,
-    ) -> str:
-        """Return what a trained model writes for a text; by default a language model continues it.
+    def write(model: Any, tokenizer: Any, prompt: str) -> str:
+        """Return what a trained model writes for a text: its translation, or how it continues.
 
-        The command `keras-course generate` calls it. A subclass whose model translates, for example, overrides it, with
-        the options that make sense there. It is static, because a saved run tells its kind of task only.
+        The command `keras-course generate` calls it. A subclass whose model writes text overrides it, with the options
+        that make sense there. It is static, because a saved run tells its kind of task only.
 
         Args:
             model: the trained model.
             tokenizer: the asset "tokenizer" of its run.
             prompt: a text of at least one character.
-            length: number of tokens to write.
-            temperature, top_k, top_p, seed: see `keras_course.language.generate`.
-            stop: text to end after, which must be one token.
-        """
-        from keras_course.language import generate
 
-        if stop is not None:
-            tokens = tokenizer.encode(stop)
-            if len(tokens) != 1:
-                raise ValueError(f"stop={stop!r} is {len(tokens)} tokens to this model; it must be one.")
-            stop = int(tokens[0])
-        options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed, "stop": stop}
-        return tokenizer.decode(generate(model, tokenizer.encode(prompt), length, **options))
+        Raises:
+            ValueError: a run of this kind of task writes no text.
+        """
+        raise ValueError(f"prompt={prompt!r}: a run of this kind of task writes no text.")
 
     def combine(self, models: Sequence[Any], metrics: Sequence[dict[str, float]]) -> dict[str, float]:
         """Return the metrics of all parts together; by default the mean of each. An ensemble may average predictions.

@@ -1,8 +1,11 @@
 """The layers of the Evoformer beside plain loops of NumPy, and what invariant point attention is invariant to."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
+from frames import random_frames
 from scipy.spatial.transform import Rotation
 
 from keras_course.attention import (
@@ -19,11 +22,6 @@ from keras_course.portable import portable_init
 
 array, rng = keras.ops.convert_to_numpy, np.random.default_rng(0)
 M, Z = rng.normal(size=(2, 3, 4, 6)).astype("float32"), rng.normal(size=(2, 4, 4, 6)).astype("float32")
-
-
-def random_frames(*shape, scale=10):
-    rotations = Rotation.random(int(np.prod(shape)), random_state=1).as_matrix().reshape(*shape, 3, 3)
-    return np.concatenate([rotations, scale * rng.normal(size=(*shape, 3, 1))], axis=-1).astype("float32")
 
 
 def built(layer, *inputs):
@@ -52,25 +50,31 @@ def softmax(x):
     return x / x.sum(axis=-1, keepdims=True)
 
 
+def outer_product_mean(layer, m):
+    m = norm(layer.norm, m)
+    products = np.einsum("bsic,bsjd->bijcd", dense(layer.left, m), dense(layer.right, m)) / m.shape[1]
+    return dense(layer.projection, products.reshape(*products.shape[:3], -1))
+
+
 def test_outer_product_mean():
     layer, y = built(OuterProductMean(5, hidden_dim=3), M)
-    m = norm(layer.norm, M)
-    products = np.einsum("bsic,bsjd->bijcd", dense(layer.left, m), dense(layer.right, m)) / 3
-    np.testing.assert_allclose(y, dense(layer.projection, products.reshape(2, 4, 4, 9)), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(y, outer_product_mean(layer, M), rtol=1e-4, atol=1e-4)
+
+
+def triangle_multiplication(layer, z, outgoing):
+    """Algorithms 11 and 12, edge by edge."""
+    z = norm(layer.norm, z)
+    a, b = np.split(sigmoid(dense(layer.edge_gates, z)) * dense(layer.edges, z), 2, axis=-1)
+    triangles = np.zeros_like(a, "float64")
+    for i, j, k in itertools.product(range(z.shape[1]), repeat=3):
+        triangles[:, i, j] += a[:, i, k] * b[:, j, k] if outgoing else a[:, k, i] * b[:, k, j]
+    return sigmoid(dense(layer.gates, z)) * dense(layer.projection, norm(layer.triangle_norm, triangles))
 
 
 @pytest.mark.parametrize("outgoing", [True, False])
 def test_triangle_multiplication(outgoing):
     layer, y = built(TriangleMultiplication(5, outgoing=outgoing), Z)
-    z = norm(layer.norm, Z)
-    a, b = np.split(sigmoid(dense(layer.edge_gates, z)) * dense(layer.edges, z), 2, axis=-1)
-    triangles = np.zeros((2, 4, 4, 5))
-    for i in range(4):
-        for j in range(4):
-            for k in range(4):
-                triangles[:, i, j] += a[:, i, k] * b[:, j, k] if outgoing else a[:, k, i] * b[:, k, j]
-    expected = sigmoid(dense(layer.gates, z)) * dense(layer.projection, norm(layer.triangle_norm, triangles))
-    np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(y, triangle_multiplication(layer, Z, outgoing), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("along", ["rows", "columns"])
@@ -139,28 +143,39 @@ def points_by_loop(layer, s, z, frames):
 
 
 def test_invariant_point_attention_is_what_a_loop_computes():
-    s, z, frames = rng.normal(size=(2, 4, 8)).astype("float32"), Z, random_frames(2, 4)
+    s, z, frames = rng.normal(size=(2, 4, 8)).astype("float32"), Z, random_frames(rng, 2, 4)
     layer, y = built(InvariantPointAttention(2, num_points=3), s, z, frames)
     expected = [points_by_loop(layer, s[b], z[b], frames[b]) for b in range(2)]
     np.testing.assert_allclose(y, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_invariant_point_attention_is_invariant():
-    s, z, frames = rng.normal(size=(2, 4, 8)).astype("float32"), Z, random_frames(2, 4)
+    s, z, frames = rng.normal(size=(2, 4, 8)).astype("float32"), Z, random_frames(rng, 2, 4)
     layer, y = built(InvariantPointAttention(2, num_points=3), s, z, frames)
-    moved = array(compose_frames(random_frames(2, 1), frames))  # one motion for each chain
+    moved = array(compose_frames(random_frames(rng, 2, 1), frames))  # one motion for each chain
     np.testing.assert_allclose(array(layer(s, z, moved)), y, rtol=2e-4, atol=2e-4)
     mirrored = frames * np.array([1, 1, -1], "float32")[:, None] * np.array([1, 1, -1, 1], "float32")
     assert np.abs(array(layer(s, z, mirrored)) - y).max() > 0.1  # but not to reflections
 
 
-def test_backbone_update_moves_with_the_frames():
-    s, frames, motion = rng.normal(size=(2, 4, 8)).astype("float32"), random_frames(2, 4), random_frames(2, 1)
-    layer, y = built(BackboneUpdate(), s, frames)
+def backbone_moves(layer, s):
+    """Algorithm 23: the rotation of the quaternion (1, b, c, d), and a translation in units of 10 Angstrom."""
     turn = dense(layer.update, s)
     rotations = Rotation.from_quat(np.insert(turn[..., :3], 3, 1, axis=-1).reshape(-1, 4)).as_matrix()
-    moves = np.concatenate([rotations.reshape(2, 4, 3, 3), 10 * turn[..., 3:, None]], axis=-1)
-    np.testing.assert_allclose(y, array(compose_frames(frames, moves.astype("float32"))), rtol=1e-4, atol=1e-3)
+    return np.concatenate([rotations.reshape(*s.shape[:2], 3, 3), 10 * turn[..., 3:, None]], axis=-1)
+
+
+def composed(frames, others):
+    """Return the products of frames as matrices (4, 4), without their last row."""
+    square = [np.concatenate([x, np.tile([[0, 0, 0, 1]], (*x.shape[:2], 1, 1))], axis=-2) for x in (frames, others)]
+    return (square[0] @ square[1])[..., :3, :]
+
+
+def test_backbone_update_moves_with_the_frames():
+    s, frames, motion = rng.normal(size=(2, 4, 8)).astype("float32"), random_frames(rng, 2, 4), random_frames(rng, 2, 1)
+    layer, y = built(BackboneUpdate(), s, frames)
+    moves = backbone_moves(layer, s)
+    np.testing.assert_allclose(y, composed(frames, moves), rtol=1e-4, atol=1e-3)
     moved = array(layer(s, compose_frames(motion, frames)))
     np.testing.assert_allclose(moved, array(compose_frames(motion, y)), rtol=1e-4, atol=1e-3)
     np.testing.assert_allclose(array(layer(s)), moves, rtol=1e-4, atol=1e-4)
@@ -168,21 +183,94 @@ def test_backbone_update_moves_with_the_frames():
     np.testing.assert_allclose(array(still(s, frames)), frames, rtol=1e-5)
 
 
+# Whole networks, after the algorithms of the paper --------------------------------------------------------------------
+
+LETTERS = rng.integers(0, 4, (2, 3, 6))
+SIZES = {"num_sequences": 3, "hidden_dim": 8, "pair_dim": 8, "num_heads": 2, "num_bins": 5}
+
+
+def network(**options):
+    """Return a model with weights none of which is 0 or 1, and its embeddings of the alignment and of the pairs."""
+    model = portable_init(evoformer(6, 4, **SIZES, **options), seed=1)
+    for weight in model.weights:
+        weight.assign(weight + rng.normal(0, 0.2, weight.shape))
+    letters, first = (array(model.get_layer(name).embeddings) for name in ("letters", "first_letters"))
+    m = letters[LETTERS] + first[LETTERS[:, 0]][:, None]
+    return model, m.astype("float64"), array(model.get_layer("pairs")(LETTERS[:, 0])).astype("float64")
+
+
+def row_attention(layer, x, z=None):
+    """Algorithms 7 and 13: each row attends to itself, with a bias from the pairs."""
+    qkv = np.split(dense(layer.attention.qkv, norm(layer.norm, x)), 3, axis=-1)
+    q, k, v = (y.reshape(*y.shape[:-1], layer.num_heads, -1) for y in qkv)
+    scores = np.einsum("bsihd,bsjhd->bshij", q, k) / q.shape[-1] ** 0.5
+    if z is not None:
+        scores += np.moveaxis(dense(layer.pair_bias, norm(layer.pair_norm, z)), -1, 1)[:, None]
+    y = np.einsum("bshij,bsjhd->bsihd", softmax(scores), v)
+    return dense(layer.attention.projection, y.reshape(x.shape))
+
+
+def column_attention(layer, x, z=None):
+    """Algorithms 8 and 14."""
+    return row_attention(layer, x.swapaxes(1, 2), None if z is None else z.swapaxes(1, 2)).swapaxes(1, 2)
+
+
+def transition(get, name, x):
+    """Algorithms 9 and 15, with the residual connection."""
+    h = dense(get(f"{name}_in"), norm(get(f"{name}_norm"), x))
+    return x + dense(get(f"{name}_out"), np.maximum(h, 0))
+
+
+def test_a_block_is_algorithm_6():
+    model, m, z = network(num_blocks=1, triangle_attention=True)
+
+    def get(name):
+        return model.get_layer(f"block_0_{name}")
+
+    m = m + row_attention(get("rows"), m, z)
+    m = m + column_attention(get("columns"), m)
+    m = transition(get, "transition", m)
+    z = z + outer_product_mean(get("outer_product_mean"), m)
+    z = z + triangle_multiplication(get("outgoing"), z, outgoing=True)
+    z = z + triangle_multiplication(get("incoming"), z, outgoing=False)
+    z = z + row_attention(get("starting"), z, z)
+    z = z + column_attention(get("ending"), z, z)
+    z = transition(get, "pair_transition", z)
+    logits = dense(model.get_layer("distogram"), norm(model.get_layer("pair_norm"), z))
+    np.testing.assert_allclose(array(model(LETTERS)), logits + logits.swapaxes(1, 2), rtol=1e-4, atol=1e-4)
+
+
+def test_the_structure_module_is_algorithm_20():
+    """Its weights are the same in each of three iterations. See `evoformer` for how it differs from the paper."""
+    model, m, z = network(num_blocks=0, structure_layers=3)
+    get = model.get_layer
+    z = norm(get("pair_norm"), z)
+    s = dense(get("residues"), norm(get("residue_norm"), m[:, 0])) + array(get("residue_positions").embeddings)
+    frames = backbone_moves(get("backbone"), s)
+    found = array(model(LETTERS)["frames"])
+    for n in range(3):
+        rows = zip(norm(get("structure_norm"), s), z, frames, strict=True)
+        s = s + np.array([points_by_loop(get("invariant_points"), *row) for row in rows])
+        s = transition(get, "structure_transition", s)
+        frames = composed(frames, backbone_moves(get("backbone"), s))
+        np.testing.assert_allclose(found[:, n], frames, rtol=1e-4, atol=1e-4)
+
+
 def test_evoformer():
-    sizes = {"num_sequences": 3, "num_blocks": 1, "hidden_dim": 8, "pair_dim": 8, "num_bins": 5}
-    x = rng.integers(0, 4, (2, 3, 6))
-    model = portable_init(evoformer(6, 4, structure_layers=2, **sizes), seed=1)
-    outputs = {name: array(y) for name, y in model(np.concatenate([x, x[:, [0, 2, 1]]])).items()}
-    assert outputs["distogram"].shape == (4, 6, 6, 5)
-    assert outputs["frames"].shape == (4, 2, 6, 3, 4)
+    model = portable_init(evoformer(6, 4, num_blocks=1, structure_layers=2, **SIZES), seed=1)
+    outputs, others = (
+        {name: array(y) for name, y in model(LETTERS[:, rows]).items()} for rows in ([0, 1, 2], [0, 2, 1])
+    )
+    assert outputs["distogram"].shape == (2, 6, 6, 5)
+    assert outputs["frames"].shape == (2, 2, 6, 3, 4)
     np.testing.assert_allclose(outputs["distogram"], outputs["distogram"].swapaxes(1, 2), atol=1e-5)
     rotations = outputs["frames"][..., :3]
-    np.testing.assert_allclose(rotations @ rotations.swapaxes(-1, -2), np.tile(np.eye(3), (4, 2, 6, 1, 1)), atol=1e-5)
-    for y in outputs.values():  # all sequences but the first one are a set
-        np.testing.assert_allclose(y[2:], y[:2], rtol=1e-3, atol=1e-3)
-    blind = portable_init(evoformer(6, 4, **sizes | {"num_blocks": 0}), seed=1)
-    y = array(blind(np.concatenate([x, np.concatenate([x[:, :1], 3 - x[:, 1:]], axis=1)])))
-    np.testing.assert_array_equal(y[2:], y[:2])  # without blocks it sees the first sequence only
+    np.testing.assert_allclose(rotations @ rotations.swapaxes(-1, -2), np.tile(np.eye(3), (2, 2, 6, 1, 1)), atol=1e-5)
+    for name, y in outputs.items():  # all sequences but the first one are a set
+        np.testing.assert_allclose(others[name], y, rtol=1e-3, atol=1e-3)
+    blind = portable_init(evoformer(6, 4, num_blocks=0, **SIZES), seed=1)
+    y, other = (array(blind(x)) for x in (LETTERS, np.concatenate([LETTERS[:, :1], 3 - LETTERS[:, 1:]], axis=1)))
+    np.testing.assert_array_equal(other, y)  # without blocks it sees the first sequence only
 
 
 @pytest.mark.parametrize(
@@ -195,7 +283,7 @@ def test_evoformer():
         (lambda: evoformer(6, 4, activation="wavy"), "activation='wavy'"),
         (lambda: AxialAttention(2, along="rings"), "along='rings'"),
         (lambda: AxialAttention(4)(M), "num_heads=4"),
-        (lambda: InvariantPointAttention(4)(M[:, 0], Z, random_frames(2, 4)), "num_heads=4"),
+        (lambda: InvariantPointAttention(4)(M[:, 0], Z, random_frames(rng, 2, 4)), "num_heads=4"),
         (lambda: InvariantPointAttention(2, unit=0.0), "unit=0.0"),
         (lambda: OuterProductMean(0), "pair_dim=0"),
         (lambda: TriangleMultiplication(outgoing=2), "outgoing=2"),

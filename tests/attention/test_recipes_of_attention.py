@@ -52,18 +52,19 @@ def test_translation_is_measured_and_read_back(translation, capsys):
 
 
 @pytest.mark.parametrize(
-    ("name", "changes", "sample"),
+    ("name", "changes", "sizes", "sample"),
     [
-        ("stories_1", {"num_train": 200}, ["sample.txt"]),
-        ("sounds", {"num_train": 40, "num_test": 40}, ["sample.txt", "sample.wav"]),
-        ("palindromes_elman", {"num_train": 40, "num_test": 40, "max_length": 3}, ["sample.csv"]),
-        ("masked_phrases", {}, ["sample.txt"]),
+        ("stories_1", {"num_train": 200}, {"num_hops": 1}, ["sample.txt"]),
+        ("sounds", {"num_train": 40, "num_test": 40}, {"num_layers": 1}, ["sample.txt", "sample.wav"]),
+        ("palindromes_elman", {"num_train": 40, "num_test": 40, "max_length": 3}, {}, ["sample.csv"]),
+        ("masked_phrases", {}, {"num_layers": 1}, ["sample.txt"]),
     ],
 )
-def test_tasks_measure_and_sample(name, changes, sample, few_phrases, tmp_path, capsys):
+def test_tasks_measure_and_sample(name, changes, sizes, sample, few_phrases, tmp_path, capsys):
     """Two steps teach nothing, so the metric is near that of a guess."""
     row = recipes.RECIPES[name]
-    row = dataclasses.replace(row, task=dataclasses.replace(row.task, **changes), steps=2, batch_size=8)
+    task = dataclasses.replace(row.task, **changes)
+    row = dataclasses.replace(row, task=task, overrides={**row.overrides, **sizes}, steps=2, batch_size=8)
     run = recipes.train(row, out=tmp_path / "run", verbose=0)
     guess = {"stories_1": 100 / 6, "sounds": 100 / 7, "palindromes_elman": np.log(2), "masked_phrases": np.log(322)}
     assert run.value == pytest.approx(guess[name], rel=1 if guess[name] > 10 else 0.3)
@@ -97,7 +98,7 @@ def test_signals_are_measured_in_their_own_unit():
 def test_structures_are_measured_beside_one_structure_for_all(tmp_path):
     row = recipes.RECIPES["fold_chains_structure"]
     task = dataclasses.replace(row.task, num_train=40, num_test=8, num_sequences=4)
-    sizes = {"hidden_dim": 8, "pair_dim": 8, "num_blocks": 1, "structure_layers": 1}
+    sizes = {"hidden_dim": 8, "pair_dim": 8, "num_blocks": 0, "structure_layers": 1}
     row = dataclasses.replace(row, task=task, steps=2, batch_size=8, overrides=sizes, start=None)
     run = recipes.train(row, out=tmp_path / "run", verbose=0)
     assert (run.folder / "sample.png").is_file()

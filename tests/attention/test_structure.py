@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from frames import random_frames
 from scipy.spatial.transform import Rotation
 
 from keras_course import datasets
@@ -16,7 +17,7 @@ from keras_course.attention import (
     invert_frames,
     point_frames,
 )
-from keras_course.metrics import distance_error, lddt, superpose, tm_score
+from keras_course.metrics import distance_error, lddt, pairwise_distances, superpose, tm_score
 
 array, rng = keras.ops.convert_to_numpy, np.random.default_rng(0)
 CHAIN = datasets.toy_chains(2, num_test=1, num_sequences=1)[0].positions[0]
@@ -27,13 +28,12 @@ MOVED = CHAIN @ MOTION.T + SHIFT
 LINE = np.array([[0.0, 0, 0], [3, 0, 0], [6, 0, 0]])
 
 
-def random_frames(*shape):
-    rotations = Rotation.random(int(np.prod(shape)), random_state=1).as_matrix().reshape(*shape, 3, 3)
-    return np.concatenate([rotations, rng.normal(size=(*shape, 3, 1))], axis=-1).astype("float32")
-
-
 def test_frames_apply_compose_and_invert_as_matrices():
-    frames, others, points = random_frames(2, 5), random_frames(2, 5), rng.normal(size=(2, 5, 3)).astype("float32")
+    frames, others, points = (
+        random_frames(rng, 2, 5, scale=1),
+        random_frames(rng, 2, 5, scale=1),
+        rng.normal(size=(2, 5, 3)).astype("float32"),
+    )
     square = [np.concatenate([x, np.broadcast_to([[0, 0, 0, 1]], (2, 5, 1, 4))], axis=-2) for x in (frames, others)]
     np.testing.assert_allclose(array(compose_frames(frames, others)), (square[0] @ square[1])[..., :3, :], atol=1e-5)
     np.testing.assert_allclose(array(invert_frames(frames)), np.linalg.inv(square[0])[..., :3, :], atol=1e-5)
@@ -61,7 +61,7 @@ def test_frame_aligned_point_error():
     assert frame_aligned_point_error(true, moved) < 2e-3  # the square root has 1e-6 in it
     assert frame_aligned_point_error(true, mirror) > 0.1
     noisy = array(point_frames(CHAIN + rng.normal(size=CHAIN.shape).astype("float32")))
-    motion = random_frames(1)
+    motion = random_frames(rng, 1, scale=1)
     error = array(frame_aligned_point_error(true, noisy))
     for pair in ((compose_frames(motion, true), noisy), (true, compose_frames(motion, noisy))):
         np.testing.assert_allclose(array(frame_aligned_point_error(*pair)), error, rtol=1e-4)
@@ -99,7 +99,9 @@ def test_scores_of_copies_and_mirror_images():
     assert lddt(CHAIN, MOVED) == lddt(CHAIN, MIRROR) == 1
     np.testing.assert_allclose(tm_score(CHAIN, MOVED), 1, atol=1e-6)
     assert tm_score(CHAIN, MIRROR) < 0.9
-    distances = np.linalg.norm(CHAIN[:, None] - CHAIN, axis=-1)
+    distances = pairwise_distances(CHAIN)
+    np.testing.assert_allclose(distances[3, 8], np.linalg.norm(CHAIN[3] - CHAIN[8]))
+    np.testing.assert_array_equal(pairwise_distances(np.stack([MIRROR, CHAIN]))[1], distances)
     assert distance_error(distances, distances) == 0
 
 
@@ -123,6 +125,7 @@ def test_scores_by_hand():
         (lambda: lddt(CHAIN, CHAIN * np.nan), "predicted"),
         (lambda: lddt(CHAIN, CHAIN, cutoff=1.0), "cutoff=1.0"),
         (lambda: tm_score(CHAIN, CHAIN[:, :2]), r"predicted has shape \(24, 2\)"),
+        (lambda: pairwise_distances(CHAIN[0]), r"x has shape \(3,\)"),
         (lambda: distance_error(CHAIN, CHAIN), r"true has shape \(24, 3\)"),
         (lambda: distance_error(np.zeros((3, 3)), np.zeros((4, 4))), r"predicted has shape \(4, 4\)"),
         (lambda: point_frames(CHAIN[:2]), r"points has shape \(2, 3\)"),

@@ -12,11 +12,13 @@ import numpy as np
 from models_of_fuzz import (
     Make,
     average,
+    expert_model,
     half,
     image_model,
     image_transformer,
     language_model,
     low_rank_model,
+    masked_model,
     next_number,
     row_model,
     saved,
@@ -25,6 +27,7 @@ from models_of_fuzz import (
     small_mlp,
     small_transformer,
     square,
+    story_model,
 )
 
 import keras_course
@@ -84,10 +87,10 @@ EXAMPLES = {
     "recipes": {"peak_rate": 0.1, "final_rate": 0.01, "warmup": 2, "adam_rate": 0.1},
     "portable": {},
     # of one callable
-    "attention.expert_loads": {"tokens": np.array([[3, 4]]), "model": Make(
-        lambda: keras_course.attention.decoder_only_lm(10, 8, hidden_dim=8, num_layers=1, num_experts=2))},
-    "attention.fill_masks": {"tokens": np.array([[3, 4]]), "mask_token": 1, "model": Make(
-        lambda: keras_course.attention.encoder_only_lm(10, 8, hidden_dim=8, num_layers=1))},
+    "attention.expert_loads": {"tokens": np.array([[3, 4]]), "model": Make(expert_model)},
+    "attention.fill_masks": {"tokens": np.array([[3, 4]]), "mask_token": 1, "model": Make(masked_model)},
+    **{f"attention.{name}": {"hidden_dim": 8, "num_layers": 1, "num_heads": 2} for name in (
+        "decoder_only_lm", "encoder_only_lm", "transformer", "vit")},
     "attention.kv_cache_bytes": {"num_layers": 2, "num_kv_heads": 2, "head_dim": 4, "length": 5},
     "attention.load_vit": {"path": Make(functools.cache(saved_vit))},
     "attention.LogSpectrogram": {"frame_length": 8, "frame_step": 4},
@@ -102,12 +105,14 @@ EXAMPLES = {
     "attention.PairEmbedding": {"num_letters": 4, "pair_dim": 4},
     "attention.plot_chains": {"chains": {"a": np.eye(3)}},
     "attention.plot_distance_maps": {"maps": {"a": np.eye(3)}},
-    "attention.hop_attention": {"model": Make(lambda: keras_course.attention.memory_network(4, 3, 10)),
+    "attention.hop_attention": {"model": Make(story_model),
                                 "story": np.ones((1, 4, 3), int), "question": np.ones((1, 3), int)},
     "attention.memory_network": {"num_sentences": 4, "num_words": 3},
     "attention.plot_hops": {"weights": np.eye(3), "sentences": ["a", "b"]},
-    "attention.spectrogram_transformer": {"input_shape": (64,), "frame_length": 16, "frame_step": 8, "patch_size": 4},
-    "attention.story_transformer": {"num_sentences": 4, "num_words": 3},
+    "attention.spectrogram_transformer": {"input_shape": (64,), "frame_length": 16, "frame_step": 8, "patch_size": 4,
+                                          "hidden_dim": 8, "num_layers": 1, "num_heads": 2},
+    "attention.story_transformer": {"num_sentences": 4, "num_words": 3,
+                                    "hidden_dim": 8, "num_layers": 1, "num_heads": 2},
     "attention.ForgetGateBias": {},
     **{f"attention.{name}": {"w_x": np.ones((4, gates * 2), "float32"), "w_h": np.ones((2, gates * 2), "float32"),
                              "b": np.ones(gates * 2, "float32"), "h": np.ones((1, 2), "float32"),
@@ -176,8 +181,10 @@ EXAMPLES = {
     "datasets.toy_chains": {"num_train": 3, "num_test": 2},
     "metrics.distance_error": {"true": np.ones((3, 3)), "predicted": np.ones((3, 3))},
     **{f"metrics.{name}": {"true": np.eye(3), "predicted": np.eye(3)} for name in ("lddt", "tm_score")},
+    "metrics.pairwise_distances": {"x": np.eye(3)},
     "metrics.superpose": {"x": np.eye(3), "y": np.eye(3)},
     "datasets.stories": {"task": 1, "num_train": 10},
+    "datasets.split_words": {"sentence": "to be"},
     "datasets.story_words": {"stories": STORIES},
     "datasets.encode_stories": {"stories": STORIES, "words": keras_course.datasets.story_words(STORIES),
                                 "num_sentences": 10, "num_words": 5},
@@ -277,6 +284,7 @@ EXAMPLES = {
     "perceptron.vanishing_bound": {"x": 2.0},
     "plots.loss_curves": {"histories": {"a": {"step": [1, 2], "loss": [2.0, 1.0]}}},
     "plots.attention_map": {"weights": np.eye(3)},
+    "plots.chain": {"stages": [("x", "data", "4"), ("y", "layer", "")]},
     "plots.diagram": {"blocks": {"x": (0, 0, "x"), "y": (0, 1, "y")}, "arrows": [("x", "y")]},
     "plots.visible": {"token": "a"},
     "plots.length_histogram": {"lengths": {"a": [1, 2]}},

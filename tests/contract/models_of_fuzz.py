@@ -42,6 +42,7 @@ def small_mlp():
     return keras_course.perceptron.mlp((2,), 3, hidden_dims=(4,))
 
 
+@functools.cache
 def image_transformer():
     return keras_course.attention.vit((8, 8, 1), 2, hidden_dim=8, num_layers=1, num_heads=2)
 
@@ -61,6 +62,21 @@ def small_transformer():
 @functools.cache
 def sentence_transformer():
     return keras_course.attention.transformer(260, 8, hidden_dim=8, num_layers=1, num_heads=2)
+
+
+@functools.cache
+def expert_model():
+    return keras_course.attention.decoder_only_lm(10, 8, hidden_dim=8, num_layers=1, num_experts=2)
+
+
+@functools.cache
+def masked_model():
+    return keras_course.attention.encoder_only_lm(10, 8, hidden_dim=8, num_layers=1)
+
+
+@functools.cache
+def story_model():
+    return keras_course.attention.memory_network(4, 3, 10, hidden_dim=8, num_hops=1)
 
 
 def low_rank_model():

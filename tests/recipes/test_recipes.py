@@ -354,3 +354,5 @@ def test_train_by_default_then_generate(short, capsys):
     assert cli.main(["generate", f"runs/{name}", *asked, "--seed", "3"]) == 0
     assert len(capsys.readouterr().out) == len("a rose") + 9 + 1
     assert cli.main(["generate", f"runs/{name}/model.keras", *asked, "--stop", "\n"]) == 0
+    (short / "runs" / name / "run.json").unlink()  # then a model with a tokenizer is taken as a language model
+    assert cli.main(["generate", f"runs/{name}/model.keras", *asked]) == 0

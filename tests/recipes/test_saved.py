@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import keras_course
-from keras_course import backend
+from keras_course import backend, recipes
 from keras_course.checks import archives
-from keras_course.recipes import _saved
+from keras_course.recipes import _folder, _saved
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +110,35 @@ def test_paths(tmp_path):
     ]:
         with pytest.raises(error, match=message):
             keras_course.load_model(path)
+
+
+def named(kind, module):
+    return type(kind, (recipes.Task,), {"__module__": module})
+
+
+def test_task_of_a_saved_model(tmp_path):
+    facts = {"recipe": "", "data": "", "backend": "", "steps": 1, "seed": 0, "complete": True}
+    kinds = [named("Translation", "script"), named("Mine", "script"), named("Mine", "script")]  # a cell that ran twice
+
+    def found(**more):
+        _folder.write_facts(tmp_path, facts | more)
+        return _saved.task_of(tmp_path)
+
+    with pytest.raises(FileNotFoundError, match="there is no such file"):
+        found()
+    (tmp_path / "model.keras").touch()
+    for settings in ({}, {"settings": 3}, {"settings": {"task": {"kind": "Unknown"}}}):
+        assert found(**settings) is recipes.NextToken
+    (tmp_path / "run.json").write_text("{")
+    assert _saved.task_of(tmp_path) is recipes.NextToken
+    assert found(settings={"task": {"kind": "Translation"}}) is recipes.Translation
+    mine = {"settings": {"task": {"kind": "Mine"}}}
+    assert found(**mine) is kinds[-1]
+    kinds.append(named("Mine", "other"))
+    with pytest.raises(ValueError, match=r"task 'Mine' may be script\.Mine or other\.Mine"):
+        found(**mine)
+    with pytest.raises(ValueError, match="prompt='a': a run of this kind of task writes no text"):
+        recipes.Classification.write(None, None, "a")
 
 
 @pytest.mark.skipif(backend.current() == "tensorflow", reason="it was chosen")

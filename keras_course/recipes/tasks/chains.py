@@ -45,10 +45,6 @@ class FoldChains(Task):
         return ChainData(self)
 
 
-def _distances(positions):
-    return np.linalg.norm(positions[..., :, None, :] - positions[..., None, :, :], axis=-1)
-
-
 class ChainData(Data):
     """Alignments and positions."""
 
@@ -98,11 +94,11 @@ class ChainData(Data):
         return expected_distances(outputs["distogram"]), outputs["frames"][:, -1, :, :, 3]
 
     def measure(self, model, row, seed) -> dict[str, float]:
-        from keras_course.metrics import distance_error
+        from keras_course.metrics import distance_error, pairwise_distances
 
         distances, positions = self._predict(model, self.test.alignment)
-        true = _distances(self.test.positions)
-        median = np.median(_distances(self.train.positions), axis=0)
+        true = pairwise_distances(self.test.positions)
+        median = np.median(pairwise_distances(self.train.positions), axis=0)
         found = {
             "distance error": distance_error(true, distances),
             "distance error of the median map": distance_error(true, np.broadcast_to(median, true.shape)),
@@ -116,14 +112,18 @@ class ChainData(Data):
 
     def _best_single(self):
         """Return the training structure whose distances are nearest to their mean over the training chains."""
-        distances = _distances(self.train.positions)
+        from keras_course.metrics import pairwise_distances
+
+        distances = pairwise_distances(self.train.positions)
         return self.train.positions[np.abs(distances - distances.mean(axis=0)).mean(axis=(1, 2)).argmin()]
 
     def sample(self, model, seed) -> np.ndarray:
         """Return an image of the distances of the first test chains: true above, predicted below."""
         from matplotlib import colormaps
 
-        chains = self.test.alignment[:4], _distances(self.test.positions[:4])
+        from keras_course.metrics import pairwise_distances
+
+        chains = self.test.alignment[:4], pairwise_distances(self.test.positions[:4])
         rows = np.stack([chains[1], self._predict(model, chains[0])[0]])  # (2, N, L, L)
         image = np.concatenate([np.concatenate(list(row), axis=1) for row in rows / rows.max()])
         colors = colormaps["viridis_r"](np.kron(image, np.ones((6, 6))))[..., :3]

@@ -9,7 +9,6 @@ import numpy as np
 
 from keras_course import datasets
 from keras_course.checks import fraction, one_of, whole_number
-from keras_course.datasets._stories import split_words
 from keras_course.recipes._task import Data, Metric, Task, in_batches
 
 STORY = (
@@ -64,7 +63,7 @@ class StoryData(Data):
         self.task, self.words = task, datasets.story_words(train)
         self.num_sentences = math.ceil((1 + 2 * task.empty) * max(map(len, train.sentences)))
         sentences = {*train.questions, *(sentence for story in train.sentences for sentence in story)}
-        self.num_words = max(len(split_words(sentence)) for sentence in sentences)
+        self.num_words = max(len(datasets.split_words(sentence)) for sentence in sentences)
         self.x, self.y = self._encode(train)
         self.test = self._encode(test)
         self.validation = in_batches(self.test, 500)

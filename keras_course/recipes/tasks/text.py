@@ -54,6 +54,28 @@ class NextToken(Task):
 
         return {"tokenizer": load_tokenizer(folder)}
 
+    @staticmethod
+    def write(
+        model, tokenizer, prompt, *, length=300, temperature=1.0, top_k=None, top_p=None, seed=0, stop=None
+    ) -> str:
+        """Return a text that continues the prompt.
+
+        Args:
+            model, tokenizer, prompt: see `Task.write`.
+            length: number of tokens to write.
+            temperature, top_k, top_p, seed: see `keras_course.language.generate`.
+            stop: text to end after, which must be one token.
+        """
+        from keras_course.language import generate
+
+        if stop is not None:
+            tokens = tokenizer.encode(stop)
+            if len(tokens) != 1:
+                raise ValueError(f"stop={stop!r} is {len(tokens)} tokens to this model; it must be one.")
+            stop = int(tokens[0])
+        options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed, "stop": stop}
+        return tokenizer.decode(generate(model, tokenizer.encode(prompt), length, **options))
+
     def on(self, data) -> "NextToken":
         """Return the same task on another text: the path of a file in full, as it must last until a run is resumed."""
         return dataclasses.replace(self, data=datasets.find(data))
