@@ -18,12 +18,14 @@ from keras_course.datasets._generators import blobs, gaussian_classes, spiral, t
 from keras_course.datasets._images import Images, cifar10_12k, digit_images, mnist_10k
 from keras_course.datasets._list import find, get_dataset, list_datasets
 from keras_course.datasets._palindromes import palindromes
+from keras_course.datasets._particles import Particles, spring_particles
 from keras_course.datasets._signals import shape_signals
 from keras_course.datasets._sounds import SOUND_CLASSES, SOUND_RATE, sounds
 from keras_course.datasets._stories import Stories, encode_stories, insert_empty_sentences, stories, story_words
 from keras_course.datasets._tables import Table, breast_cancer, diabetes, digits, iris
 from keras_course.datasets._text import split_text, text
 from keras_course.datasets._translations import Sentences, multi30k, phrases
+from keras_course.datasets._weather import Weather, era5_uk, rossby_haurwitz
 
 __all__ = [
     "SOUND_CLASSES",
@@ -34,10 +36,12 @@ __all__ = [
     "Images",
     "MaskedBatches",
     "PairBatches",
+    "Particles",
     "Sentences",
     "Stories",
     "Table",
     "TokenWindows",
+    "Weather",
     "blobs",
     "breast_cancer",
     "cifar10_12k",
@@ -46,6 +50,7 @@ __all__ = [
     "digit_images",
     "digits",
     "encode_stories",
+    "era5_uk",
     "example_batches",
     "find",
     "gaussian_classes",
@@ -60,10 +65,12 @@ __all__ = [
     "pair_batches",
     "palindromes",
     "phrases",
+    "rossby_haurwitz",
     "shape_signals",
     "sounds",
     "spiral",
     "split_text",
+    "spring_particles",
     "stories",
     "story_words",
     "text",

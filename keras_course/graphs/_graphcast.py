@@ -1,0 +1,352 @@
+"""GraphCast: a forecast on a grid by message passing on a mesh of the sphere.
+
+Notation: B states of H x W grid points and C variables; N nodes of the grid or of the mesh. Inside the network nodes
+are on the first axis and the batch on the second, `(N, B, C)`: all states share one graph.
+"""
+
+import keras
+from keras import ops
+
+from keras_course._registry import builder
+from keras_course.checks import is_number, validate, whole
+from keras_course.graphs._interaction import MLP, InteractionNetwork
+from keras_course.graphs._mesh import check_grid, grid_of, node_features, weather_graph
+from keras_course.layers._activations import get_activation
+from keras_course.layers._initializers import get_initializer, sibling
+from keras_course.ops._types import Tensor
+
+
+def check_scale(**argument) -> None:
+    """Raise a ValueError unless an argument is a positive number or a row of positive numbers."""
+    ((name, value),) = argument.items()
+    numbers = value if isinstance(value, tuple | list) else [value]
+    if not numbers or not all(is_number(x) and x > 0 for x in numbers):
+        raise ValueError(f"{name}={value!r} must be a positive number, or a row of them")
+
+
+class OnSphere(keras.layers.Layer):
+    """What the three parts of GraphCast share: the grid, the mesh, and perceptrons of one kind.
+
+    Args:
+        grid_shape, region, mesh_level: see `graphcast`.
+        hidden_dim: features of a node.
+        activation: activation of the hidden layers.
+        kernel_initializer: initializer of the matrices.
+    """
+
+    def __init__(
+        self,
+        grid_shape,
+        region,
+        mesh_level,
+        hidden_dim,
+        *,
+        activation="silu",
+        kernel_initializer="glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.grid_shape, self.region = tuple(grid_shape), None if region is None else tuple(region)
+        self.mesh_level, self.hidden_dim = int(mesh_level), int(hidden_dim)
+        self.activation = get_activation(activation)
+        self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
+        self.count = 0
+
+    @property
+    def graph(self):
+        """The `WeatherGraph`, made when it is needed: counting the parameters does not need it."""
+        return weather_graph(self.grid_shape, self.region, self.mesh_level)
+
+    def options(self):
+        """Return arguments of the next part, with weights of its own."""
+        self.count += 1
+        initializer = sibling(self.kernel_initializer, self.count - 1)
+        return {"activation": self.activation, "kernel_initializer": initializer, "dtype": self.dtype_policy}
+
+    def mlp(self, name):
+        return MLP(self.hidden_dim, self.hidden_dim, name=name, **self.options())
+
+    def interaction(self, name):
+        return InteractionNetwork(self.hidden_dim, name=name, **self.options())
+
+    def constant(self, features):
+        """Return features of nodes or edges with an axis for the batch, `(N, 1, D)`."""
+        return ops.convert_to_tensor(features[:, None], dtype=self.compute_dtype)
+
+    def build_interaction(self, layer):
+        shape = (None, None, self.hidden_dim)
+        layer.build(shape, shape)
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "grid_shape": self.grid_shape,
+            "region": self.region,
+            "mesh_level": self.mesh_level,
+            "hidden_dim": self.hidden_dim,
+            "activation": keras.activations.serialize(self.activation),
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+
+
+@keras.saving.register_keras_serializable("keras_course")
+class GridToMesh(OnSphere):
+    """The encoder: embeds grid points, mesh nodes and edges, and sends one message along each edge to the mesh.
+
+    Takes `(H W, B, F)`; returns features of the grid `(H W, B, C)` and of the mesh `(N, B, C)`. The arguments are those
+    of `OnSphere`.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.embed_grid, self.embed_mesh = self.mlp("embed_grid"), self.mlp("embed_mesh")
+        self.embed_edges = self.mlp("embed_edges")
+        self.interact, self.update_grid = self.interaction("interaction"), self.mlp("update_grid")
+
+    def build(self, input_shape) -> None:
+        for layer, width in ((self.embed_grid, input_shape[-1]), (self.embed_mesh, 3), (self.embed_edges, 4)):
+            layer.build((None, width))
+        self.build_interaction(self.interact)
+        self.update_grid.build((None, self.hidden_dim))
+
+    def call(self, x) -> tuple[Tensor, Tensor]:
+        graph = self.graph
+        edges = self.embed_edges(self.constant(graph.to_mesh.features))
+        grid, mesh = self.embed_grid(x), self.embed_mesh(self.constant(graph.mesh))
+        mesh, _ = self.interact(mesh, edges, graph.to_mesh.senders, graph.to_mesh.receivers, sources=grid)
+        return ops.add(grid, self.update_grid(grid)), mesh
+
+    def compute_output_spec(self, x) -> tuple:
+        shapes = ((x.shape[0], x.shape[1], self.hidden_dim), (None, x.shape[1], self.hidden_dim))
+        return tuple(keras.KerasTensor(shape, self.compute_dtype) for shape in shapes)
+
+
+@keras.saving.register_keras_serializable("keras_course")
+class MeshProcessor(OnSphere):
+    """The processor: interaction networks on the multi-mesh, whose edges of all lengths exchange messages at once.
+
+    Takes and returns `(N, B, C)`. Arguments as `OnSphere`, and:
+
+    Args:
+        num_layers: number of interaction networks, each with its own weights.
+    """
+
+    def __init__(self, *args, num_layers, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.num_layers = int(num_layers)
+        self.embed_edges = self.mlp("embed_edges")
+        self.steps = [self.interaction(f"interaction_{k}") for k in range(num_layers)]
+
+    def build(self, input_shape) -> None:
+        self.embed_edges.build((None, 4))
+        for step in self.steps:
+            self.build_interaction(step)
+
+    def call(self, mesh) -> Tensor:
+        graph = self.graph.on_mesh
+        edges = self.embed_edges(self.constant(graph.features))
+        for step in self.steps:
+            mesh, edges = step(mesh, edges, graph.senders, graph.receivers)
+        return mesh
+
+    def compute_output_spec(self, mesh) -> keras.KerasTensor:
+        return keras.KerasTensor(mesh.shape, self.compute_dtype)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "num_layers": self.num_layers}
+
+
+@keras.saving.register_keras_serializable("keras_course")
+class MeshToGrid(OnSphere):
+    """The decoder: sends messages from the corners of the triangle around each grid point, and reads the point out.
+
+    Takes features of the mesh `(N, B, C)` and of the grid `(H W, B, C)`; returns `(H W, B, num_outputs)`. Arguments as
+    `OnSphere`, and:
+
+    Args:
+        num_outputs: numbers for each grid point.
+    """
+
+    def __init__(self, *args, num_outputs, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.num_outputs = int(num_outputs)
+        self.embed_edges, self.interact = self.mlp("embed_edges"), self.interaction("interaction")
+        self.read_out = MLP(self.hidden_dim, num_outputs, norm=False, name="read_out", **self.options())
+
+    def build(self, mesh_shape, grid_shape) -> None:
+        self.embed_edges.build((None, 4))
+        self.build_interaction(self.interact)
+        self.read_out.build((None, self.hidden_dim))
+
+    def call(self, mesh, grid) -> Tensor:
+        graph = self.graph.to_grid
+        edges = self.embed_edges(self.constant(graph.features))
+        grid, _ = self.interact(grid, edges, graph.senders, graph.receivers, sources=mesh)
+        return self.read_out(grid)
+
+    def compute_output_spec(self, mesh, grid) -> keras.KerasTensor:
+        return keras.KerasTensor((*grid.shape[:-1], self.num_outputs), self.compute_dtype)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "num_outputs": self.num_outputs}
+
+
+@keras.saving.register_keras_serializable("keras_course")
+class GridNodes(keras.layers.Layer):
+    """Two states as features of the nodes of the grid, with where they are and what is known of the time to predict.
+
+    Takes states `(B, 2, H, W, C)` and, if there are any, forcings `(B, F)`; returns `(H W, B, 2 C + 3 + F)`.
+
+    Args:
+        region: see `graphcast`.
+    """
+
+    def __init__(self, region=None, **kwargs):
+        super().__init__(**kwargs)
+        self.region = None if region is None else tuple(region)
+
+    def call(self, states, forcings=None) -> Tensor:
+        _, times, height, width, channels = states.shape
+        batch, nodes = ops.shape(states)[0], height * width
+        fields = ops.reshape(ops.transpose(states, (2, 3, 0, 1, 4)), (nodes, batch, times * channels))
+        where = node_features(grid_of((height, width), self.region).points)[:, None]
+        where = ops.broadcast_to(ops.convert_to_tensor(where, dtype=fields.dtype), (nodes, batch, 3))
+        parts = [fields, where]
+        if forcings is not None:
+            parts.append(ops.broadcast_to(forcings[None], (nodes, batch, forcings.shape[-1])))
+        return ops.concatenate(parts, axis=-1)
+
+    def compute_output_spec(self, states, forcings=None) -> keras.KerasTensor:
+        batch, times, height, width, channels = states.shape
+        features = times * channels + 3 + (0 if forcings is None else forcings.shape[-1])
+        return keras.KerasTensor((height * width, batch, features), self.compute_dtype)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "region": self.region}
+
+
+@keras.saving.register_keras_serializable("keras_course")
+class NextState(keras.layers.Layer):
+    """The last state plus the change that the network predicts: takes `(B, 2, H, W, C)` and `(H W, B, C)`.
+
+    Args:
+        change_scale: what a predicted change of 1 stands for, one number or one for each variable.
+    """
+
+    @validate(change_scale=check_scale)
+    def __init__(self, change_scale=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.change_scale = change_scale
+
+    def call(self, states, change) -> Tensor:
+        _, _, height, width, channels = states.shape
+        change = ops.reshape(ops.transpose(change, (1, 0, 2)), (-1, height, width, channels))
+        return ops.add(states[:, -1], ops.multiply(change, ops.cast(self.change_scale, change.dtype)))
+
+    def compute_output_spec(self, states, change) -> keras.KerasTensor:
+        return keras.KerasTensor((states.shape[0], *states.shape[2:]), self.compute_dtype)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "change_scale": self.change_scale}
+
+
+@builder(
+    reference="Lam et al., 2023, https://arxiv.org/abs/2212.12794",
+    presets={
+        "tiny": {"grid_shape": (7, 12), "num_channels": 2},
+        "graphcast": {
+            "grid_shape": (721, 1440),
+            "num_channels": 227,
+            "num_forcings": 17,
+            "mesh_level": 6,
+            "hidden_dim": 512,
+            "num_layers": 16,
+            "parameters": 35_580_643,
+        },
+    },
+)
+@validate(
+    num_channels=whole(1),
+    num_forcings=whole(0),
+    mesh_level=whole(0, 8),
+    hidden_dim=whole(1),
+    num_layers=whole(0),
+    change_scale=check_scale,
+    seed=whole(0, 2_000_000_000),
+)
+def graphcast(
+    grid_shape,
+    num_channels,
+    *,
+    region=None,
+    num_forcings=0,
+    mesh_level=1,
+    hidden_dim=16,
+    num_layers=2,
+    activation="silu",
+    change_scale=1.0,
+    seed=0,
+    name="graphcast",
+) -> keras.Model:
+    """Build a GraphCast: it predicts the state of the weather one step ahead from the last two states.
+
+    Takes states `(B, 2, H, W, C)`, the older one first, and with `num_forcings` also forcings `(B, F)`, as a dict with
+    the keys "states" and "forcings". Returns the next state `(B, H, W, C)`:
+
+        grid, mesh = encoder(x_{t-1}, x_t)    messages from the grid to the mesh
+        mesh <- processor(mesh)               L interaction networks on the multi-mesh
+        x_{t+1} = x_t + s decoder(mesh, grid) messages from the mesh to the grid
+
+    States are to be normalized: each variable with mean 0 and standard deviation 1. `roll_out` repeats the step.
+
+    Args:
+        grid_shape: (H, W), rows from north to south and columns from west to east.
+        num_channels: C, variables at a grid point.
+        region: (north, west, south, east) in degrees, the borders of the grid, on which its outer points are. None is
+            the globe, with a row at each pole.
+        num_forcings: F, numbers known of the time to predict, such as the sine and cosine of the hour.
+        mesh_level: n of the finest mesh M_n, which has 10 4^n + 2 nodes on the globe. Of the mesh of a region only the
+            triangles with grid points are kept, and of the multi-mesh the edges between their corners.
+        hidden_dim: features of nodes and of edges.
+        num_layers: L, interaction networks of the processor.
+        activation: activation of the hidden layers.
+        change_scale: s, the standard deviation of the change in a step, one number or one for each variable.
+        seed: whole number, at most 2 billion, seed of the initial weights.
+        name: name of the model.
+
+    Returns:
+        An uncompiled `keras.Model`.
+
+    Raises:
+        ValueError: a number is out of its range, or the region is none.
+
+    Differences from the paper:
+        A number that is known of the time holds for all grid points. The network has 35.6 million parameters where the
+        paper writes 36.7 million; its text does not tell the difference.
+
+    References:
+        Learning skillful medium-range global weather forecasting, Lam et al., 2023, https://arxiv.org/abs/2212.12794
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.graphs import graphcast
+        >>> graphcast((7, 12), 2)(np.zeros((1, 2, 7, 12, 2))).shape == (1, 7, 12, 2)
+        True
+    """
+    check_grid(grid_shape, region)
+    if isinstance(change_scale, tuple | list) and len(change_scale) != num_channels:
+        raise ValueError(f"change_scale={change_scale!r} must have num_channels={num_channels} numbers, or be one")
+    glorot = keras.initializers.GlorotUniform(seed=seed)
+    sphere = (tuple(grid_shape), region, mesh_level, hidden_dim)
+
+    def options(k):
+        return {"activation": activation, "kernel_initializer": sibling(glorot, k)}
+
+    states = keras.Input((2, *grid_shape, num_channels), name="states")
+    forcings = keras.Input((num_forcings,), name="forcings") if num_forcings else None
+    x = GridNodes(region, name="grid_nodes")(states, forcings)
+    grid, mesh = GridToMesh(*sphere, name="encoder", **options(0))(x)
+    mesh = MeshProcessor(*sphere, num_layers=num_layers, name="processor", **options(1))(mesh)
+    change = MeshToGrid(*sphere, num_outputs=num_channels, name="decoder", **options(2))(mesh, grid)
+    outputs = NextState(change_scale, name="next_state")(states, change)
+    return keras.Model([states, forcings] if num_forcings else states, outputs, name=name)
