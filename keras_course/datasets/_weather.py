@@ -49,7 +49,7 @@ def rossby_haurwitz(
     *,
     num_test: int = 50,
     num_steps: int = 21,
-    grid_shape: tuple[int, int] = (19, 36),
+    grid_shape: tuple[int, int] = (13, 24),
     seed: int = 0,
 ) -> tuple[Weather, Weather]:
     """Return Rossby-Haurwitz waves, exact solutions of the barotropic vorticity equation on the rotating sphere.
@@ -61,7 +61,7 @@ def rossby_haurwitz(
         nu = omega - 2 (Omega + omega) / (n (n + 1)) = (R (3 + R) omega - 2 Omega) / ((1 + R) (2 + R)),  R = n - 1
 
     The wave keeps its shape and turns with the angular velocity nu. Each series has another flow omega, degree n of 3
-    to 6, and amplitudes A_m, B_m. How fast a wave moves depends on the flow, so no linear model can be right for all.
+    to 5, and amplitudes A_m, B_m. How fast a wave moves depends on the flow, so no linear model can be right for all.
 
     Args:
         num_train: number of series to train on, of 4 states each.
@@ -85,7 +85,7 @@ def rossby_haurwitz(
         >>> from keras_course import datasets
         >>> train, test = datasets.rossby_haurwitz(10, num_test=2)
         >>> train.fields.shape, test.fields.shape
-        ((10, 4, 19, 36, 3), (2, 22, 19, 36, 3))
+        ((10, 4, 13, 24, 3), (2, 22, 13, 24, 3))
     """
     rng = np.random.default_rng(seed)
     names = "vorticity in 1/s", "eastward wind in m/s", "northward wind in m/s"
@@ -99,7 +99,7 @@ def _waves(rng, num_waves, hours, grid_shape):
     """Return random waves (N, T, H, W, 3)."""
     fields = np.empty((num_waves, len(hours), *grid_shape, 3), "float32")
     for k in range(num_waves):
-        degree, flow = int(rng.integers(3, 7)), rng.uniform(0.0, 1.6e-5)  # at 8e-6 the flow is 50 m/s at the equator
+        degree, flow = int(rng.integers(3, 6)), rng.uniform(0.0, 1.6e-5)  # at 8e-6 the flow is 50 m/s at the equator
         amplitudes = rng.normal(size=(degree + 1, 2))
         amplitudes *= rng.uniform(10, 30) / math.sqrt((amplitudes**2).sum())  # about the wind in m/s
         fields[k] = wave(degree, flow, amplitudes, hours, grid_shape)
@@ -211,7 +211,7 @@ WEATHER = (
     Dataset(
         name="rossby_haurwitz",
         kind="weather",
-        size="500 series of 4 states and 50 of 22, on a grid of 19 x 36 points",
+        size="500 series of 4 states and 50 of 22, on a grid of 13 x 24 points",
         license="MIT",
         origin="computed here",
         load=rossby_haurwitz,

@@ -17,6 +17,7 @@ from keras_course.graphs._inputs import (
     SplitRows,
 )
 from keras_course.graphs._interaction import MLP, InteractionNetwork
+from keras_course.graphs._linear_forecast import LinearForecast
 from keras_course.graphs._mesh import Mesh, icosahedral_mesh, multi_mesh
 from keras_course.graphs._roll_out import LatitudeError, ScaledError, forecast_errors, roll_out
 
@@ -31,6 +32,7 @@ __all__ = [
     "GridToMesh",
     "InteractionNetwork",
     "LatitudeError",
+    "LinearForecast",
     "Mesh",
     "MeshProcessor",
     "MeshToGrid",

@@ -193,9 +193,9 @@ class MeshToGrid(OnSphere):
 
 @keras.saving.register_keras_serializable("keras_course")
 class GridNodes(keras.layers.Layer):
-    """Two states as features of the nodes of the grid, with where they are and what is known of the time to predict.
+    """The last states as features of the nodes of the grid, with where they are and what is known of the next time.
 
-    Takes states `(B, 2, H, W, C)` and, if there are any, forcings `(B, F)`; returns `(H W, B, 2 C + 3 + F)`.
+    Takes states `(B, T, H, W, C)` and, if there are any, forcings `(B, F)`; returns `(H W, B, T C + 3 + F)`.
 
     Args:
         region: see `graphcast`.
@@ -227,7 +227,7 @@ class GridNodes(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("keras_course")
 class NextState(keras.layers.Layer):
-    """The last state plus the change that the network predicts: takes `(B, 2, H, W, C)` and `(H W, B, C)`.
+    """The last state plus the change that the network predicts: takes `(B, T, H, W, C)` and `(H W, B, C)`.
 
     Args:
         change_scale: what a predicted change of 1 stands for, one number or one for each variable.
@@ -267,6 +267,7 @@ class NextState(keras.layers.Layer):
 )
 @validate(
     num_channels=whole(1),
+    num_states=whole(1),
     num_forcings=whole(0),
     mesh_level=whole(0, 8),
     hidden_dim=whole(1),
@@ -279,6 +280,7 @@ def graphcast(
     num_channels,
     *,
     region=None,
+    num_states=2,
     num_forcings=0,
     mesh_level=1,
     hidden_dim=16,
@@ -288,14 +290,14 @@ def graphcast(
     seed=0,
     name="graphcast",
 ) -> keras.Model:
-    """Build a GraphCast: it predicts the state of the weather one step ahead from the last two states.
+    """Build a GraphCast: it predicts the state of the weather one step ahead from the last states.
 
-    Takes states `(B, 2, H, W, C)`, the older one first, and with `num_forcings` also forcings `(B, F)`, as a dict with
+    Takes states `(B, T, H, W, C)`, the oldest first, and with `num_forcings` also forcings `(B, F)`, as a dict with
     the keys "states" and "forcings". Returns the next state `(B, H, W, C)`:
 
-        grid, mesh = encoder(x_{t-1}, x_t)    messages from the grid to the mesh
-        mesh <- processor(mesh)               L interaction networks on the multi-mesh
-        x_{t+1} = x_t + s decoder(mesh, grid) messages from the mesh to the grid
+        grid, mesh = encoder(x_{t-T+1}, ..., x_t)   messages from the grid to the mesh
+        mesh <- processor(mesh)                      L interaction networks on the multi-mesh
+        x_{t+1} = x_t + s decoder(mesh, grid)        messages from the mesh to the grid
 
     States are to be normalized: each variable with mean 0 and standard deviation 1. `roll_out` repeats the step.
 
@@ -304,6 +306,7 @@ def graphcast(
         num_channels: C, variables at a grid point.
         region: (north, west, south, east) in degrees, the borders of the grid, on which its outer points are. None is
             the globe, with a row at each pole.
+        num_states: T, states that the network sees.
         num_forcings: F, numbers known of the time to predict, such as the sine and cosine of the hour.
         mesh_level: n of the finest mesh M_n, which has 10 4^n + 2 nodes on the globe. Of the mesh of a region only the
             triangles with grid points are kept, and of the multi-mesh the edges between their corners.
@@ -342,7 +345,7 @@ def graphcast(
     def options(k):
         return {"activation": activation, "kernel_initializer": sibling(glorot, k)}
 
-    states = keras.Input((2, *grid_shape, num_channels), name="states")
+    states = keras.Input((num_states, *grid_shape, num_channels), name="states")
     forcings = keras.Input((num_forcings,), name="forcings") if num_forcings else None
     x = GridNodes(region, name="grid_nodes")(states, forcings)
     grid, mesh = GridToMesh(*sphere, name="encoder", **options(0))(x)

@@ -13,6 +13,7 @@ from keras_course.recipes._task import Data, Metric, Sound, Task, Trained, in_ba
 from keras_course.recipes._train import DEFAULT, RECIPES, Run, train
 from keras_course.recipes.tasks.chains import FoldChains
 from keras_course.recipes.tasks.examples import Classification, CropAndFlip, Regression
+from keras_course.recipes.tasks.forecast import Forecast
 from keras_course.recipes.tasks.masked import MaskedTokens
 from keras_course.recipes.tasks.palindromes import Palindromes
 from keras_course.recipes.tasks.signals import AveragePairs
@@ -31,6 +32,7 @@ __all__ = [
     "CropAndFlip",
     "Data",
     "FoldChains",
+    "Forecast",
     "MaskedTokens",
     "Metric",
     "Muon",
