@@ -8,20 +8,12 @@ import keras
 from keras import ops
 
 from keras_course._registry import builder
-from keras_course.checks import is_number, validate, whole
+from keras_course.checks import validate, whole
 from keras_course.graphs._interaction import MLP, InteractionNetwork
 from keras_course.graphs._mesh import check_grid, grid_of, node_features, weather_graph
 from keras_course.layers._activations import get_activation
 from keras_course.layers._initializers import get_initializer, sibling
 from keras_course.ops._types import Tensor
-
-
-def check_scale(**argument) -> None:
-    """Raise a ValueError unless an argument is a positive number or a row of positive numbers."""
-    ((name, value),) = argument.items()
-    numbers = value if isinstance(value, tuple | list) else [value]
-    if not numbers or not all(is_number(x) and x > 0 for x in numbers):
-        raise ValueError(f"{name}={value!r} must be a positive number, or a row of them")
 
 
 class OnSphere(keras.layers.Layer):
@@ -226,28 +218,25 @@ class GridNodes(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_course")
-class NextState(keras.layers.Layer):
-    """The last state plus the change that the network predicts: takes `(B, T, H, W, C)` and `(H W, B, C)`.
+class NodesToGrid(keras.layers.Layer):
+    """Features of the nodes of a grid `(H W, B, C)` as fields `(B, H, W, C)`.
 
     Args:
-        change_scale: what a predicted change of 1 stands for, one number or one for each variable.
+        grid_shape: (H, W).
     """
 
-    @validate(change_scale=check_scale)
-    def __init__(self, change_scale=1.0, **kwargs):
+    def __init__(self, grid_shape, **kwargs):
         super().__init__(**kwargs)
-        self.change_scale = change_scale
+        self.grid_shape = tuple(grid_shape)
 
-    def call(self, states, change) -> Tensor:
-        _, _, height, width, channels = states.shape
-        change = ops.reshape(ops.transpose(change, (1, 0, 2)), (-1, height, width, channels))
-        return ops.add(states[:, -1], ops.multiply(change, ops.cast(self.change_scale, change.dtype)))
+    def call(self, x) -> Tensor:
+        return ops.reshape(ops.transpose(x, (1, 0, 2)), (-1, *self.grid_shape, x.shape[-1]))
 
-    def compute_output_spec(self, states, change) -> keras.KerasTensor:
-        return keras.KerasTensor((states.shape[0], *states.shape[2:]), self.compute_dtype)
+    def compute_output_spec(self, x) -> keras.KerasTensor:
+        return keras.KerasTensor((x.shape[1], *self.grid_shape, x.shape[-1]), x.dtype)
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "change_scale": self.change_scale}
+        return {**super().get_config(), "grid_shape": self.grid_shape}
 
 
 @builder(
@@ -272,7 +261,6 @@ class NextState(keras.layers.Layer):
     mesh_level=whole(0, 8),
     hidden_dim=whole(1),
     num_layers=whole(0),
-    change_scale=check_scale,
     seed=whole(0, 2_000_000_000),
 )
 def graphcast(
@@ -286,20 +274,20 @@ def graphcast(
     hidden_dim=16,
     num_layers=2,
     activation="silu",
-    change_scale=1.0,
     seed=0,
     name="graphcast",
 ) -> keras.Model:
-    """Build a GraphCast: it predicts the state of the weather one step ahead from the last states.
+    """Build a GraphCast: it predicts how the weather changes in a step from the last states.
 
     Takes states `(B, T, H, W, C)`, the oldest first, and with `num_forcings` also forcings `(B, F)`, as a dict with
-    the keys "states" and "forcings". Returns the next state `(B, H, W, C)`:
+    the keys "states" and "forcings". Returns the change to the next state `(B, H, W, C)`, in units s:
 
         grid, mesh = encoder(x_{t-T+1}, ..., x_t)   messages from the grid to the mesh
         mesh <- processor(mesh)                      L interaction networks on the multi-mesh
-        x_{t+1} = x_t + s decoder(mesh, grid)        messages from the mesh to the grid
+        (x_{t+1} - x_t) / s = decoder(mesh, grid)   messages from the mesh to the grid
 
-    States are to be normalized: each variable with mean 0 and standard deviation 1. `roll_out` repeats the step.
+    States are to be normalized: each variable with mean 0 and standard deviation 1. The unit s of a variable is the
+    standard deviation of its change in a step. `roll_out` adds the change and repeats the step.
 
     Args:
         grid_shape: (H, W), rows from north to south and columns from west to east.
@@ -313,7 +301,6 @@ def graphcast(
         hidden_dim: features of nodes and of edges.
         num_layers: L, interaction networks of the processor.
         activation: activation of the hidden layers.
-        change_scale: s, the standard deviation of the change in a step, one number or one for each variable.
         seed: whole number, at most 2 billion, seed of the initial weights.
         name: name of the model.
 
@@ -337,8 +324,6 @@ def graphcast(
         True
     """
     check_grid(grid_shape, region)
-    if isinstance(change_scale, tuple | list) and len(change_scale) != num_channels:
-        raise ValueError(f"change_scale={change_scale!r} must have num_channels={num_channels} numbers, or be one")
     glorot = keras.initializers.GlorotUniform(seed=seed)
     sphere = (tuple(grid_shape), region, mesh_level, hidden_dim)
 
@@ -351,5 +336,5 @@ def graphcast(
     grid, mesh = GridToMesh(*sphere, name="encoder", **options(0))(x)
     mesh = MeshProcessor(*sphere, num_layers=num_layers, name="processor", **options(1))(mesh)
     change = MeshToGrid(*sphere, num_outputs=num_channels, name="decoder", **options(2))(mesh, grid)
-    outputs = NextState(change_scale, name="next_state")(states, change)
+    outputs = NodesToGrid(grid_shape, name="change")(change)
     return keras.Model([states, forcings] if num_forcings else states, outputs, name=name)

@@ -144,6 +144,9 @@ class SplitGraphs(keras.layers.Layer):
     def call(self, x) -> Tensor:
         return ops.reshape(x, (-1, self.num_graphs, x.shape[-1]))
 
+    def compute_output_spec(self, x) -> keras.KerasTensor:
+        return keras.KerasTensor((None, self.num_graphs, x.shape[-1]), x.dtype)
+
     def get_config(self) -> dict:
         return {**super().get_config(), "num_graphs": self.num_graphs}
 

@@ -16,6 +16,7 @@ from keras_course.recipes.tasks.examples import Classification, CropAndFlip, Reg
 from keras_course.recipes.tasks.forecast import Forecast
 from keras_course.recipes.tasks.masked import MaskedTokens
 from keras_course.recipes.tasks.palindromes import Palindromes
+from keras_course.recipes.tasks.particles import Particles
 from keras_course.recipes.tasks.signals import AveragePairs
 from keras_course.recipes.tasks.sounds import Sounds
 from keras_course.recipes.tasks.stories import Questions
@@ -38,6 +39,7 @@ __all__ = [
     "Muon",
     "NextToken",
     "Palindromes",
+    "Particles",
     "Questions",
     "Recipe",
     "Regression",

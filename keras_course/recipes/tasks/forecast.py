@@ -1,6 +1,7 @@
 """The task of forecasts on a grid of the sphere."""
 
 import dataclasses
+import itertools
 import pathlib
 from collections.abc import Iterable
 from typing import ClassVar
@@ -8,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from keras_course import datasets
-from keras_course.checks import flag, string, whole_number
+from keras_course.checks import flag, not_negative, string, whole_number
 from keras_course.recipes._task import Data, Metric, Task, in_batches
 
 COMPONENTS = (5, 10, 20, 40, 80, 160)  # of the linear model; the validation set chooses
@@ -27,6 +28,8 @@ class Forecast(Task):
         step: hours from a state to the next one.
         steps: steps of a forecast.
         num_states: states that a model sees.
+        noise: standard deviation of the noise in the states of training windows, in units of the change in a step. The
+            model learns to correct it, as it must correct its own errors in a rollout.
         time_of_day: whether the model is told the hour for which it predicts. Its fields are then deviations from the
             mean of the training set at that hour and grid point, instead of the mean of all.
     """
@@ -35,12 +38,14 @@ class Forecast(Task):
     step: int = 6
     steps: int = 20
     num_states: int = 2
+    noise: float = 0.0
     time_of_day: bool = False
     metric: ClassVar[Metric] = Metric("forecast error", "standard deviations")
 
     def __post_init__(self):
         string(data=self.data)
         whole_number(1, step=self.step, steps=self.steps, num_states=self.num_states)
+        not_negative(noise=self.noise)
         flag(time_of_day=self.time_of_day)
 
     def load(self, part=0, start=None) -> "WeatherData":
@@ -62,10 +67,12 @@ class Normalization:
     Args:
         mean: `(C,)`, or `(24, H, W, C)` where each hour of the day has its own.
         deviation: `(C,)`.
+        change: `(C,)`, the standard deviation of the change in a step; nan before it is known.
     """
 
     mean: np.ndarray
     deviation: np.ndarray
+    change: np.ndarray | float = np.nan
 
     @classmethod
     def of(cls, weather, by_hour) -> "Normalization":
@@ -88,8 +95,8 @@ class Normalization:
         return fields * self.deviation + self._means(hours)
 
     def save(self, folder) -> None:
-        """Write both arrays to normalization.npz."""
-        np.savez(pathlib.Path(folder) / "normalization.npz", mean=self.mean, deviation=self.deviation)
+        """Write the arrays to normalization.npz."""
+        np.savez(pathlib.Path(folder) / "normalization.npz", **dataclasses.asdict(self))
 
 
 class WeatherData(Data):
@@ -102,16 +109,16 @@ class WeatherData(Data):
         train, test = datasets.get_dataset(task.data).load()
         self.variables, self.region, self.grid_shape = train.variables, train.region, train.fields.shape[2:4]
         self.norm = Normalization.of(train, task.time_of_day)
-        self.assets = {"normalization": self.norm}
         train, test = (part._replace(fields=self.norm(part.fields, part.hours)) for part in (train, test))
         fit, valid = _split(train)
         self.train, self.valid = self._windows(fit, 1), self._windows(valid, 1)
         self.valid_forecasts = self._windows(valid, min(task.steps, self._longest(valid)))
         self.test = self._windows(test, task.steps)
         changes = self.train["targets"][:, 0] - self.train["states"][:, -1]
-        self.change_scale = changes.std(axis=(0, 1, 2), dtype="float64").tolist()
+        self.change_scale = changes.std(axis=(0, 1, 2), dtype="float64")
+        self.assets = {"normalization": dataclasses.replace(self.norm, change=self.change_scale * self.norm.deviation)}
         self.size = f"{len(self.train['states']):,} training windows, {len(self.test['states'])} test forecasts"
-        self.validation = in_batches((self._inputs(self.valid), self.valid["targets"][:, 0]), 32)
+        self.validation = in_batches((self._inputs(self.valid), self._changes(self.valid)), 32)
 
     def _stride(self, weather):
         return self.task.step // int(weather.hours[1] - weather.hours[0])
@@ -139,19 +146,33 @@ class WeatherData(Data):
             return windows["states"]
         return {"states": windows["states"], "forcings": windows["forcings"][:, 0]}
 
+    def _changes(self, windows):
+        """Return the changes to the first targets, in units of their standard deviation over the training set."""
+        return ((windows["targets"][:, 0] - windows["states"][:, -1]) / self.change_scale).astype("float32")
+
     def arguments(self, build) -> dict:
         found = {"grid_shape": self.grid_shape, "num_channels": len(self.variables), "region": self.region}
         found["num_states"] = self.task.num_states
-        return found | {"num_forcings": 2 * self.task.time_of_day, "change_scale": self.change_scale}
+        return found | {"num_forcings": 2 * self.task.time_of_day}
 
     def objective(self, model) -> dict:
         from keras_course.graphs import LatitudeError
 
-        return {"loss": LatitudeError(self.grid_shape, self.region, self.change_scale)}
+        return {"loss": LatitudeError(self.grid_shape, self.region)}
 
     def batches(self, batch_size, steps_per_epoch, seed, start_epoch) -> Iterable:
         options = {"steps_per_epoch": steps_per_epoch, "seed": seed, "start_epoch": start_epoch}
-        return datasets.example_batches(self._inputs(self.train), self.train["targets"][:, 0], batch_size, **options)
+        batches = datasets.example_batches(self._inputs(self.train), self._changes(self.train), batch_size, **options)
+        first = start_epoch * steps_per_epoch
+        return (self._add_noise(*batches[k], np.random.default_rng((seed, 1, first + k))) for k in itertools.count())
+
+    def _add_noise(self, x, changes, rng):
+        """Return inputs with noise, and the changes from the noisy last states to the targets."""
+        states = x["states"] if isinstance(x, dict) else x
+        noise = self.task.noise * rng.normal(size=states.shape)
+        states = (states + noise * self.change_scale).astype("float32")
+        changes = (changes - noise[:, -1]).astype("float32")
+        return {**x, "states": states} if isinstance(x, dict) else states, changes
 
     def _roll_out(self, model):
         """Return the forecasts of a model for the test set; they are kept, as a compiled loop takes a while."""
@@ -161,7 +182,7 @@ class WeatherData(Data):
 
         if self._forecasts is None or self._forecasts[0] is not model:
             forcings = self.test["forcings"] if self.task.time_of_day else None
-            path = roll_out(model, self.test["states"], self.task.steps, forcings)
+            path = roll_out(model, self.test["states"], self.task.steps, scale=self.change_scale, forcings=forcings)
             self._forecasts = model, ops.convert_to_numpy(path)
         return self._forecasts[1]
 
