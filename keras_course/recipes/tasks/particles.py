@@ -64,7 +64,7 @@ class ParticleData(Data):
         self.validation = in_batches(self._windows(self.test), 64)
 
     def _windows(self, positions):
-        """Return windows of positions (N, T, P, 2) and the accelerations (N, P, 2) at their ends, in units of `scale`."""
+        """Return windows of positions (N, T, P, 2) and accelerations (N, P, 2) at their ends, in units of `scale`."""
         seen = self.task.num_states
         times = np.arange(positions.shape[1] - seen)[:, None] + np.arange(seen + 1)
         windows = positions[:, times].reshape(-1, seen + 1, *positions.shape[2:])
