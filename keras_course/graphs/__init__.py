@@ -27,6 +27,7 @@ from keras_course.graphs._isomorphism import GraphIsomorphism, gin
 from keras_course.graphs._neighbors import NeighborSample, knn_graph, neighbor_sample, radius_graph
 from keras_course.graphs._sage import SampleAndAggregate, graph_sage
 from keras_course.graphs._sets import deep_sets
+from keras_course.graphs._sparse import SparseProjection, sparse_features
 
 __all__ = [
     "DotProductGraphAttention",
@@ -43,6 +44,7 @@ __all__ = [
     "Readout",
     "SampleAndAggregate",
     "SelfLoops",
+    "SparseProjection",
     "SplitGraphs",
     "SplitRows",
     "batch_graphs",
@@ -57,5 +59,6 @@ __all__ = [
     "knn_graph",
     "neighbor_sample",
     "radius_graph",
+    "sparse_features",
     "union",
 ]

@@ -69,9 +69,9 @@ class EdgeAttentionLayer(keras.layers.Layer):
         """Return the values of the senders `(E, H, C)`, and the scores of the edges `(E, H)`."""
         raise NotImplementedError
 
-    def project(self, x, kernel) -> Tensor:
-        """Return x times a kernel `(F, H C)`, for each head: `(N, H, C)`."""
-        return ops.reshape(ops.matmul(x, kernel), (-1, self.num_heads, self.units))
+    def split_heads(self, h) -> Tensor:
+        """Return `(N, H C)` as `(N, H, C)`."""
+        return ops.reshape(h, (-1, self.num_heads, self.units))
 
     def call(self, x, senders, receivers, training=None) -> Tensor:
         num_nodes = ops.shape(x)[0]
@@ -118,6 +118,7 @@ class GraphAttention(EdgeAttentionLayer):
         units, num_heads, concat, dropout, use_bias, kernel_initializer, seed: C, H, whether the heads are concatenated,
             rate on the weights, whether there is a bias, initializer of all matrices, seed of the dropout.
         negative_slope: of the LeakyReLU.
+        use_kernel: whether there is a matrix W; without it x has H C features already.
 
     References:
         Graph Attention Networks, Veličković et al., 2018, https://arxiv.org/abs/1710.10903
@@ -130,24 +131,30 @@ class GraphAttention(EdgeAttentionLayer):
         True
     """
 
-    @validate(negative_slope=fraction)
-    def __init__(self, units, *, negative_slope=0.2, **kwargs):
+    @validate(negative_slope=fraction, use_kernel=flag)
+    def __init__(self, units, *, negative_slope=0.2, use_kernel=True, **kwargs):
         super().__init__(units, **kwargs)
-        self.negative_slope = negative_slope
+        self.negative_slope, self.use_kernel = negative_slope, bool(use_kernel)
 
     def add_projections(self, num_features) -> None:
-        add_matrix(self, "value_kernel", (num_features, self.num_heads * self.units), 0)
+        width = self.num_heads * self.units
+        if self.use_kernel:
+            add_matrix(self, "value_kernel", (num_features, width), 0)
+        elif num_features != width:
+            raise ValueError(
+                f"use_kernel=False: x has {num_features} features; it must have {width}, units for each head"
+            )
         add_matrix(self, "receiver_kernel", (self.num_heads, self.units), 1)
         add_matrix(self, "sender_kernel", (self.num_heads, self.units), 2)
 
     def messages_and_scores(self, x, senders, receivers) -> tuple[Tensor, Tensor]:
-        h = self.project(x, self.value_kernel)
+        h = self.split_heads(ops.matmul(x, self.value_kernel) if self.use_kernel else x)
         ends = ((self.receiver_kernel, receivers), (self.sender_kernel, senders))
         terms = [ops.take(ops.sum(ops.multiply(h, a), axis=-1), ids, axis=0) for a, ids in ends]
         return ops.take(h, senders, axis=0), ops.leaky_relu(ops.add(*terms), self.negative_slope)
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "negative_slope": self.negative_slope}
+        return {**super().get_config(), "negative_slope": self.negative_slope, "use_kernel": self.use_kernel}
 
 
 @keras.saving.register_keras_serializable("keras_course")
@@ -183,8 +190,8 @@ class GraphAttentionV2(EdgeAttentionLayer):
         add_matrix(self, "score_kernel", (self.num_heads, self.units), 2)
 
     def messages_and_scores(self, x, senders, receivers) -> tuple[Tensor, Tensor]:
-        messages = ops.take(self.project(x, self.sender_kernel), senders, axis=0)
-        own = ops.take(self.project(x, self.receiver_kernel), receivers, axis=0)
+        messages = ops.take(self.split_heads(ops.matmul(x, self.sender_kernel)), senders, axis=0)
+        own = ops.take(self.split_heads(ops.matmul(x, self.receiver_kernel)), receivers, axis=0)
         pairs = ops.leaky_relu(ops.add(own, messages), self.negative_slope)
         return messages, ops.sum(ops.multiply(pairs, self.score_kernel), axis=-1)
 
@@ -218,8 +225,10 @@ class DotProductGraphAttention(EdgeAttentionLayer):
             add_matrix(self, name, shape, k)
 
     def messages_and_scores(self, x, senders, receivers) -> tuple[Tensor, Tensor]:
-        queries = ops.take(self.project(x, self.query_kernel), receivers, axis=0)
-        keys, values = (ops.take(self.project(x, w), senders, axis=0) for w in (self.key_kernel, self.value_kernel))
+        queries = ops.take(self.split_heads(ops.matmul(x, self.query_kernel)), receivers, axis=0)
+        keys, values = (
+            ops.take(self.split_heads(ops.matmul(x, w)), senders, axis=0) for w in (self.key_kernel, self.value_kernel)
+        )
         return values, ops.sum(ops.multiply(queries, keys), axis=-1) * self.units**-0.5
 
 

@@ -5,7 +5,7 @@ import functools
 import keras
 
 from keras_course._registry import builder
-from keras_course.checks import fraction, validate, whole
+from keras_course.checks import flag, fraction, validate, whole
 from keras_course.graphs._attention import DotProductGraphAttention, GraphAttention, GraphAttentionV2
 from keras_course.graphs._inputs import example_graphs
 from keras_course.graphs._stack import RULES, layered
@@ -14,7 +14,9 @@ _ATTENTION_RULES = {"num_heads": whole(1), "output_heads": whole(1), "attention_
 _CORA = {"num_features": 1433, "num_outputs": 7, "hidden_dim": 64}
 
 
-def _attention_network(layer, num_features, num_outputs, *, hidden_dim, num_heads, output_heads, dropout, **options):
+def _attention_network(
+    layer, num_features, num_outputs, *, hidden_dim, num_heads, output_heads, dropout, sparse=False, **options
+):
     """Return a network of a layer of graph attention, whose heads are concatenated but for a last one that predicts."""
     if hidden_dim % num_heads:
         raise ValueError(f"hidden_dim={hidden_dim} must be a multiple of num_heads={num_heads}")
@@ -22,6 +24,7 @@ def _attention_network(layer, num_features, num_outputs, *, hidden_dim, num_head
 
     def make(k, initializer, last):
         heads = output_heads if last else num_heads
+        projected = {"use_kernel": False} if sparse and k == 0 else {}
         return layer(
             num_outputs if last else hidden_dim // num_heads,
             num_heads=heads,
@@ -30,9 +33,12 @@ def _attention_network(layer, num_features, num_outputs, *, hidden_dim, num_head
             kernel_initializer=initializer,
             seed=network["seed"] + network["num_layers"] + k,
             name=f"attention_{k}",
+            **projected,
         )
 
-    return layered(num_features, num_outputs, make, dropout=dropout, **network)
+    predicts = network["level"] == "node" and network["num_layers"] == 1
+    first_units = num_outputs * output_heads if predicts else hidden_dim
+    return layered(num_features, num_outputs, make, dropout=dropout, sparse=first_units if sparse else 0, **network)
 
 
 @builder(
@@ -43,7 +49,7 @@ def _attention_network(layer, num_features, num_outputs, *, hidden_dim, num_head
     },
     example=example_graphs,
 )
-@validate(**RULES, **_ATTENTION_RULES)
+@validate(**RULES, **_ATTENTION_RULES, sparse=flag)
 def gat(
     num_features,
     num_outputs,
@@ -55,6 +61,7 @@ def gat(
     activation="elu",
     dropout=0.5,
     attention_dropout=0.0,
+    sparse=False,
     level="node",
     readout="mean",
     num_graphs=1,
@@ -82,6 +89,7 @@ def gat(
         activation: activation after a layer.
         dropout: rate in [0, 1) on the input of every layer.
         attention_dropout: rate in [0, 1) on the weights alpha.
+        sparse: whether features come as `sparse_features` returns them: only those that differ from 0.
         level: "node", "edge" or "graph", what is predicted for.
         readout: "sum", "mean" or "max" over the nodes of a graph.
         num_graphs: G, graphs in a row; with more than one a graph model returns `(B, G, num_outputs)`.
@@ -118,6 +126,7 @@ def gat(
         activation=activation,
         dropout=dropout,
         attention_dropout=attention_dropout,
+        sparse=sparse,
         level=level,
         readout=readout,
         num_graphs=num_graphs,

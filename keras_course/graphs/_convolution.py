@@ -31,6 +31,7 @@ class GraphConvolution(keras.layers.Layer):
         units: number of output features.
         normalization: "symmetric", "row" or "none".
         use_bias: whether b is added.
+        use_kernel: whether there is a matrix W; without it x has `units` features already.
         kernel_initializer: initializer of W, `(C, units)`.
 
     References:
@@ -45,22 +46,33 @@ class GraphConvolution(keras.layers.Layer):
         [0.0, 1.0, 2.0]
     """
 
-    @validate(units=whole(1), normalization=choice(*NORMALIZATIONS), use_bias=flag)
+    @validate(units=whole(1), normalization=choice(*NORMALIZATIONS), use_bias=flag, use_kernel=flag)
     def __init__(
-        self, units, *, normalization="symmetric", use_bias=True, kernel_initializer="glorot_uniform", **kwargs
+        self,
+        units,
+        *,
+        normalization="symmetric",
+        use_bias=True,
+        use_kernel=True,
+        kernel_initializer="glorot_uniform",
+        **kwargs,
     ):
         super().__init__(**kwargs)
-        self.units, self.normalization, self.use_bias = int(units), normalization, bool(use_bias)
+        self.units, self.normalization = int(units), normalization
+        self.use_bias, self.use_kernel = bool(use_bias), bool(use_kernel)
         self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
 
     def build(self, input_shape, *ids) -> None:
-        shape = (input_shape[-1], self.units)
-        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=self.kernel_initializer)
+        if self.use_kernel:
+            shape = (input_shape[-1], self.units)
+            self.kernel = self.add_weight(name="kernel", shape=shape, initializer=self.kernel_initializer)
+        elif input_shape[-1] != self.units:
+            raise ValueError(f"use_kernel=False: x has {input_shape[-1]} features; it must have units={self.units}")
         self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros") if self.use_bias else None
 
     def call(self, x, senders, receivers) -> Tensor:
         num_nodes = ops.shape(x)[0]
-        h = ops.matmul(x, self.kernel)
+        h = ops.matmul(x, self.kernel) if self.use_kernel else x
         if self.normalization != "none":
             degrees = segment_sum(ops.ones_like(receivers, dtype=h.dtype), receivers, num_nodes)[:, None]
             degrees = ops.maximum(degrees, ops.ones_like(degrees))
@@ -80,6 +92,7 @@ class GraphConvolution(keras.layers.Layer):
             "units": self.units,
             "normalization": self.normalization,
             "use_bias": self.use_bias,
+            "use_kernel": self.use_kernel,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
 
@@ -102,7 +115,7 @@ class GraphConvolution(keras.layers.Layer):
     },
     example=example_graphs,
 )
-@validate(**RULES, normalization=choice(*NORMALIZATIONS))
+@validate(**RULES, normalization=choice(*NORMALIZATIONS), sparse=flag)
 def gcn(
     num_features,
     num_outputs,
@@ -112,6 +125,7 @@ def gcn(
     normalization="symmetric",
     activation="relu",
     dropout=0.5,
+    sparse=False,
     level="node",
     readout="mean",
     num_graphs=1,
@@ -136,6 +150,7 @@ def gcn(
         normalization: the coefficients c_ij, see `GraphConvolution`.
         activation: activation after a layer.
         dropout: rate in [0, 1) on the input of every convolution.
+        sparse: whether features come as `sparse_features` returns them: only those that differ from 0.
         level: "node", "edge" or "graph", what is predicted for.
         readout: "sum", "mean" or "max" over the nodes of a graph.
         num_graphs: G, graphs in a row; with more than one a graph model returns `(B, G, num_outputs)`.
@@ -163,7 +178,9 @@ def gcn(
     def layer(k, initializer, last):
         units = num_outputs if last else hidden_dim
         options = {"normalization": normalization, "kernel_initializer": initializer, "name": f"convolution_{k}"}
-        return GraphConvolution(units, **options)
+        return GraphConvolution(units, use_kernel=not (sparse and k == 0), **options)
+
+    first_units = num_outputs if level == "node" and num_layers == 1 else hidden_dim
 
     return layered(
         num_features,
@@ -177,4 +194,5 @@ def gcn(
         num_graphs=num_graphs,
         seed=seed,
         name=name,
+        sparse=first_units if sparse else 0,
     )

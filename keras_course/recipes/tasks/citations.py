@@ -48,10 +48,11 @@ class CitationData(Data):
     loss_unit = "nats/paper"
 
     def __init__(self, task):
-        from keras_course.graphs import Graph, batch_graphs
+        from keras_course.graphs import Graph, batch_graphs, sparse_features
 
         self.graph = graph = datasets.get_dataset(task.data).load()
-        self.x = batch_graphs([Graph(graph.nodes, graph.senders, graph.receivers)])
+        batch = batch_graphs([Graph(graph.nodes, graph.senders, graph.receivers)])
+        self.x = batch | sparse_features(batch)  # a model takes what it needs
         self.validation = [self._batch(graph.valid)]
         sizes = [int(mask.sum()) for mask in (graph.train, graph.valid, graph.test)]
         self.size = "{:,} papers, {:,} links, {:,} + {:,} + {:,} known subjects".format(
