@@ -6,6 +6,7 @@ import pathlib
 from keras_course.checks import instead_of, one_of, string, strings, validate
 from keras_course.checks import path as check_path
 from keras_course.datasets._chains import CHAINS
+from keras_course.datasets._citations import CITATIONS
 from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._generators import GENERATORS
 from keras_course.datasets._images import IMAGES
@@ -26,6 +27,7 @@ KINDS = {
     "chains": "a set of chains",
     "weather": "a set of weather fields",
     "particles": "a set of trajectories of particles",
+    "citations": "a graph of papers",
 }
 
 
@@ -40,7 +42,7 @@ def list_datasets() -> tuple[Dataset, ...]:
         >>> [row.name for row in datasets.list_datasets() if row.kind == "table"]
         ['digits', 'diabetes', 'breast_cancer', 'iris']
     """
-    return TEXTS + IMAGES + TABLES + GENERATORS + TRANSLATIONS + STORIES + CHAINS + WEATHER + PARTICLES
+    return TEXTS + IMAGES + TABLES + GENERATORS + TRANSLATIONS + STORIES + CHAINS + CITATIONS + WEATHER + PARTICLES
 
 
 @validate(name=string)
@@ -74,7 +76,7 @@ def find(data: str | os.PathLike, kinds: tuple[str, ...] = ("text",)) -> str:
     Args:
         data: name of a data set, or path of a UTF-8 text file if `kinds` has "text".
         kinds: which kinds of data sets are wanted, of "text", "images", "table", "generator", "sentences", "stories",
-            "chains", "weather" and "particles".
+            "chains", "citations", "weather" and "particles".
 
     Returns:
         What `text` takes in any working folder, or the name of a row of `list_datasets`.

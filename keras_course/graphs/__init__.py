@@ -4,6 +4,14 @@ from keras_course import backend
 
 backend.require()
 
+from keras_course.graphs._attention import (
+    DotProductGraphAttention,
+    EdgeAttention,
+    GraphAttention,
+    GraphAttentionV2,
+    edge_attention,
+)
+from keras_course.graphs._attention_networks import dot_attention_gnn, gat, gatv2
 from keras_course.graphs._convolution import GraphConvolution, gcn
 from keras_course.graphs._gns import ParticleGraph, accelerations, gns, random_walk_noise
 from keras_course.graphs._graph import Graph, batch_graphs, union
@@ -25,11 +33,16 @@ from keras_course.graphs._roll_out import LatitudeError, forecast_errors, roll_o
 
 __all__ = [
     "MLP",
+    "DotProductGraphAttention",
+    "EdgeAttention",
     "EdgeEnds",
     "FlattenFeatures",
     "FlattenIds",
     "Graph",
+    "GraphAttention",
+    "GraphAttentionV2",
     "GraphConvolution",
+    "GraphIsomorphism",
     "GridNodes",
     "GridToMesh",
     "InteractionNetwork",
@@ -38,24 +51,38 @@ __all__ = [
     "Mesh",
     "MeshProcessor",
     "MeshToGrid",
+    "NeighborSample",
     "NodesToGrid",
     "ParticleGraph",
     "Readout",
+    "SampleAndAggregate",
     "SelfLoops",
+    "SparseProjection",
     "SplitGraphs",
     "SplitRows",
     "accelerations",
     "batch_graphs",
+    "deep_sets",
+    "dot_attention_gnn",
+    "edge_attention",
     "forecast_errors",
+    "gat",
+    "gatv2",
     "gcn",
+    "gin",
     "gns",
+    "graph_sage",
     "graphcast",
     "icosahedral_mesh",
+    "knn_graph",
     "multi_mesh",
+    "neighbor_sample",
     "plot_forecast",
     "plot_meshes",
     "plot_trajectories",
+    "radius_graph",
     "random_walk_noise",
     "roll_out",
+    "sparse_features",
     "union",
 ]

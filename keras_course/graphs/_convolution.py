@@ -8,18 +8,9 @@ import keras
 from keras import ops
 
 from keras_course._registry import builder
-from keras_course.checks import choice, flag, fraction, validate, whole
-from keras_course.graphs._inputs import (
-    LEVELS,
-    READOUTS,
-    SelfLoops,
-    example_graphs,
-    graph_head,
-    graph_inputs,
-    graph_model,
-)
-from keras_course.layers import sibling
-from keras_course.layers._activations import get_activation
+from keras_course.checks import choice, flag, validate, whole
+from keras_course.graphs._inputs import example_graphs
+from keras_course.graphs._stack import RULES, layered
 from keras_course.layers._initializers import get_initializer
 from keras_course.ops import segment_sum
 from keras_course.ops._types import Tensor
@@ -40,6 +31,7 @@ class GraphConvolution(keras.layers.Layer):
         units: number of output features.
         normalization: "symmetric", "row" or "none".
         use_bias: whether b is added.
+        use_kernel: whether there is a matrix W; without it x has `units` features already.
         kernel_initializer: initializer of W, `(C, units)`.
 
     References:
@@ -54,22 +46,33 @@ class GraphConvolution(keras.layers.Layer):
         [0.0, 1.0, 2.0]
     """
 
-    @validate(units=whole(1), normalization=choice(*NORMALIZATIONS), use_bias=flag)
+    @validate(units=whole(1), normalization=choice(*NORMALIZATIONS), use_bias=flag, use_kernel=flag)
     def __init__(
-        self, units, *, normalization="symmetric", use_bias=True, kernel_initializer="glorot_uniform", **kwargs
+        self,
+        units,
+        *,
+        normalization="symmetric",
+        use_bias=True,
+        use_kernel=True,
+        kernel_initializer="glorot_uniform",
+        **kwargs,
     ):
         super().__init__(**kwargs)
-        self.units, self.normalization, self.use_bias = int(units), normalization, bool(use_bias)
+        self.units, self.normalization = int(units), normalization
+        self.use_bias, self.use_kernel = bool(use_bias), bool(use_kernel)
         self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
 
     def build(self, input_shape, *ids) -> None:
-        shape = (input_shape[-1], self.units)
-        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=self.kernel_initializer)
+        if self.use_kernel:
+            shape = (input_shape[-1], self.units)
+            self.kernel = self.add_weight(name="kernel", shape=shape, initializer=self.kernel_initializer)
+        elif input_shape[-1] != self.units:
+            raise ValueError(f"use_kernel=False: x has {input_shape[-1]} features; it must have units={self.units}")
         self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros") if self.use_bias else None
 
     def call(self, x, senders, receivers) -> Tensor:
         num_nodes = ops.shape(x)[0]
-        h = ops.matmul(x, self.kernel)
+        h = ops.matmul(x, self.kernel) if self.use_kernel else x
         if self.normalization != "none":
             degrees = segment_sum(ops.ones_like(receivers, dtype=h.dtype), receivers, num_nodes)[:, None]
             degrees = ops.maximum(degrees, ops.ones_like(degrees))
@@ -89,6 +92,7 @@ class GraphConvolution(keras.layers.Layer):
             "units": self.units,
             "normalization": self.normalization,
             "use_bias": self.use_bias,
+            "use_kernel": self.use_kernel,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
 
@@ -111,18 +115,7 @@ class GraphConvolution(keras.layers.Layer):
     },
     example=example_graphs,
 )
-@validate(
-    num_features=whole(1),
-    num_outputs=whole(1),
-    hidden_dim=whole(1),
-    num_layers=whole(1),
-    normalization=choice(*NORMALIZATIONS),
-    dropout=fraction,
-    level=choice(*LEVELS),
-    readout=choice(*READOUTS),
-    num_graphs=whole(1),
-    seed=whole(0, 2_000_000_000),
-)
+@validate(**RULES, normalization=choice(*NORMALIZATIONS), sparse=flag)
 def gcn(
     num_features,
     num_outputs,
@@ -132,6 +125,7 @@ def gcn(
     normalization="symmetric",
     activation="relu",
     dropout=0.5,
+    sparse=False,
     level="node",
     readout="mean",
     num_graphs=1,
@@ -156,6 +150,7 @@ def gcn(
         normalization: the coefficients c_ij, see `GraphConvolution`.
         activation: activation after a layer.
         dropout: rate in [0, 1) on the input of every convolution.
+        sparse: whether features come as `sparse_features` returns them: only those that differ from 0.
         level: "node", "edge" or "graph", what is predicted for.
         readout: "sum", "mean" or "max" over the nodes of a graph.
         num_graphs: G, graphs in a row; with more than one a graph model returns `(B, G, num_outputs)`.
@@ -179,25 +174,25 @@ def gcn(
         >>> gcn(3, 2)(batch_graphs([path])).shape == (1, 3, 2)
         True
     """
-    activation = get_activation(activation)
-    glorot = keras.initializers.GlorotUniform(seed=seed)
-    union = graph_inputs(num_features)
-    x = union.nodes
-    senders, receivers = SelfLoops(name="self_loops")(x, union.senders, union.receivers)
-    for k in range(num_layers):
-        last = level == "node" and k == num_layers - 1
-        if dropout:
-            x = keras.layers.Dropout(dropout, seed=seed + k, name=f"dropout_{k}")(x)
-        layer = GraphConvolution(
-            num_outputs if last else hidden_dim,
-            normalization=normalization,
-            kernel_initializer=sibling(glorot, k),
-            name=f"convolution_{k}",
-        )
-        x = layer(x, senders, receivers)
-        if not last:
-            x = keras.layers.Activation(activation, name=f"activation_{k}")(x)
-    if level == "node":
-        return graph_model(union, x, level, num_graphs, name)
-    options = {"level": level, "readout": readout, "num_graphs": num_graphs, "name": name}
-    return graph_head(union, x, num_outputs, initializer=sibling(glorot, num_layers), **options)
+
+    def layer(k, initializer, last):
+        units = num_outputs if last else hidden_dim
+        options = {"normalization": normalization, "kernel_initializer": initializer, "name": f"convolution_{k}"}
+        return GraphConvolution(units, use_kernel=not (sparse and k == 0), **options)
+
+    first_units = num_outputs if level == "node" and num_layers == 1 else hidden_dim
+
+    return layered(
+        num_features,
+        num_outputs,
+        layer,
+        num_layers=num_layers,
+        activation=activation,
+        dropout=dropout,
+        level=level,
+        readout=readout,
+        num_graphs=num_graphs,
+        seed=seed,
+        name=name,
+        sparse=first_units if sparse else 0,
+    )

@@ -9,7 +9,16 @@ def test_list_datasets():
     rows = datasets.list_datasets()
     names = {row.name: row for row in rows}
     assert len(names) == len(rows)
-    assert {row.kind for row in rows} == {"text", "images", "table", "generator", "sentences", "stories", "chains"}
+    assert {row.kind for row in rows} == {
+        "text",
+        "images",
+        "table",
+        "generator",
+        "sentences",
+        "stories",
+        "chains",
+        "citations",
+    }
     for row in rows:
         twin = names[row.offline]
         assert twin.kind == row.kind
