@@ -26,10 +26,15 @@ from keras_course.graphs._inputs import (
     SplitRows,
 )
 from keras_course.graphs._interaction import MLP, InteractionNetwork
+from keras_course.graphs._isomorphism import GraphIsomorphism, gin
 from keras_course.graphs._linear_forecast import LinearForecast
 from keras_course.graphs._mesh import Mesh, icosahedral_mesh, multi_mesh
+from keras_course.graphs._neighbors import NeighborSample, knn_graph, neighbor_sample, radius_graph
 from keras_course.graphs._physics_figures import plot_forecast, plot_meshes, plot_trajectories
 from keras_course.graphs._roll_out import LatitudeError, forecast_errors, roll_out
+from keras_course.graphs._sage import SampleAndAggregate, graph_sage
+from keras_course.graphs._sets import deep_sets
+from keras_course.graphs._sparse import SparseProjection, sparse_features
 
 __all__ = [
     "MLP",
