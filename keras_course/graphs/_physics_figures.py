@@ -40,10 +40,10 @@ def plot_meshes(levels=(0, 1, 2, 3, 4, 5, 6)) -> "Figure":
     right, up, toward = _view(longitude=10, latitude=20)
     for ax, level in zip(axes, levels, strict=False):
         mesh = icosahedral_mesh(level)
-        once = mesh.senders < mesh.receivers
-        ends = np.stack([mesh.points[mesh.senders[once]], mesh.points[mesh.receivers[once]]], axis=1)
-        ends = ends[(ends @ toward).mean(axis=1) > 0]
-        lines = np.stack([ends @ right, ends @ up], axis=-1)
+        corners = mesh.points[mesh.faces]
+        seen = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) @ toward > 0
+        corners = corners[seen][:, [0, 1, 2, 0]]  # closed triangles
+        lines = np.stack([corners @ right, corners @ up], axis=-1)
         ax.add_collection(LineCollection(lines, linewidths=(1.2, 1.2, 0.9, 0.6, 0.4, 0.3, 0.15)[level], colors="C0"))
         ax.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), aspect="equal", xticks=[], yticks=[])
         ax.spines[:].set_visible(False)

@@ -14,9 +14,11 @@ TABLE = (
         builder="graphcast",
         preset="tiny",
         overrides={"mesh_level": 1, "hidden_dim": 32, "num_layers": 2},
-        optimizer=AdamW(peak_rate=2e-3, final_rate=1e-5, warmup=100, weight_decay=0.01),
-        steps=4_000,
+        optimizer=AdamW(peak_rate=4e-3, final_rate=1e-5, warmup=100, weight_decay=0.01),
+        steps=8_000,
         batch_size=8,
+        expected=0.53,
+        tolerance=0.1,
         minutes=3,
     ),
     Recipe(
@@ -43,6 +45,8 @@ TABLE = (
         optimizer=AdamW(peak_rate=2e-3, final_rate=1e-5, warmup=100, weight_decay=0.01),
         steps=3_000,
         batch_size=16,
-        minutes=3,
+        expected=0.048,
+        tolerance=0.01,
+        minutes=1,
     ),
 )
