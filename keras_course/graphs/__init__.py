@@ -15,7 +15,7 @@ from keras_course.graphs._attention_networks import dot_attention_gnn, gat, gatv
 from keras_course.graphs._convolution import GraphConvolution, gcn
 from keras_course.graphs._gns import ParticleGraph, accelerations, gns, random_walk_noise
 from keras_course.graphs._graph import Graph, batch_graphs, union
-from keras_course.graphs._graphcast import GridNodes, GridToMesh, MeshProcessor, MeshToGrid, NodesToGrid, graphcast
+from keras_course.graphs._graphcast import graphcast
 from keras_course.graphs._inputs import (
     EdgeEnds,
     FlattenFeatures,
@@ -48,16 +48,11 @@ __all__ = [
     "GraphAttentionV2",
     "GraphConvolution",
     "GraphIsomorphism",
-    "GridNodes",
-    "GridToMesh",
     "InteractionNetwork",
     "LatitudeError",
     "LinearForecast",
     "Mesh",
-    "MeshProcessor",
-    "MeshToGrid",
     "NeighborSample",
-    "NodesToGrid",
     "ParticleGraph",
     "Readout",
     "SampleAndAggregate",
