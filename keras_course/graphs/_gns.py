@@ -70,7 +70,7 @@ class ParticleGraph(keras.layers.Layer):
         last = positions[:, -1]
         velocities = (positions[:, 1:] - positions[:, :-1]) / self.velocity_scale
         velocities = ops.reshape(ops.transpose(velocities, (0, 2, 1, 3)), (-1, (times - 1) * dims))
-        low, high = ops.convert_to_tensor(np.array(self.box, "float32").T)
+        low, high = (ops.convert_to_tensor(side) for side in np.array(self.box, "float32").T)
         walls = ops.concatenate([last - low, high - last], axis=-1) / self.radius
         walls = ops.reshape(ops.clip(walls, -1.0, 1.0), (-1, 2 * dims))
         senders, distances = self._neighbors(last)  # (B, P, K)
