@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from keras_course._registry import builder
-from keras_course.checks import validate, whole
+from keras_course.checks import flag, validate, whole
 from keras_course.graphs._interaction import MLP, InteractionNetwork
 from keras_course.graphs._mesh import check_grid, grid_of, node_features, weather_graph
 from keras_course.layers._activations import get_activation
@@ -261,6 +261,7 @@ class NodesToGrid(keras.layers.Layer):
     mesh_level=whole(0, 8),
     hidden_dim=whole(1),
     num_layers=whole(0),
+    linear_skip=flag,
     seed=whole(0, 2_000_000_000),
 )
 def graphcast(
@@ -274,6 +275,7 @@ def graphcast(
     hidden_dim=16,
     num_layers=2,
     activation="silu",
+    linear_skip=False,
     seed=0,
     name="graphcast",
 ) -> keras.Model:
@@ -301,6 +303,7 @@ def graphcast(
         hidden_dim: features of nodes and of edges.
         num_layers: L, interaction networks of the processor.
         activation: activation of the hidden layers.
+        linear_skip: whether a linear function of the inputs at a grid point is added to the change there.
         seed: whole number, at most 2 billion, seed of the initial weights.
         name: name of the model.
 
@@ -311,8 +314,8 @@ def graphcast(
         ValueError: a number is out of its range, or the region is none.
 
     Differences from the paper:
-        A number that is known of the time holds for all grid points. The network has 35.6 million parameters where the
-        paper writes 36.7 million; its text does not tell the difference.
+        A number that is known of the time holds for all grid points. `linear_skip` is not in the paper. The network has
+        35.6 million parameters where the paper writes 36.7 million; its text does not tell the difference.
 
     References:
         Learning skillful medium-range global weather forecasting, Lam et al., 2023, https://arxiv.org/abs/2212.12794
@@ -336,5 +339,8 @@ def graphcast(
     grid, mesh = GridToMesh(*sphere, name="encoder", **options(0))(x)
     mesh = MeshProcessor(*sphere, num_layers=num_layers, name="processor", **options(1))(mesh)
     change = MeshToGrid(*sphere, num_outputs=num_channels, name="decoder", **options(2))(mesh, grid)
+    if linear_skip:
+        local = keras.layers.Dense(num_channels, kernel_initializer=sibling(glorot, 3), name="linear_skip")(x)
+        change = keras.layers.Add(name="sum")([change, local])
     outputs = NodesToGrid(grid_shape, name="change")(change)
     return keras.Model([states, forcings] if num_forcings else states, outputs, name=name)

@@ -28,7 +28,7 @@ TABLE = (
         topic="graphs",
         builder="graphcast",
         preset="tiny",
-        overrides={"mesh_level": 5, "hidden_dim": 24, "num_layers": 1},
+        overrides={"mesh_level": 5, "hidden_dim": 24, "num_layers": 1, "linear_skip": True},
         optimizer=AdamW(peak_rate=3e-3, final_rate=1e-5, warmup=30, weight_decay=1.0),
         steps=240,
         batch_size=8,
