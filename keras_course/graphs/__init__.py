@@ -11,8 +11,9 @@ from keras_course.graphs._attention import (
     GraphAttentionV2,
     edge_attention,
 )
-from keras_course.graphs._attention_networks import dot_attention_gnn, gat, gatv2
+from keras_course.graphs._attention_networks import gat, gatv2
 from keras_course.graphs._convolution import GraphConvolution, gcn
+from keras_course.graphs._dot_attention import dot_attention_gnn
 from keras_course.graphs._graph import Graph, batch_graphs, union
 from keras_course.graphs._inputs import (
     EdgeEnds,
