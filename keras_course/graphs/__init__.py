@@ -7,6 +7,7 @@ backend.require()
 from keras_course.graphs._attention import (
     DotProductGraphAttention,
     EdgeAttention,
+    EdgeAttentionLayer,
     GraphAttention,
     GraphAttentionV2,
     edge_attention,
@@ -33,6 +34,7 @@ from keras_course.graphs._sparse import SparseProjection, sparse_features
 __all__ = [
     "DotProductGraphAttention",
     "EdgeAttention",
+    "EdgeAttentionLayer",
     "EdgeEnds",
     "FlattenFeatures",
     "FlattenIds",
