@@ -13,6 +13,15 @@ from keras_course.graphs._attention import (
     edge_attention,
 )
 from keras_course.graphs._attention_networks import gat, gatv2
+from keras_course.graphs._batches import GraphBatches
+from keras_course.graphs._conversions import (
+    from_networkx,
+    from_scipy,
+    from_torch_geometric,
+    to_networkx,
+    to_scipy,
+    to_torch_geometric,
+)
 from keras_course.graphs._convolution import GraphConvolution, gcn
 from keras_course.graphs._dot_attention import dot_attention_gnn
 from keras_course.graphs._graph import Graph, batch_graphs, union
@@ -30,6 +39,7 @@ from keras_course.graphs._neighbors import NeighborSample, knn_graph, neighbor_s
 from keras_course.graphs._sage import SampleAndAggregate, graph_sage
 from keras_course.graphs._sets import deep_sets
 from keras_course.graphs._sparse import SparseProjection, sparse_features
+from keras_course.graphs._special_cases import cnn_as_gnn, complete_graph, grid_graph, transformer_as_gnn
 
 __all__ = [
     "DotProductGraphAttention",
@@ -41,6 +51,7 @@ __all__ = [
     "Graph",
     "GraphAttention",
     "GraphAttentionV2",
+    "GraphBatches",
     "GraphConvolution",
     "GraphIsomorphism",
     "NeighborSample",
@@ -51,17 +62,27 @@ __all__ = [
     "SplitGraphs",
     "SplitRows",
     "batch_graphs",
+    "cnn_as_gnn",
+    "complete_graph",
     "deep_sets",
     "dot_attention_gnn",
     "edge_attention",
+    "from_networkx",
+    "from_scipy",
+    "from_torch_geometric",
     "gat",
     "gatv2",
     "gcn",
     "gin",
     "graph_sage",
+    "grid_graph",
     "knn_graph",
     "neighbor_sample",
     "radius_graph",
     "sparse_features",
+    "to_networkx",
+    "to_scipy",
+    "to_torch_geometric",
+    "transformer_as_gnn",
     "union",
 ]
