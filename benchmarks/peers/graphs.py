@@ -15,6 +15,7 @@ multiplies by the normalized adjacency matrix in PyTorch's CSR format. Ours is a
 import argparse
 import importlib.util
 import sys
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -109,7 +110,9 @@ def torch_csr_passes(work):
     values = (scale[senders] * scale[receivers]).astype("float32")
     matrix = scipy.sparse.coo_array((values, (receivers, senders)), shape=(len(x), len(x))).tocsr()
     parts = (torch.from_numpy(part) for part in (matrix.indptr, matrix.indices, matrix.data))
-    adjacency = torch.sparse_csr_tensor(*parts, size=matrix.shape).to(device)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta state")
+        adjacency = torch.sparse_csr_tensor(*parts, size=matrix.shape, check_invariants=True).to(device)
 
     class Network(torch.nn.Module):
         def __init__(self):
