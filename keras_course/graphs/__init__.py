@@ -7,12 +7,23 @@ backend.require()
 from keras_course.graphs._attention import (
     DotProductGraphAttention,
     EdgeAttention,
+    EdgeAttentionLayer,
     GraphAttention,
     GraphAttentionV2,
     edge_attention,
 )
-from keras_course.graphs._attention_networks import dot_attention_gnn, gat, gatv2
+from keras_course.graphs._attention_networks import gat, gatv2
+from keras_course.graphs._batches import GraphBatches
+from keras_course.graphs._conversions import (
+    from_networkx,
+    from_scipy,
+    from_torch_geometric,
+    to_networkx,
+    to_scipy,
+    to_torch_geometric,
+)
 from keras_course.graphs._convolution import GraphConvolution, gcn
+from keras_course.graphs._dot_attention import dot_attention_gnn
 from keras_course.graphs._gns import ParticleGraph, accelerations, gns, random_walk_noise
 from keras_course.graphs._graph import Graph, batch_graphs, union
 from keras_course.graphs._graphcast import graphcast
@@ -35,17 +46,20 @@ from keras_course.graphs._roll_out import LatitudeError, forecast_errors, roll_o
 from keras_course.graphs._sage import SampleAndAggregate, graph_sage
 from keras_course.graphs._sets import deep_sets
 from keras_course.graphs._sparse import SparseProjection, sparse_features
+from keras_course.graphs._special_cases import cnn_as_gnn, complete_graph, grid_graph, transformer_as_gnn
 
 __all__ = [
     "MLP",
     "DotProductGraphAttention",
     "EdgeAttention",
+    "EdgeAttentionLayer",
     "EdgeEnds",
     "FlattenFeatures",
     "FlattenIds",
     "Graph",
     "GraphAttention",
     "GraphAttentionV2",
+    "GraphBatches",
     "GraphConvolution",
     "GraphIsomorphism",
     "InteractionNetwork",
@@ -62,10 +76,15 @@ __all__ = [
     "SplitRows",
     "accelerations",
     "batch_graphs",
+    "cnn_as_gnn",
+    "complete_graph",
     "deep_sets",
     "dot_attention_gnn",
     "edge_attention",
     "forecast_errors",
+    "from_networkx",
+    "from_scipy",
+    "from_torch_geometric",
     "gat",
     "gatv2",
     "gcn",
@@ -73,6 +92,7 @@ __all__ = [
     "gns",
     "graph_sage",
     "graphcast",
+    "grid_graph",
     "icosahedral_mesh",
     "knn_graph",
     "multi_mesh",
@@ -84,5 +104,9 @@ __all__ = [
     "random_walk_noise",
     "roll_out",
     "sparse_features",
+    "to_networkx",
+    "to_scipy",
+    "to_torch_geometric",
+    "transformer_as_gnn",
     "union",
 ]

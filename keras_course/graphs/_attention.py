@@ -34,6 +34,7 @@ class EdgeAttentionLayer(keras.layers.Layer):
         dropout: rate in [0, 1) on the weights: a node does not see some of its neighbors.
         use_bias: whether b is added.
         kernel_initializer: initializer of all matrices.
+        kernel_regularizer: penalty on each matrix, a regularizer of Keras, or None.
         seed: seed of the dropout.
     """
 
@@ -47,6 +48,7 @@ class EdgeAttentionLayer(keras.layers.Layer):
         dropout=0.0,
         use_bias=True,
         kernel_initializer="glorot_uniform",
+        kernel_regularizer=None,
         seed=None,
         **kwargs,
     ):
@@ -54,6 +56,7 @@ class EdgeAttentionLayer(keras.layers.Layer):
         self.units, self.num_heads, self.concat = int(units), int(num_heads), bool(concat)
         self.use_bias, self.seed = bool(use_bias), seed
         self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.dropout = keras.layers.Dropout(dropout, seed=seed, name="dropout")
 
     def build(self, input_shape, *ids) -> None:
@@ -103,6 +106,7 @@ class EdgeAttentionLayer(keras.layers.Layer):
             "dropout": self.dropout.rate,
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
             "seed": self.seed,
         }
 
@@ -115,8 +119,8 @@ class GraphAttention(EdgeAttentionLayer):
     static. `GraphAttentionV2` has no such restriction. See `EdgeAttentionLayer` for all else.
 
     Args:
-        units, num_heads, concat, dropout, use_bias, kernel_initializer, seed: C, H, whether the heads are concatenated,
-            rate on the weights, whether there is a bias, initializer of all matrices, seed of the dropout.
+        units, num_heads, concat, dropout, use_bias, kernel_initializer, kernel_regularizer, seed: see
+            `EdgeAttentionLayer`.
         negative_slope: of the LeakyReLU.
         use_kernel: whether there is a matrix W; without it x has H C features already.
 
@@ -165,7 +169,7 @@ class GraphAttentionV2(EdgeAttentionLayer):
     different orders. See `EdgeAttentionLayer` for all else.
 
     Args:
-        units, num_heads, concat, dropout, use_bias, kernel_initializer, seed, negative_slope: see `GraphAttention`.
+        negative_slope: of the LeakyReLU. The others are those of `EdgeAttentionLayer`.
 
     References:
         How Attentive are Graph Attention Networks?, Brody, Alon and Yahav, 2022, https://arxiv.org/abs/2105.14491
@@ -206,7 +210,7 @@ class DotProductGraphAttention(EdgeAttentionLayer):
     On a complete graph this is the self-attention of a transformer. See `EdgeAttentionLayer` for all else.
 
     Args:
-        units, num_heads, concat, dropout, use_bias, kernel_initializer, seed: see `GraphAttention`.
+        units, num_heads, concat, dropout, use_bias, kernel_initializer, kernel_regularizer, seed: see `GraphAttention`.
 
     References:
         Attention Is All You Need, Vaswani et al., 2017, https://arxiv.org/abs/1706.03762

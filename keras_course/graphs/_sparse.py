@@ -55,6 +55,7 @@ class SparseProjection(keras.layers.Layer):
         num_features: F, rows of W.
         units: columns of W.
         kernel_initializer: initializer of W.
+        kernel_regularizer: penalty on W, a regularizer of Keras, or None.
 
     Example:
         >>> import numpy as np
@@ -65,14 +66,16 @@ class SparseProjection(keras.layers.Layer):
     """
 
     @validate(num_features=whole(1), units=whole(1))
-    def __init__(self, num_features, units, *, kernel_initializer="glorot_uniform", **kwargs):
+    def __init__(self, num_features, units, *, kernel_initializer="glorot_uniform", kernel_regularizer=None, **kwargs):
         super().__init__(**kwargs)
         self.num_features, self.units = int(num_features), int(units)
         self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
     def build(self, values_shape, ids_shape=None) -> None:
         shape = (self.num_features, self.units)
-        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=self.kernel_initializer)
+        options = {"initializer": self.kernel_initializer, "regularizer": self.kernel_regularizer}
+        self.kernel = self.add_weight(name="kernel", shape=shape, **options)
 
     def call(self, values, ids) -> Tensor:
         values = ops.where(ids < 0, ops.zeros_like(values), values)
@@ -88,4 +91,5 @@ class SparseProjection(keras.layers.Layer):
             "num_features": self.num_features,
             "units": self.units,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }

@@ -36,9 +36,9 @@ def add_matrix(layer, name, shape, k) -> None:
 
     Its initializer becomes `layer.<name>_initializer`, where `portable_init` looks for it.
     """
-    initializer = sibling(layer.kernel_initializer, k)
-    setattr(layer, f"{name}_initializer", initializer)
-    setattr(layer, name, layer.add_weight(name=name, shape=shape, initializer=initializer))
+    options = {"initializer": sibling(layer.kernel_initializer, k), "regularizer": layer.kernel_regularizer}
+    setattr(layer, f"{name}_initializer", options["initializer"])
+    setattr(layer, name, layer.add_weight(name=name, shape=shape, **options))
 
 
 def layered(
@@ -57,6 +57,7 @@ def layered(
     self_loops=True,
     jump=False,
     sparse=0,
+    regularizer=None,
 ) -> keras.Model:
     """Return the network of `num_layers` layers, each of which follows dropout and precedes an activation.
 
@@ -87,8 +88,8 @@ def layered(
         initializer = sibling(glorot, k)
         if sparse and k == 0:
             ids = FlattenFeatures(dtype="int32", name="flat_feature_ids")(union.inputs["feature_ids"])
-            projection = SparseProjection(num_features, sparse, kernel_initializer=initializer, name="projection")
-            x = projection(x, ids)
+            options = {"kernel_initializer": initializer, "kernel_regularizer": regularizer, "name": "projection"}
+            x = SparseProjection(num_features, sparse, **options)(x, ids)
         x = make(k, initializer, last)(x, senders, receivers)
         if not last:
             x = keras.layers.Activation(activation, name=f"activation_{k}")(x)
