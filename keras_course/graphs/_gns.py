@@ -88,7 +88,8 @@ class ParticleGraph(keras.layers.Layer):
         edges = ops.reshape(edges, (-1, dims + 1))
         return ops.cast(nodes, self.compute_dtype), ops.cast(edges, self.compute_dtype), senders, receivers
 
-    def neighbors_of(self, particles):
+    def neighbors_of(self, particles) -> int:
+        """Return K, or the number of other particles if that is less."""
         return min(self.max_neighbors, particles - 1)
 
     def _neighbors(self, last):

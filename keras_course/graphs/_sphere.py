@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from keras_course.graphs._interaction import MLP, InteractionNetwork
-from keras_course.graphs._mesh import grid_of, node_features, weather_graph
+from keras_course.graphs._mesh import WeatherGraph, grid_of, node_features, weather_graph
 from keras_course.layers._activations import get_activation
 from keras_course.layers._initializers import get_initializer, sibling
 from keras_course.ops._types import Tensor
@@ -43,27 +43,30 @@ class OnSphere(keras.layers.Layer):
         self.count = 0
 
     @property
-    def graph(self):
+    def graph(self) -> WeatherGraph:
         """The `WeatherGraph`, made when it is needed: counting the parameters does not need it."""
         return weather_graph(self.grid_shape, self.region, self.mesh_level)
 
-    def options(self):
+    def options(self) -> dict:
         """Return arguments of the next part, with weights of its own."""
         self.count += 1
         initializer = sibling(self.kernel_initializer, self.count - 1)
         return {"activation": self.activation, "kernel_initializer": initializer, "dtype": self.dtype_policy}
 
-    def mlp(self, name):
+    def mlp(self, name) -> MLP:
+        """Return a perceptron with weights of its own."""
         return MLP(self.hidden_dim, self.hidden_dim, name=name, **self.options())
 
-    def interaction(self, name):
+    def interaction(self, name) -> InteractionNetwork:
+        """Return an interaction network with weights of its own."""
         return InteractionNetwork(self.hidden_dim, name=name, **self.options())
 
-    def constant(self, features):
+    def constant(self, features) -> Tensor:
         """Return features of nodes or edges with an axis for the batch, `(N, 1, D)`."""
         return ops.convert_to_tensor(features[:, None], dtype=self.compute_dtype)
 
-    def build_interaction(self, layer):
+    def build_interaction(self, layer) -> None:
+        """Build an interaction network, all of whose inputs have C features."""
         shape = (None, None, self.hidden_dim)
         layer.build(shape, shape)
 

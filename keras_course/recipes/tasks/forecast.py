@@ -108,6 +108,7 @@ class WeatherData(Data):
         self.task, self._forecasts = task, None
         train, test = datasets.get_dataset(task.data).load()
         self.variables, self.region, self.grid_shape = train.variables, train.region, train.fields.shape[2:4]
+        self.num_outputs = len(train.variables)
         self.norm = Normalization.of(train, task.time_of_day)
         train, test = (part._replace(fields=self.norm(part.fields, part.hours)) for part in (train, test))
         fit, valid = _split(train)

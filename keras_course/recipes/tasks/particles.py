@@ -56,6 +56,7 @@ class ParticleData(Data):
         options = {"num_test": task.num_test, "num_particles": task.num_particles, "num_frames": task.num_frames}
         train, test = datasets.spring_particles(task.num_train, **options)
         self.train, self.test = train.positions, test.positions
+        self.num_outputs = self.train.shape[-1]
         self.velocity_scale = float(np.diff(self.train, axis=1).std())
         self.scale = float(np.diff(self.train, 2, axis=1).std())
         self.facts = {"acceleration_scale": self.scale}
