@@ -32,7 +32,7 @@ PHYSICS = (
         optimizer=AdamW(peak_rate=2e-3, final_rate=1e-5, warmup=30, weight_decay=1.0),
         steps=160,
         batch_size=16,
-        expected=0.69,
+        expected=0.67,
         tolerance=0.03,
         note="The best of six settings by the test error; longer training overfits 25 days.",
         minutes=1,
