@@ -19,6 +19,7 @@ from keras_course.datasets._generators import blobs, gaussian_classes, spiral, t
 from keras_course.datasets._images import Images, cifar10_12k, digit_images, mnist_10k
 from keras_course.datasets._list import find, get_dataset, list_datasets
 from keras_course.datasets._palindromes import palindromes
+from keras_course.datasets._particles import Particles, spring_particles
 from keras_course.datasets._signals import shape_signals
 from keras_course.datasets._sounds import SOUND_CLASSES, SOUND_RATE, sounds
 from keras_course.datasets._stories import (
@@ -32,6 +33,7 @@ from keras_course.datasets._stories import (
 from keras_course.datasets._tables import Table, breast_cancer, diabetes, digits, iris
 from keras_course.datasets._text import split_text, text
 from keras_course.datasets._translations import Sentences, multi30k, phrases
+from keras_course.datasets._weather import Weather, era5_uk, rossby_haurwitz
 
 __all__ = [
     "SOUND_CLASSES",
@@ -43,10 +45,12 @@ __all__ = [
     "Images",
     "MaskedBatches",
     "PairBatches",
+    "Particles",
     "Sentences",
     "Stories",
     "Table",
     "TokenWindows",
+    "Weather",
     "blobs",
     "breast_cancer",
     "cifar10_12k",
@@ -57,6 +61,7 @@ __all__ = [
     "digit_images",
     "digits",
     "encode_stories",
+    "era5_uk",
     "example_batches",
     "find",
     "gaussian_classes",
@@ -71,11 +76,13 @@ __all__ = [
     "pair_batches",
     "palindromes",
     "phrases",
+    "rossby_haurwitz",
     "shape_signals",
     "sounds",
     "spiral",
     "split_text",
     "split_words",
+    "spring_particles",
     "stories",
     "story_words",
     "text",

@@ -10,10 +10,12 @@ from keras_course.datasets._citations import CITATIONS
 from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._generators import GENERATORS
 from keras_course.datasets._images import IMAGES
+from keras_course.datasets._particles import PARTICLES
 from keras_course.datasets._stories import STORIES
 from keras_course.datasets._tables import TABLES
 from keras_course.datasets._text import TEXTS, read_own
 from keras_course.datasets._translations import TRANSLATIONS
+from keras_course.datasets._weather import WEATHER
 
 KINDS = {
     "text": "a text",
@@ -23,12 +25,14 @@ KINDS = {
     "sentences": "a set of sentences",
     "stories": "a set of stories",
     "chains": "a set of chains",
+    "weather": "a set of weather fields",
+    "particles": "a set of trajectories of particles",
     "citations": "a graph of papers",
 }
 
 
 def list_datasets() -> tuple[Dataset, ...]:
-    """Return one row for each data set: texts, images, tables, generators, sentences, stories, chains and citations.
+    """Return one row for each data set, of the kinds that `find` names.
 
     Returns:
         Named tuples; `Dataset._fields` are the column names.
@@ -38,7 +42,7 @@ def list_datasets() -> tuple[Dataset, ...]:
         >>> [row.name for row in datasets.list_datasets() if row.kind == "table"]
         ['digits', 'diabetes', 'breast_cancer', 'iris']
     """
-    return TEXTS + IMAGES + TABLES + GENERATORS + TRANSLATIONS + STORIES + CHAINS + CITATIONS
+    return TEXTS + IMAGES + TABLES + GENERATORS + TRANSLATIONS + STORIES + CHAINS + CITATIONS + WEATHER + PARTICLES
 
 
 @validate(name=string)
@@ -72,7 +76,7 @@ def find(data: str | os.PathLike, kinds: tuple[str, ...] = ("text",)) -> str:
     Args:
         data: name of a data set, or path of a UTF-8 text file if `kinds` has "text".
         kinds: which kinds of data sets are wanted, of "text", "images", "table", "generator", "sentences", "stories",
-            "chains" and "citations".
+            "chains", "citations", "weather" and "particles".
 
     Returns:
         What `text` takes in any working folder, or the name of a row of `list_datasets`.

@@ -7,12 +7,23 @@ backend.require()
 from keras_course.graphs._attention import (
     DotProductGraphAttention,
     EdgeAttention,
+    EdgeAttentionLayer,
     GraphAttention,
     GraphAttentionV2,
     edge_attention,
 )
-from keras_course.graphs._attention_networks import dot_attention_gnn, gat, gatv2
+from keras_course.graphs._attention_networks import gat, gatv2
+from keras_course.graphs._batches import GraphBatches
+from keras_course.graphs._conversions import (
+    from_networkx,
+    from_scipy,
+    from_torch_geometric,
+    to_networkx,
+    to_scipy,
+    to_torch_geometric,
+)
 from keras_course.graphs._convolution import GraphConvolution, gcn
+from keras_course.graphs._dot_attention import dot_attention_gnn
 from keras_course.graphs._figures import (
     layout,
     plot_adjacency,
@@ -21,7 +32,9 @@ from keras_course.graphs._figures import (
     plot_message_passing,
     plot_receptive_field,
 )
+from keras_course.graphs._gns import ParticleGraph, accelerations, gns, random_walk_noise
 from keras_course.graphs._graph import Graph, batch_graphs, union
+from keras_course.graphs._graphcast import graphcast
 from keras_course.graphs._inputs import (
     EdgeEnds,
     FlattenFeatures,
@@ -31,45 +44,83 @@ from keras_course.graphs._inputs import (
     SplitGraphs,
     SplitRows,
 )
+from keras_course.graphs._interaction import MLP, InteractionNetwork
 from keras_course.graphs._isomorphism import GraphIsomorphism, gin
+from keras_course.graphs._linear_forecast import LinearForecast
+from keras_course.graphs._mesh import Mesh, icosahedral_mesh, multi_mesh
 from keras_course.graphs._neighbors import NeighborSample, knn_graph, neighbor_sample, radius_graph
+from keras_course.graphs._physics_figures import plot_forecast, plot_meshes, plot_trajectories
+from keras_course.graphs._roll_out import LatitudeError, forecast_errors, roll_out
 from keras_course.graphs._sage import SampleAndAggregate, graph_sage
 from keras_course.graphs._sets import deep_sets
+from keras_course.graphs._sparse import SparseProjection, sparse_features
+from keras_course.graphs._special_cases import cnn_as_gnn, complete_graph, grid_graph, transformer_as_gnn
 
 __all__ = [
+    "MLP",
     "DotProductGraphAttention",
     "EdgeAttention",
+    "EdgeAttentionLayer",
     "EdgeEnds",
     "FlattenFeatures",
     "FlattenIds",
     "Graph",
     "GraphAttention",
     "GraphAttentionV2",
+    "GraphBatches",
     "GraphConvolution",
     "GraphIsomorphism",
+    "InteractionNetwork",
+    "LatitudeError",
+    "LinearForecast",
+    "Mesh",
     "NeighborSample",
+    "ParticleGraph",
     "Readout",
     "SampleAndAggregate",
     "SelfLoops",
+    "SparseProjection",
     "SplitGraphs",
     "SplitRows",
+    "accelerations",
     "batch_graphs",
+    "cnn_as_gnn",
+    "complete_graph",
     "deep_sets",
     "dot_attention_gnn",
     "edge_attention",
+    "forecast_errors",
+    "from_networkx",
+    "from_scipy",
+    "from_torch_geometric",
     "gat",
     "gatv2",
     "gcn",
     "gin",
+    "gns",
     "graph_sage",
+    "graphcast",
+    "grid_graph",
+    "icosahedral_mesh",
     "knn_graph",
     "layout",
+    "multi_mesh",
     "neighbor_sample",
     "plot_adjacency",
+    "plot_forecast",
     "plot_graph_network",
     "plot_graphs",
+    "plot_meshes",
     "plot_message_passing",
     "plot_receptive_field",
+    "plot_trajectories",
     "radius_graph",
+    "random_walk_noise",
+    "roll_out",
+    "sparse_features",
+    "to_networkx",
+    "to_scipy",
+    "to_torch_geometric",
+    "transformer_as_gnn",
     "union",
 ]

@@ -12,9 +12,12 @@ from keras_course.recipes._saved import load_run
 from keras_course.recipes._task import Data, Metric, Sound, Task, Trained, in_batches
 from keras_course.recipes._train import DEFAULT, RECIPES, Run, train
 from keras_course.recipes.tasks.chains import FoldChains
+from keras_course.recipes.tasks.citations import Citations
 from keras_course.recipes.tasks.examples import Classification, CropAndFlip, Regression
+from keras_course.recipes.tasks.forecast import Forecast
 from keras_course.recipes.tasks.masked import MaskedTokens
 from keras_course.recipes.tasks.palindromes import Palindromes
+from keras_course.recipes.tasks.particles import Particles
 from keras_course.recipes.tasks.signals import AveragePairs
 from keras_course.recipes.tasks.sounds import Sounds
 from keras_course.recipes.tasks.stories import Questions
@@ -27,15 +30,18 @@ __all__ = [
     "SGD",
     "AdamW",
     "AveragePairs",
+    "Citations",
     "Classification",
     "CropAndFlip",
     "Data",
     "FoldChains",
+    "Forecast",
     "MaskedTokens",
     "Metric",
     "Muon",
     "NextToken",
     "Palindromes",
+    "Particles",
     "Questions",
     "Recipe",
     "Regression",

@@ -16,7 +16,7 @@ RESULTS = {
     "datasets.ExampleBatches", "datasets.MaskedBatches", "layers.Routing",
     "datasets.Images", "datasets.PairBatches", "datasets.Sentences", "datasets.Table",
     "datasets.TokenWindows",
-    "datasets.Chains",
+    "datasets.Chains", "datasets.Particles", "datasets.Weather", "graphs.Mesh",
     "datasets.Stories",
     "ops.known",
     "recipes.train", "recipes.load_run", "backend.require", "convnets.copy_weights",
@@ -42,8 +42,8 @@ KINDS = {
     **{f"recipes.Recipe.{field}": "text" for field in (
         "summary", "preset", "topic", "builder")},
     **{f"recipes.{name}": "text" for name in (
-        "Metric.name", "Metric.unit", "NextToken.data", "NextToken.prompt", "Classification.data", "Regression.data",
-        "Regression.unit")},
+        "Forecast.data", "Metric.name", "Metric.unit", "NextToken.data", "NextToken.prompt", "Classification.data",
+        "Regression.data", "Regression.unit")},
     **{f"attention.{name}.{x}": "tensor" for name, tensors in {
         "additive_attention": ("q", "k", "v", "w_q", "w_k", "w"), "scaled_dot_attention": ("q", "k", "v"),
         "multi_head_attention": ("x", "context", "w_q", "w_k", "w_v", "w_o"), "class_token_maps": ("images",),
@@ -68,7 +68,7 @@ KINDS = {
 }  # fmt: skip
 
 # What needs files that the machine may lack
-DOWNLOADED = {"datasets.mnist_10k"}
+DOWNLOADED = {"datasets.era5_uk", "datasets.mnist_10k"}
 
 # Where any call takes over ten seconds: these are only tried by the full run
 SLOWEST = {"autodiff.optimize_shape", "datasets.cifar10_12k", "language.scaling_sweep"}

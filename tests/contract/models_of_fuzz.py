@@ -38,6 +38,13 @@ def compiled(model):
     return model
 
 
+@functools.cache
+def forecaster():
+    from keras_course.graphs import graphcast
+
+    return graphcast((5, 8), 1, mesh_level=0, hidden_dim=4)
+
+
 def small_mlp():
     return keras_course.perceptron.mlp((2,), 3, hidden_dims=(4,))
 

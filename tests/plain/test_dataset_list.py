@@ -18,6 +18,8 @@ def test_list_datasets():
         "stories",
         "chains",
         "citations",
+        "weather",
+        "particles",
     }
     for row in rows:
         twin = names[row.offline]
@@ -27,7 +29,8 @@ def test_list_datasets():
         assert row.license
         assert row.origin
         assert bool(row.sources) == (row.offline != row.name)
-        assert not row.sources or any(all(file.url for file in source.files) for source in row.sources)
+        addressed = any(all(file.url for file in source.files) for source in row.sources)
+        assert addressed or not row.sources or row.name == "era5_uk"  # made of a file that NumPy cannot read
         if not row.sources:
             assert len(row.load()) >= 2
     assert datasets.get_dataset("iris") is names["iris"]

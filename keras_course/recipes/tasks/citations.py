@@ -48,10 +48,11 @@ class CitationData(Data):
     loss_unit = "nats/paper"
 
     def __init__(self, task):
-        from keras_course.graphs import Graph, batch_graphs
+        from keras_course.graphs import Graph, batch_graphs, sparse_features
 
         self.graph = graph = datasets.get_dataset(task.data).load()
-        self.x = batch_graphs([Graph(graph.nodes, graph.senders, graph.receivers)])
+        batch = batch_graphs([Graph(graph.nodes, graph.senders, graph.receivers)])
+        self.x = batch | sparse_features(batch)  # a model takes what it needs
         self.validation = [self._batch(graph.valid)]
         sizes = [int(mask.sum()) for mask in (graph.train, graph.valid, graph.test)]
         self.size = "{:,} papers, {:,} links, {:,} + {:,} + {:,} known subjects".format(
@@ -81,3 +82,26 @@ class CitationData(Data):
 
     def _logits(self, model):
         return np.asarray(model.predict(self.x, batch_size=1, verbose=0))[0]
+
+    def sample(self, model, seed) -> np.ndarray:
+        """Return an image of the papers, each a dot: by their words on the left, by the model's outputs on the right.
+
+        Both panels show the two directions of largest variance, and a color is a subject.
+        """
+        from matplotlib import colormaps
+
+        colors = np.array(colormaps["tab10"](np.arange(1 + self.graph.labels.max())))[self.graph.labels, :3]
+        panels = [_dots(points, colors) for points in (self.graph.nodes, self._logits(model))]
+        return np.round(255 * np.concatenate(panels, axis=1)).astype("uint8")
+
+
+def _dots(points, colors, size=400):
+    """Return an image (size, size, 3) of points (N, D) as dots in the plane of their first principal components."""
+    centered = points - points.mean(axis=0)
+    plane = centered @ np.linalg.eigh(centered.T @ centered)[1][:, -2:]
+    low, high = np.quantile(plane, (0.002, 0.998), axis=0)
+    places = np.clip((plane - low) / (high - low), 0, 1) * (size - 20) + 10
+    image = np.ones((size, size, 3))
+    for dx, dy in np.ndindex(3, 3):
+        image[size - 1 - places[:, 0].astype(int) - dy, places[:, 1].astype(int) + dx] = colors
+    return image
