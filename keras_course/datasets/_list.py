@@ -9,6 +9,7 @@ from keras_course.datasets._chains import CHAINS
 from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._generators import GENERATORS
 from keras_course.datasets._images import IMAGES
+from keras_course.datasets._molecules import MOLECULES
 from keras_course.datasets._stories import STORIES
 from keras_course.datasets._tables import TABLES
 from keras_course.datasets._text import TEXTS, read_own
@@ -22,11 +23,12 @@ KINDS = {
     "sentences": "a set of sentences",
     "stories": "a set of stories",
     "chains": "a set of chains",
+    "molecules": "a set of molecules",
 }
 
 
 def list_datasets() -> tuple[Dataset, ...]:
-    """Return one row for each data set: texts, images, tables, generators, sentences, stories, chains.
+    """Return one row for each data set: texts, images, tables, generators, sentences, stories, chains, molecules.
 
     Returns:
         Named tuples; `Dataset._fields` are the column names.
@@ -36,7 +38,7 @@ def list_datasets() -> tuple[Dataset, ...]:
         >>> [row.name for row in datasets.list_datasets() if row.kind == "table"]
         ['digits', 'diabetes', 'breast_cancer', 'iris']
     """
-    return TEXTS + IMAGES + TABLES + GENERATORS + TRANSLATIONS + STORIES + CHAINS
+    return TEXTS + IMAGES + TABLES + GENERATORS + TRANSLATIONS + STORIES + CHAINS + MOLECULES
 
 
 @validate(name=string)
@@ -69,8 +71,8 @@ def find(data: str | os.PathLike, kinds: tuple[str, ...] = ("text",)) -> str:
 
     Args:
         data: name of a data set, or path of a UTF-8 text file if `kinds` has "text".
-        kinds: which kinds of data sets are wanted, of "text", "images", "table", "generator", "sentences", "stories"
-            and "chains".
+        kinds: which kinds of data sets are wanted, of "text", "images", "table", "generator", "sentences",
+            "stories", "chains" and "molecules".
 
     Returns:
         What `text` takes in any working folder, or the name of a row of `list_datasets`.
