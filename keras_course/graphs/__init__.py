@@ -4,6 +4,14 @@ from keras_course import backend
 
 backend.require()
 
+from keras_course.graphs._attention import (
+    DotProductGraphAttention,
+    EdgeAttention,
+    GraphAttention,
+    GraphAttentionV2,
+    edge_attention,
+)
+from keras_course.graphs._attention_networks import dot_attention_gnn, gat, gatv2
 from keras_course.graphs._convolution import GraphConvolution, gcn
 from keras_course.graphs._directed_bonds import BondMessages, bond_messages, dmpnn
 from keras_course.graphs._graph import Graph, batch_graphs, union
@@ -16,31 +24,52 @@ from keras_course.graphs._inputs import (
     SplitGraphs,
     SplitRows,
 )
+from keras_course.graphs._isomorphism import GraphIsomorphism, gin
 from keras_course.graphs._message_passing import EdgeNetwork, GatedMessages, Set2Set, mpnn
 from keras_course.graphs._molecules import molecule_graph
+from keras_course.graphs._neighbors import NeighborSample, knn_graph, neighbor_sample, radius_graph
+from keras_course.graphs._sage import SampleAndAggregate, graph_sage
+from keras_course.graphs._sets import deep_sets
 from keras_course.graphs._smiles import Molecule, parse_smiles
 
 __all__ = [
     "BondMessages",
+    "DotProductGraphAttention",
+    "EdgeAttention",
     "EdgeEnds",
     "EdgeNetwork",
     "FlattenFeatures",
     "FlattenIds",
     "GatedMessages",
     "Graph",
+    "GraphAttention",
+    "GraphAttentionV2",
     "GraphConvolution",
+    "GraphIsomorphism",
     "Molecule",
+    "NeighborSample",
     "Readout",
+    "SampleAndAggregate",
     "SelfLoops",
     "Set2Set",
     "SplitGraphs",
     "SplitRows",
     "batch_graphs",
     "bond_messages",
+    "deep_sets",
     "dmpnn",
+    "dot_attention_gnn",
+    "edge_attention",
+    "gat",
+    "gatv2",
     "gcn",
+    "gin",
+    "graph_sage",
+    "knn_graph",
     "molecule_graph",
     "mpnn",
+    "neighbor_sample",
     "parse_smiles",
+    "radius_graph",
     "union",
 ]

@@ -8,18 +8,9 @@ import keras
 from keras import ops
 
 from keras_course._registry import builder
-from keras_course.checks import choice, flag, fraction, validate, whole
-from keras_course.graphs._inputs import (
-    LEVELS,
-    READOUTS,
-    SelfLoops,
-    example_graphs,
-    graph_head,
-    graph_inputs,
-    graph_model,
-)
-from keras_course.layers import sibling
-from keras_course.layers._activations import get_activation
+from keras_course.checks import choice, flag, validate, whole
+from keras_course.graphs._inputs import example_graphs
+from keras_course.graphs._stack import RULES, layered
 from keras_course.layers._initializers import get_initializer
 from keras_course.ops import segment_sum
 from keras_course.ops._types import Tensor
@@ -111,18 +102,7 @@ class GraphConvolution(keras.layers.Layer):
     },
     example=example_graphs,
 )
-@validate(
-    num_features=whole(1),
-    num_outputs=whole(1),
-    hidden_dim=whole(1),
-    num_layers=whole(1),
-    normalization=choice(*NORMALIZATIONS),
-    dropout=fraction,
-    level=choice(*LEVELS),
-    readout=choice(*READOUTS),
-    num_graphs=whole(1),
-    seed=whole(0, 2_000_000_000),
-)
+@validate(**RULES, normalization=choice(*NORMALIZATIONS))
 def gcn(
     num_features,
     num_outputs,
@@ -179,25 +159,22 @@ def gcn(
         >>> gcn(3, 2)(batch_graphs([path])).shape == (1, 3, 2)
         True
     """
-    activation = get_activation(activation)
-    glorot = keras.initializers.GlorotUniform(seed=seed)
-    union = graph_inputs(num_features)
-    x = union.nodes
-    senders, receivers = SelfLoops(name="self_loops")(x, union.senders, union.receivers)
-    for k in range(num_layers):
-        last = level == "node" and k == num_layers - 1
-        if dropout:
-            x = keras.layers.Dropout(dropout, seed=seed + k, name=f"dropout_{k}")(x)
-        layer = GraphConvolution(
-            num_outputs if last else hidden_dim,
-            normalization=normalization,
-            kernel_initializer=sibling(glorot, k),
-            name=f"convolution_{k}",
-        )
-        x = layer(x, senders, receivers)
-        if not last:
-            x = keras.layers.Activation(activation, name=f"activation_{k}")(x)
-    if level == "node":
-        return graph_model(union, x, level, num_graphs, name)
-    options = {"level": level, "readout": readout, "num_graphs": num_graphs, "name": name}
-    return graph_head(union, x, num_outputs, initializer=sibling(glorot, num_layers), **options)
+
+    def layer(k, initializer, last):
+        units = num_outputs if last else hidden_dim
+        options = {"normalization": normalization, "kernel_initializer": initializer, "name": f"convolution_{k}"}
+        return GraphConvolution(units, **options)
+
+    return layered(
+        num_features,
+        num_outputs,
+        layer,
+        num_layers=num_layers,
+        activation=activation,
+        dropout=dropout,
+        level=level,
+        readout=readout,
+        num_graphs=num_graphs,
+        seed=seed,
+        name=name,
+    )
