@@ -26,6 +26,13 @@ from keras_course.graphs._inputs import (
 )
 from keras_course.graphs._isomorphism import GraphIsomorphism, gin
 from keras_course.graphs._message_passing import EdgeNetwork, GatedMessages, Set2Set, mpnn
+from keras_course.graphs._molecule_figures import (
+    molecule_layout,
+    plot_molecule_histograms,
+    plot_molecules,
+    plot_predicted_solubility,
+    plot_screening,
+)
 from keras_course.graphs._molecules import molecule_graph
 from keras_course.graphs._neighbors import NeighborSample, knn_graph, neighbor_sample, radius_graph
 from keras_course.graphs._sage import SampleAndAggregate, graph_sage
@@ -67,9 +74,14 @@ __all__ = [
     "graph_sage",
     "knn_graph",
     "molecule_graph",
+    "molecule_layout",
     "mpnn",
     "neighbor_sample",
     "parse_smiles",
+    "plot_molecule_histograms",
+    "plot_molecules",
+    "plot_predicted_solubility",
+    "plot_screening",
     "radius_graph",
     "union",
 ]

@@ -14,6 +14,7 @@ from keras_course.recipes._train import DEFAULT, RECIPES, Run, train
 from keras_course.recipes.tasks.chains import FoldChains
 from keras_course.recipes.tasks.examples import Classification, CropAndFlip, Regression
 from keras_course.recipes.tasks.masked import MaskedTokens
+from keras_course.recipes.tasks.molecules import Screening, Solubility
 from keras_course.recipes.tasks.palindromes import Palindromes
 from keras_course.recipes.tasks.signals import AveragePairs
 from keras_course.recipes.tasks.sounds import Sounds
@@ -40,6 +41,8 @@ __all__ = [
     "Recipe",
     "Regression",
     "Run",
+    "Screening",
+    "Solubility",
     "Sound",
     "Sounds",
     "Task",
