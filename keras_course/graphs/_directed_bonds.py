@@ -8,7 +8,8 @@ import keras
 from keras import ops
 
 from keras_course._registry import builder
-from keras_course.checks import choice, fraction, validate, whole
+from keras_course.checks import choice, fraction, validate, whole, whole_number
+from keras_course.checks.tensors import on_tensors
 from keras_course.graphs._inputs import READOUTS, example_graphs, graph_inputs, graph_model, read_out
 from keras_course.layers import Dense, sibling
 from keras_course.layers._activations import get_activation
@@ -17,6 +18,7 @@ from keras_course.ops import segment_sum
 from keras_course.ops._types import Tensor
 
 
+@on_tensors(h=2, senders=1, receivers=1)
 def bond_messages(h, senders, receivers, num_nodes) -> Tensor:
     """Return the message that each edge receives: the sum of the edges into its sender, without its own reverse.
 
@@ -25,10 +27,13 @@ def bond_messages(h, senders, receivers, num_nodes) -> Tensor:
     Args:
         h: `(E, C)`, hidden features of the edges, in pairs of an edge and its reverse.
         senders, receivers: `(E,)`.
-        num_nodes: N.
+        num_nodes: N, a whole number or an integer scalar.
 
     Returns:
         `(E, C)`.
+
+    Raises:
+        ValueError: a tensor has another number of axes, or h, senders and receivers differ in length.
 
     Example:
         >>> import numpy as np
@@ -37,7 +42,11 @@ def bond_messages(h, senders, receivers, num_nodes) -> Tensor:
         >>> [float(m) for m in bond_messages(h, np.array([0, 1, 1, 2]), np.array([1, 0, 2, 1]), 3)[:, 0]]
         [0.0, 4.0, 1.0, 0.0]
     """
-    h = ops.convert_to_tensor(h)
+    if not ops.is_tensor(num_nodes):
+        whole_number(1, num_nodes=num_nodes)
+    for name, ids in (("senders", senders), ("receivers", receivers)):
+        if None not in (ids.shape[0], h.shape[0]) and ids.shape[0] != h.shape[0]:
+            raise ValueError(f"{name} has {ids.shape[0]} entries, and h has {h.shape[0]} rows; they must agree")
     incoming = ops.take(segment_sum(h, receivers, num_nodes), senders, axis=0)
     reverse = ops.reshape(ops.flip(ops.reshape(h, (-1, 2, h.shape[-1])), axis=1), (-1, h.shape[-1]))
     return ops.subtract(incoming, reverse)

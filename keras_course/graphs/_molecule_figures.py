@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_course.checks import as_row, flag, mapping, strings, validate
+from keras_course.checks import as_row, flag, mapping, string, strings, validate, whole_number
 from keras_course.graphs._smiles import AROMATIC_BOND, Molecule, parse_smiles
 from keras_course.plots import panels
 
@@ -73,6 +73,7 @@ def plot_molecules(molecules: Mapping[str, str], *, numbers: bool = False) -> "F
         2
     """
     mapping(molecules=molecules)
+    string(**{f"molecules[{title!r}]": smiles for title, smiles in molecules.items()})
     read = {title: parse_smiles(smiles) for title, smiles in molecules.items()}
     columns = min(4, len(read))
     rows = -(-len(read) // columns)
@@ -104,7 +105,8 @@ def _draw(ax, molecule, numbers):
         options = {"ha": "center", "va": "center", "zorder": 2}
         ax.text(*positions[k], label, color=_COLORS.get(element, "black"), fontsize=9, bbox=box, **options)
         if numbers:
-            ax.text(*(positions[k] + (0.22, 0.22)), str(k), color="0.5", fontsize=6, **options)
+            options |= {"xytext": (7, 6), "textcoords": "offset points", "color": "0.5", "fontsize": 6}
+            ax.annotate(str(k), positions[k], **options)
     ax.margins(0.12)
 
 
@@ -128,6 +130,8 @@ def plot_molecule_histograms(smiles: Sequence[str], solubility: Sequence[float])
     """
     strings(smiles=smiles)
     values = as_row("solubility", solubility)
+    if len(smiles) != len(values):
+        raise ValueError(f"smiles has {len(smiles)} strings, and solubility has {len(values)} values; they must agree")
     sizes = [len(parse_smiles(text).elements) for text in smiles]
     figure, (left, right) = panels(8, 3, 1, 2)
     left.hist(values, bins=30)
@@ -197,13 +201,14 @@ def plot_screening(active: Sequence[bool], scores: Mapping[str, Sequence[float]]
         [0.0, 1.0, 2.0, 2.0]
     """
     mapping(scores=scores)
-    active = as_row("active", np.asarray(active, "float64"))
+    active = np.asarray(active)
+    if active.ndim != 1 or not len(active) or active.dtype.kind not in "biu" or not np.isin(active, (0, 1)).all():
+        raise ValueError(f"active has shape {active.shape} and type {active.dtype}; it must be a row of booleans")
+    whole_number(1, at_most=len(active), top=top)
     rows = {title: as_row(f"scores[{title!r}]", values) for title, values in scores.items()}
     for title, values in rows.items():
         if len(values) != len(active):
             raise ValueError(f"scores[{title!r}] has {len(values)} values, and active has {len(active)}")
-    if isinstance(top, bool) or not isinstance(top, int) or not 1 <= top <= len(active):
-        raise ValueError(f"top={top!r} must be a whole number from 1 to {len(active)}")
     figure, (ax,) = panels(6, 3.4)
     k = np.arange(top + 1)
     for title, values in rows.items():

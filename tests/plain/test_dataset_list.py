@@ -9,7 +9,8 @@ def test_list_datasets():
     rows = datasets.list_datasets()
     names = {row.name: row for row in rows}
     assert len(names) == len(rows)
-    assert {row.kind for row in rows} == {"text", "images", "table", "generator", "sentences", "stories", "chains"}
+    kinds = {"text", "images", "table", "generator", "sentences", "stories", "chains", "molecules"}
+    assert {row.kind for row in rows} == kinds
     for row in rows:
         twin = names[row.offline]
         assert twin.kind == row.kind

@@ -13,7 +13,7 @@ def _esol(name, words, builder, *, features="chemprop", preset="tiny", optimizer
     return Recipe(
         name=f"esol_{name}",
         summary=f"the solubility of molecules, {words}, five random splits",
-        task=Solubility("esol", features, parts=5),
+        task=Solubility(data="esol", features=features, parts=5),
         topic="graphs",
         builder=builder,
         preset=preset,
@@ -64,7 +64,7 @@ TABLE = (
     Recipe(
         name="toy_molecules_dmpnn",
         summary="the solubility of toy molecules, with messages along directed bonds, without any download",
-        task=Solubility("toy_molecules"),
+        task=Solubility(data="toy_molecules"),
         topic="graphs",
         builder="dmpnn",
         preset="tiny",
