@@ -56,8 +56,9 @@ def measure(command, seed):
 
 
 def row(command, values, minutes):
-    """Return the row for `docs/results`: that of the recipe, with the peer in place of the backend."""
+    """Return the row for `docs/results`: the row of the recipe, with the peer in place of the backend."""
     recipe = RECIPES[RECIPE]
+    version = subprocess.run([command, "--version"], capture_output=True, text=True, check=True).stdout.split()[-1]
     return {
         "kind": "recipe",
         "recipe": RECIPE,
@@ -68,11 +69,14 @@ def row(command, values, minutes):
         **{key: getattr(recipe, key) for key in ("expected", "tolerance", "published", "source")},
         "data": recipe.task.data,
         "size": "902 + 113 + 113 molecules",
-        "steps": 50 * 15,
+        "steps": 50 * 15,  # its epochs, and its batches of 64 in an epoch
         "parameters": 318_301,
         "device": "cpu",
         "minutes": round(sum(minutes), 2),
-        **records.origin("chemprop"),
+        "parts": len(values),
+        **({"deviation": statistics.stdev(values)} if len(values) > 1 else {}),
+        **records.origin(),
+        "versions": {"chemprop": version},
     }
 
 
