@@ -4,6 +4,7 @@ A molecule is a graph, read from its SMILES string. A batch is cut to the size o
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from keras_course.checks import one_of, whole_number
 from keras_course.recipes._task import Data, Metric, Task, in_batches
 
 SETS, FEATURES = ("esol", "toy_molecules"), ("chemprop", "course")
+VALIDATED = 200  # molecules of a screening on which the loss is measured after each epoch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Screening(Task):
         whole_number(1, at_most=self.num_library, top=self.top)
 
     def load(self, part=0, start=None) -> "ScreeningData":
-        return ScreeningData(self)
+        return _screening_data(self)
 
     def combine(self, models: Sequence[Any], metrics: Sequence[dict[str, float]]) -> dict[str, float]:
         """Return the metrics of the mean of all networks, and the mean metrics of a single one."""
@@ -181,10 +183,9 @@ class ScreeningData(MoleculeData):
 
     def __init__(self, task):
         self.task = task
-        train, *others = datasets.toy_molecules(task.num_train, num_test=task.num_library)
-        parts = (train, others[0], others[1])
+        train, validation, self.library = datasets.toy_molecules(task.num_train, num_test=task.num_library)
+        parts = train, datasets.Molecules(*(column[:VALIDATED] for column in validation)), self.library
         super().__init__(parts, "chemprop", [molecules.active for molecules in parts])
-        self.library = others[1]
 
     def objective(self, model) -> dict:
         import keras
@@ -213,3 +214,8 @@ class ScreeningData(MoleculeData):
         best = np.argsort(-probabilities, kind="stable")[: self.task.top]
         smiles = [self.library.smiles[k] for k in best]
         return {"smiles": smiles, "probability": probabilities[best], "active": self.library.active[best].astype(int)}
+
+
+@functools.lru_cache(maxsize=1)  # the networks of an ensemble see the same graphs
+def _screening_data(task):
+    return ScreeningData(task)
