@@ -1,5 +1,6 @@
 """Message passing along edges: copied weights in torch_geometric and chemprop, and the echo that a D-MPNN avoids."""
 
+import functools
 import importlib.util
 import os
 import subprocess
@@ -9,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_course import recipes
+from keras_course import datasets, recipes
 from keras_course.graphs import (
     BondMessages,
     EdgeNetwork,
@@ -184,8 +185,11 @@ def test_roc_auc():
     assert roc_auc([True], [1.0]) == 0.5
 
 
-def test_recipes():
+def test_recipes(monkeypatch):
     """A few steps of each kind of task; an ensemble adds what its deviation tells."""
+    row = datasets.get_dataset("toy_molecules")
+    small = row._replace(load=functools.partial(datasets.toy_molecules, 60, num_test=20))
+    monkeypatch.setattr(datasets, "get_dataset", lambda name: small)
     solubility = recipes.train("toy_molecules_dmpnn", steps=2, verbose=0)
     assert solubility.value < 2 * solubility.facts["metrics"]["test RMSE of the mean"]
     assert set(solubility.sample) == {"smiles", "measured", "predicted"}
