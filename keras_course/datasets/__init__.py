@@ -4,7 +4,7 @@ Text: `text`, `split_text`, and `token_windows`, `validation_windows` to train l
 Images: `mnist_10k`, `cifar10_12k`, `digit_images`. `example_batches` yields batches in an order that is the same
 on every backend, and `crop_and_flip` augments images.
 Tables: `digits`, `diabetes`, `breast_cancer`, `iris`. Points: `two_moons`, `blobs`, `spiral`,
-`gaussian_classes`. Molecules: `esol`, `toy_molecules`.
+`gaussian_classes`. Graphs: `cora`, `citations`. Molecules: `esol`, `toy_molecules`.
 `list_datasets` returns the table of all sets, `get_dataset` one row of it, and `find` looks up what a user names. Each
 set that has to be downloaded has an offline twin in that table.
 """
@@ -13,6 +13,7 @@ import importlib
 
 from keras_course.datasets._augment import crop_and_flip
 from keras_course.datasets._chains import Chains, toy_chains
+from keras_course.datasets._citations import Citations, citations, cora
 from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._generators import blobs, gaussian_classes, spiral, two_moons
 from keras_course.datasets._images import Images, cifar10_12k, digit_images, mnist_10k
@@ -30,6 +31,7 @@ __all__ = [
     "SOUND_CLASSES",
     "SOUND_RATE",
     "Chains",
+    "Citations",
     "Dataset",
     "ExampleBatches",
     "Images",
@@ -43,6 +45,8 @@ __all__ = [
     "blobs",
     "breast_cancer",
     "cifar10_12k",
+    "citations",
+    "cora",
     "crop_and_flip",
     "diabetes",
     "digit_images",

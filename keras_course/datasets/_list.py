@@ -6,6 +6,7 @@ import pathlib
 from keras_course.checks import instead_of, one_of, string, strings, validate
 from keras_course.checks import path as check_path
 from keras_course.datasets._chains import CHAINS
+from keras_course.datasets._citations import CITATIONS
 from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._generators import GENERATORS
 from keras_course.datasets._images import IMAGES
@@ -23,12 +24,13 @@ KINDS = {
     "sentences": "a set of sentences",
     "stories": "a set of stories",
     "chains": "a set of chains",
+    "citations": "a graph of papers",
     "molecules": "a set of molecules",
 }
 
 
 def list_datasets() -> tuple[Dataset, ...]:
-    """Return one row for each data set: texts, images, tables, generators, sentences, stories, chains, molecules.
+    """Return one row for each data set: texts, images, tables, generators, sentences, papers, molecules and others.
 
     Returns:
         Named tuples; `Dataset._fields` are the column names.
@@ -38,7 +40,7 @@ def list_datasets() -> tuple[Dataset, ...]:
         >>> [row.name for row in datasets.list_datasets() if row.kind == "table"]
         ['digits', 'diabetes', 'breast_cancer', 'iris']
     """
-    return TEXTS + IMAGES + TABLES + GENERATORS + TRANSLATIONS + STORIES + CHAINS + MOLECULES
+    return TEXTS + IMAGES + TABLES + GENERATORS + TRANSLATIONS + STORIES + CHAINS + CITATIONS + MOLECULES
 
 
 @validate(name=string)
@@ -72,7 +74,7 @@ def find(data: str | os.PathLike, kinds: tuple[str, ...] = ("text",)) -> str:
     Args:
         data: name of a data set, or path of a UTF-8 text file if `kinds` has "text".
         kinds: which kinds of data sets are wanted, of "text", "images", "table", "generator", "sentences",
-            "stories", "chains" and "molecules".
+            "stories", "chains", "citations" and "molecules".
 
     Returns:
         What `text` takes in any working folder, or the name of a row of `list_datasets`.

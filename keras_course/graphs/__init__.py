@@ -7,13 +7,24 @@ backend.require()
 from keras_course.graphs._attention import (
     DotProductGraphAttention,
     EdgeAttention,
+    EdgeAttentionLayer,
     GraphAttention,
     GraphAttentionV2,
     edge_attention,
 )
-from keras_course.graphs._attention_networks import dot_attention_gnn, gat, gatv2
+from keras_course.graphs._attention_networks import gat, gatv2
+from keras_course.graphs._batches import GraphBatches
+from keras_course.graphs._conversions import (
+    from_networkx,
+    from_scipy,
+    from_torch_geometric,
+    to_networkx,
+    to_scipy,
+    to_torch_geometric,
+)
 from keras_course.graphs._convolution import GraphConvolution, gcn
 from keras_course.graphs._directed_bonds import BondMessages, bond_messages, dmpnn
+from keras_course.graphs._dot_attention import dot_attention_gnn
 from keras_course.graphs._graph import Graph, batch_graphs, union
 from keras_course.graphs._inputs import (
     EdgeEnds,
@@ -38,11 +49,14 @@ from keras_course.graphs._neighbors import NeighborSample, knn_graph, neighbor_s
 from keras_course.graphs._sage import SampleAndAggregate, graph_sage
 from keras_course.graphs._sets import deep_sets
 from keras_course.graphs._smiles import Molecule, parse_smiles
+from keras_course.graphs._sparse import SparseProjection, sparse_features
+from keras_course.graphs._special_cases import cnn_as_gnn, complete_graph, grid_graph, transformer_as_gnn
 
 __all__ = [
     "BondMessages",
     "DotProductGraphAttention",
     "EdgeAttention",
+    "EdgeAttentionLayer",
     "EdgeEnds",
     "EdgeNetwork",
     "FlattenFeatures",
@@ -51,6 +65,7 @@ __all__ = [
     "Graph",
     "GraphAttention",
     "GraphAttentionV2",
+    "GraphBatches",
     "GraphConvolution",
     "GraphIsomorphism",
     "Molecule",
@@ -59,19 +74,26 @@ __all__ = [
     "SampleAndAggregate",
     "SelfLoops",
     "Set2Set",
+    "SparseProjection",
     "SplitGraphs",
     "SplitRows",
     "batch_graphs",
     "bond_messages",
+    "cnn_as_gnn",
+    "complete_graph",
     "deep_sets",
     "dmpnn",
     "dot_attention_gnn",
     "edge_attention",
+    "from_networkx",
+    "from_scipy",
+    "from_torch_geometric",
     "gat",
     "gatv2",
     "gcn",
     "gin",
     "graph_sage",
+    "grid_graph",
     "knn_graph",
     "molecule_graph",
     "molecule_layout",
@@ -83,5 +105,10 @@ __all__ = [
     "plot_predicted_solubility",
     "plot_screening",
     "radius_graph",
+    "sparse_features",
+    "to_networkx",
+    "to_scipy",
+    "to_torch_geometric",
+    "transformer_as_gnn",
     "union",
 ]

@@ -34,6 +34,7 @@ class EdgeAttentionLayer(keras.layers.Layer):
         dropout: rate in [0, 1) on the weights: a node does not see some of its neighbors.
         use_bias: whether b is added.
         kernel_initializer: initializer of all matrices.
+        kernel_regularizer: penalty on each matrix, a regularizer of Keras, or None.
         seed: seed of the dropout.
     """
 
@@ -47,6 +48,7 @@ class EdgeAttentionLayer(keras.layers.Layer):
         dropout=0.0,
         use_bias=True,
         kernel_initializer="glorot_uniform",
+        kernel_regularizer=None,
         seed=None,
         **kwargs,
     ):
@@ -54,6 +56,7 @@ class EdgeAttentionLayer(keras.layers.Layer):
         self.units, self.num_heads, self.concat = int(units), int(num_heads), bool(concat)
         self.use_bias, self.seed = bool(use_bias), seed
         self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.dropout = keras.layers.Dropout(dropout, seed=seed, name="dropout")
 
     def build(self, input_shape, *ids) -> None:
@@ -69,9 +72,9 @@ class EdgeAttentionLayer(keras.layers.Layer):
         """Return the values of the senders `(E, H, C)`, and the scores of the edges `(E, H)`."""
         raise NotImplementedError
 
-    def project(self, x, kernel) -> Tensor:
-        """Return x times a kernel `(F, H C)`, for each head: `(N, H, C)`."""
-        return ops.reshape(ops.matmul(x, kernel), (-1, self.num_heads, self.units))
+    def split_heads(self, h) -> Tensor:
+        """Return `(N, H C)` as `(N, H, C)`."""
+        return ops.reshape(h, (-1, self.num_heads, self.units))
 
     def call(self, x, senders, receivers, training=None) -> Tensor:
         num_nodes = ops.shape(x)[0]
@@ -103,6 +106,7 @@ class EdgeAttentionLayer(keras.layers.Layer):
             "dropout": self.dropout.rate,
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
             "seed": self.seed,
         }
 
@@ -115,9 +119,10 @@ class GraphAttention(EdgeAttentionLayer):
     static. `GraphAttentionV2` has no such restriction. See `EdgeAttentionLayer` for all else.
 
     Args:
-        units, num_heads, concat, dropout, use_bias, kernel_initializer, seed: C, H, whether the heads are concatenated,
-            rate on the weights, whether there is a bias, initializer of all matrices, seed of the dropout.
+        units, num_heads, concat, dropout, use_bias, kernel_initializer, kernel_regularizer, seed: see
+            `EdgeAttentionLayer`.
         negative_slope: of the LeakyReLU.
+        use_kernel: whether there is a matrix W; without it x has H C features already.
 
     References:
         Graph Attention Networks, Veličković et al., 2018, https://arxiv.org/abs/1710.10903
@@ -130,24 +135,30 @@ class GraphAttention(EdgeAttentionLayer):
         True
     """
 
-    @validate(negative_slope=fraction)
-    def __init__(self, units, *, negative_slope=0.2, **kwargs):
+    @validate(negative_slope=fraction, use_kernel=flag)
+    def __init__(self, units, *, negative_slope=0.2, use_kernel=True, **kwargs):
         super().__init__(units, **kwargs)
-        self.negative_slope = negative_slope
+        self.negative_slope, self.use_kernel = negative_slope, bool(use_kernel)
 
     def add_projections(self, num_features) -> None:
-        add_matrix(self, "value_kernel", (num_features, self.num_heads * self.units), 0)
+        width = self.num_heads * self.units
+        if self.use_kernel:
+            add_matrix(self, "value_kernel", (num_features, width), 0)
+        elif num_features != width:
+            raise ValueError(
+                f"use_kernel=False: x has {num_features} features; it must have {width}, units for each head"
+            )
         add_matrix(self, "receiver_kernel", (self.num_heads, self.units), 1)
         add_matrix(self, "sender_kernel", (self.num_heads, self.units), 2)
 
     def messages_and_scores(self, x, senders, receivers) -> tuple[Tensor, Tensor]:
-        h = self.project(x, self.value_kernel)
+        h = self.split_heads(ops.matmul(x, self.value_kernel) if self.use_kernel else x)
         ends = ((self.receiver_kernel, receivers), (self.sender_kernel, senders))
         terms = [ops.take(ops.sum(ops.multiply(h, a), axis=-1), ids, axis=0) for a, ids in ends]
         return ops.take(h, senders, axis=0), ops.leaky_relu(ops.add(*terms), self.negative_slope)
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "negative_slope": self.negative_slope}
+        return {**super().get_config(), "negative_slope": self.negative_slope, "use_kernel": self.use_kernel}
 
 
 @keras.saving.register_keras_serializable("keras_course")
@@ -158,7 +169,7 @@ class GraphAttentionV2(EdgeAttentionLayer):
     different orders. See `EdgeAttentionLayer` for all else.
 
     Args:
-        units, num_heads, concat, dropout, use_bias, kernel_initializer, seed, negative_slope: see `GraphAttention`.
+        negative_slope: of the LeakyReLU. The others are those of `EdgeAttentionLayer`.
 
     References:
         How Attentive are Graph Attention Networks?, Brody, Alon and Yahav, 2022, https://arxiv.org/abs/2105.14491
@@ -183,8 +194,8 @@ class GraphAttentionV2(EdgeAttentionLayer):
         add_matrix(self, "score_kernel", (self.num_heads, self.units), 2)
 
     def messages_and_scores(self, x, senders, receivers) -> tuple[Tensor, Tensor]:
-        messages = ops.take(self.project(x, self.sender_kernel), senders, axis=0)
-        own = ops.take(self.project(x, self.receiver_kernel), receivers, axis=0)
+        messages = ops.take(self.split_heads(ops.matmul(x, self.sender_kernel)), senders, axis=0)
+        own = ops.take(self.split_heads(ops.matmul(x, self.receiver_kernel)), receivers, axis=0)
         pairs = ops.leaky_relu(ops.add(own, messages), self.negative_slope)
         return messages, ops.sum(ops.multiply(pairs, self.score_kernel), axis=-1)
 
@@ -199,7 +210,7 @@ class DotProductGraphAttention(EdgeAttentionLayer):
     On a complete graph this is the self-attention of a transformer. See `EdgeAttentionLayer` for all else.
 
     Args:
-        units, num_heads, concat, dropout, use_bias, kernel_initializer, seed: see `GraphAttention`.
+        units, num_heads, concat, dropout, use_bias, kernel_initializer, kernel_regularizer, seed: see `GraphAttention`.
 
     References:
         Attention Is All You Need, Vaswani et al., 2017, https://arxiv.org/abs/1706.03762
@@ -218,8 +229,10 @@ class DotProductGraphAttention(EdgeAttentionLayer):
             add_matrix(self, name, shape, k)
 
     def messages_and_scores(self, x, senders, receivers) -> tuple[Tensor, Tensor]:
-        queries = ops.take(self.project(x, self.query_kernel), receivers, axis=0)
-        keys, values = (ops.take(self.project(x, w), senders, axis=0) for w in (self.key_kernel, self.value_kernel))
+        queries = ops.take(self.split_heads(ops.matmul(x, self.query_kernel)), receivers, axis=0)
+        keys, values = (
+            ops.take(self.split_heads(ops.matmul(x, w)), senders, axis=0) for w in (self.key_kernel, self.value_kernel)
+        )
         return values, ops.sum(ops.multiply(queries, keys), axis=-1) * self.units**-0.5
 
 

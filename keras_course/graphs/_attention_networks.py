@@ -1,37 +1,59 @@
 """Networks of graph attention. Notation: h_i features of node i, N(i) its neighbors with itself, H heads."""
 
-import functools
-
 import keras
 
 from keras_course._registry import builder
-from keras_course.checks import fraction, validate, whole
-from keras_course.graphs._attention import DotProductGraphAttention, GraphAttention, GraphAttentionV2
+from keras_course.checks import flag, fraction, not_negative, validate, whole
+from keras_course.graphs._attention import GraphAttention, GraphAttentionV2
 from keras_course.graphs._inputs import example_graphs
 from keras_course.graphs._stack import RULES, layered
 
-_ATTENTION_RULES = {"num_heads": whole(1), "output_heads": whole(1), "attention_dropout": fraction}
+_ATTENTION_RULES = {
+    "num_heads": whole(1),
+    "output_heads": whole(1),
+    "attention_dropout": fraction,
+    "penalty": not_negative,
+}
 _CORA = {"num_features": 1433, "num_outputs": 7, "hidden_dim": 64}
 
 
-def _attention_network(layer, num_features, num_outputs, *, hidden_dim, num_heads, output_heads, dropout, **options):
+def attention_network(
+    layer,
+    num_features,
+    num_outputs,
+    *,
+    hidden_dim,
+    num_heads,
+    output_heads,
+    dropout,
+    attention_dropout,
+    penalty,
+    sparse=False,
+    **network,
+) -> keras.Model:
     """Return a network of a layer of graph attention, whose heads are concatenated but for a last one that predicts."""
     if hidden_dim % num_heads:
         raise ValueError(f"hidden_dim={hidden_dim} must be a multiple of num_heads={num_heads}")
-    attention_dropout, network = options.pop("attention_dropout"), options
+    regularizer = keras.regularizers.L2(penalty / 2) if penalty else None
 
     def make(k, initializer, last):
         heads = output_heads if last else num_heads
+        projected = {"use_kernel": False} if sparse and k == 0 else {}
         return layer(
             num_outputs if last else hidden_dim // num_heads,
             num_heads=heads,
             concat=not last,
             dropout=attention_dropout,
             kernel_initializer=initializer,
+            kernel_regularizer=regularizer,
             seed=network["seed"] + network["num_layers"] + k,
             name=f"attention_{k}",
+            **projected,
         )
 
+    predicts = network["level"] == "node" and network["num_layers"] == 1
+    first_units = num_outputs * output_heads if predicts else hidden_dim
+    network |= {"sparse": first_units if sparse else 0, "regularizer": regularizer}
     return layered(num_features, num_outputs, make, dropout=dropout, **network)
 
 
@@ -43,7 +65,7 @@ def _attention_network(layer, num_features, num_outputs, *, hidden_dim, num_head
     },
     example=example_graphs,
 )
-@validate(**RULES, **_ATTENTION_RULES)
+@validate(**RULES, **_ATTENTION_RULES, sparse=flag)
 def gat(
     num_features,
     num_outputs,
@@ -55,6 +77,8 @@ def gat(
     activation="elu",
     dropout=0.5,
     attention_dropout=0.0,
+    penalty=0.0,
+    sparse=False,
     level="node",
     readout="mean",
     num_graphs=1,
@@ -82,6 +106,8 @@ def gat(
         activation: activation after a layer.
         dropout: rate in [0, 1) on the input of every layer.
         attention_dropout: rate in [0, 1) on the weights alpha.
+        penalty: c of a term c/2 |W|^2 that is added to the training loss for each matrix and each vector of scores.
+        sparse: whether features come as `sparse_features` returns them: only those that differ from 0.
         level: "node", "edge" or "graph", what is predicted for.
         readout: "sum", "mean" or "max" over the nodes of a graph.
         num_graphs: G, graphs in a row; with more than one a graph model returns `(B, G, num_outputs)`.
@@ -107,7 +133,7 @@ def gat(
         >>> gat(3, 2)(batch_graphs([path])).shape == (1, 3, 2)
         True
     """
-    return _attention_network(
+    return attention_network(
         GraphAttention,
         num_features,
         num_outputs,
@@ -118,6 +144,8 @@ def gat(
         activation=activation,
         dropout=dropout,
         attention_dropout=attention_dropout,
+        penalty=penalty,
+        sparse=sparse,
         level=level,
         readout=readout,
         num_graphs=num_graphs,
@@ -146,6 +174,7 @@ def gatv2(
     activation="elu",
     dropout=0.5,
     attention_dropout=0.0,
+    penalty=0.0,
     level="node",
     readout="mean",
     num_graphs=1,
@@ -167,7 +196,7 @@ def gatv2(
         hidden_dim: features of a node between the layers, in all heads together.
         num_layers: number of layers. A node sees the nodes at most so many edges away.
         num_heads: H, which divides `hidden_dim`.
-        output_heads, activation, dropout, attention_dropout, level, readout, num_graphs, seed: see `gat`.
+        output_heads, activation, dropout, attention_dropout, penalty, level, readout, num_graphs, seed: see `gat`.
         name: name of the model.
 
     Returns:
@@ -189,7 +218,7 @@ def gatv2(
         >>> gatv2(3, 2, level="graph")(batch_graphs([path])).shape == (1, 2)
         True
     """
-    return _attention_network(
+    return attention_network(
         GraphAttentionV2,
         num_features,
         num_outputs,
@@ -200,95 +229,7 @@ def gatv2(
         activation=activation,
         dropout=dropout,
         attention_dropout=attention_dropout,
-        level=level,
-        readout=readout,
-        num_graphs=num_graphs,
-        seed=seed,
-        name=name,
-    )
-
-
-@builder(
-    reference="Vaswani et al., 2017, https://arxiv.org/abs/1706.03762",
-    presets={
-        "tiny": {"num_features": 4, "num_outputs": 3},
-        "course": {
-            "num_features": 16,
-            "num_outputs": 1,
-            "hidden_dim": 64,
-            "num_layers": 3,
-            "num_heads": 1,
-            "dropout": 0.0,
-            "level": "graph",
-            "parameters": 27_713,
-        },
-    },
-    example=example_graphs,
-)
-@validate(**RULES, num_heads=whole(1), attention_dropout=fraction)
-def dot_attention_gnn(
-    num_features,
-    num_outputs,
-    *,
-    hidden_dim=16,
-    num_layers=2,
-    num_heads=1,
-    activation="relu",
-    dropout=0.5,
-    attention_dropout=0.0,
-    level="node",
-    readout="mean",
-    num_graphs=1,
-    seed=0,
-    name="dot_attention_gnn",
-) -> keras.Model:
-    """Build a graph network whose nodes attend to their neighbors as the tokens of a transformer do to each other.
-
-    Takes and returns what `gat` does; only the scores differ, and there are no biases:
-
-        e_ij = Q h_i . K h_j / sqrt(C),  alpha_ij = softmax of e_ij over j in N(i)
-        h_i <- activation(sum_{j in N(i)} alpha_ij V h_j)  for every head and layer
-
-    Args:
-        num_features: F, features of a node.
-        num_outputs: number of classes or of predicted values.
-        hidden_dim: features of a node between the layers, in all heads together.
-        num_layers: number of layers. A node sees the nodes at most so many edges away.
-        num_heads: H, which divides `hidden_dim`; a head has C = hidden_dim / H units.
-        activation, dropout, attention_dropout, level, readout, num_graphs, seed: see `gat`.
-        name: name of the model.
-
-    Returns:
-        An uncompiled `keras.Model`.
-
-    Raises:
-        ValueError: a number is out of its range, or a choice is unknown.
-
-    Differences from the paper:
-        A node attends to its neighbors and itself only, and no layer has positions, biases, residual connections or
-        normalization.
-
-    References:
-        Attention Is All You Need, Vaswani et al., 2017, https://arxiv.org/abs/1706.03762
-
-    Example:
-        >>> import numpy as np
-        >>> from keras_course.graphs import Graph, batch_graphs, dot_attention_gnn
-        >>> path = Graph(np.eye(3), senders=[0, 1, 1, 2], receivers=[1, 0, 2, 1])
-        >>> dot_attention_gnn(3, 2)(batch_graphs([path])).shape == (1, 3, 2)
-        True
-    """
-    return _attention_network(
-        functools.partial(DotProductGraphAttention, use_bias=False),
-        num_features,
-        num_outputs,
-        hidden_dim=hidden_dim,
-        num_layers=num_layers,
-        num_heads=num_heads,
-        output_heads=1,
-        activation=activation,
-        dropout=dropout,
-        attention_dropout=attention_dropout,
+        penalty=penalty,
         level=level,
         readout=readout,
         num_graphs=num_graphs,

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from keras_course._registry import builder
-from keras_course.checks import choice, flag, validate, whole
+from keras_course.checks import choice, flag, not_negative, validate, whole
 from keras_course.graphs._inputs import example_graphs
 from keras_course.graphs._stack import RULES, layered
 from keras_course.layers._initializers import get_initializer
@@ -31,7 +31,9 @@ class GraphConvolution(keras.layers.Layer):
         units: number of output features.
         normalization: "symmetric", "row" or "none".
         use_bias: whether b is added.
+        use_kernel: whether there is a matrix W; without it x has `units` features already.
         kernel_initializer: initializer of W, `(C, units)`.
+        kernel_regularizer: penalty on W, a regularizer of Keras, or None.
 
     References:
         Semi-Supervised Classification with Graph Convolutional Networks, Kipf and Welling, 2017,
@@ -45,22 +47,36 @@ class GraphConvolution(keras.layers.Layer):
         [0.0, 1.0, 2.0]
     """
 
-    @validate(units=whole(1), normalization=choice(*NORMALIZATIONS), use_bias=flag)
+    @validate(units=whole(1), normalization=choice(*NORMALIZATIONS), use_bias=flag, use_kernel=flag)
     def __init__(
-        self, units, *, normalization="symmetric", use_bias=True, kernel_initializer="glorot_uniform", **kwargs
+        self,
+        units,
+        *,
+        normalization="symmetric",
+        use_bias=True,
+        use_kernel=True,
+        kernel_initializer="glorot_uniform",
+        kernel_regularizer=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
-        self.units, self.normalization, self.use_bias = int(units), normalization, bool(use_bias)
+        self.units, self.normalization = int(units), normalization
+        self.use_bias, self.use_kernel = bool(use_bias), bool(use_kernel)
         self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
     def build(self, input_shape, *ids) -> None:
-        shape = (input_shape[-1], self.units)
-        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=self.kernel_initializer)
+        if self.use_kernel:
+            shape = (input_shape[-1], self.units)
+            options = {"initializer": self.kernel_initializer, "regularizer": self.kernel_regularizer}
+            self.kernel = self.add_weight(name="kernel", shape=shape, **options)
+        elif input_shape[-1] != self.units:
+            raise ValueError(f"use_kernel=False: x has {input_shape[-1]} features; it must have units={self.units}")
         self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros") if self.use_bias else None
 
     def call(self, x, senders, receivers) -> Tensor:
         num_nodes = ops.shape(x)[0]
-        h = ops.matmul(x, self.kernel)
+        h = ops.matmul(x, self.kernel) if self.use_kernel else x
         if self.normalization != "none":
             degrees = segment_sum(ops.ones_like(receivers, dtype=h.dtype), receivers, num_nodes)[:, None]
             degrees = ops.maximum(degrees, ops.ones_like(degrees))
@@ -80,7 +96,9 @@ class GraphConvolution(keras.layers.Layer):
             "units": self.units,
             "normalization": self.normalization,
             "use_bias": self.use_bias,
+            "use_kernel": self.use_kernel,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
 
 
@@ -102,7 +120,7 @@ class GraphConvolution(keras.layers.Layer):
     },
     example=example_graphs,
 )
-@validate(**RULES, normalization=choice(*NORMALIZATIONS))
+@validate(**RULES, normalization=choice(*NORMALIZATIONS), penalty=not_negative, sparse=flag)
 def gcn(
     num_features,
     num_outputs,
@@ -112,6 +130,8 @@ def gcn(
     normalization="symmetric",
     activation="relu",
     dropout=0.5,
+    penalty=0.0,
+    sparse=False,
     level="node",
     readout="mean",
     num_graphs=1,
@@ -136,6 +156,8 @@ def gcn(
         normalization: the coefficients c_ij, see `GraphConvolution`.
         activation: activation after a layer.
         dropout: rate in [0, 1) on the input of every convolution.
+        penalty: c of a term c/2 |W_1|^2 that is added to the training loss.
+        sparse: whether features come as `sparse_features` returns them: only those that differ from 0.
         level: "node", "edge" or "graph", what is predicted for.
         readout: "sum", "mean" or "max" over the nodes of a graph.
         num_graphs: G, graphs in a row; with more than one a graph model returns `(B, G, num_outputs)`.
@@ -159,11 +181,15 @@ def gcn(
         >>> gcn(3, 2)(batch_graphs([path])).shape == (1, 3, 2)
         True
     """
+    regularizer = keras.regularizers.L2(penalty / 2) if penalty else None
 
     def layer(k, initializer, last):
         units = num_outputs if last else hidden_dim
-        options = {"normalization": normalization, "kernel_initializer": initializer, "name": f"convolution_{k}"}
-        return GraphConvolution(units, **options)
+        options = {"kernel_initializer": initializer, "kernel_regularizer": None if k else regularizer}
+        options |= {"use_kernel": not (sparse and k == 0), "name": f"convolution_{k}"}
+        return GraphConvolution(units, normalization=normalization, **options)
+
+    first_units = num_outputs if level == "node" and num_layers == 1 else hidden_dim
 
     return layered(
         num_features,
@@ -177,4 +203,6 @@ def gcn(
         num_graphs=num_graphs,
         seed=seed,
         name=name,
+        sparse=first_units if sparse else 0,
+        regularizer=regularizer,
     )

@@ -25,7 +25,7 @@ class FlattenFeatures(keras.layers.Layer):
     """Features of padded rows `(B, N, F)` as those of the union, `(B N, F)`."""
 
     def call(self, x) -> Tensor:
-        return ops.reshape(x, (-1, x.shape[-1]))
+        return ops.reshape(x, (-1, ops.shape(x)[-1]))
 
 
 @keras.saving.register_keras_serializable("keras_course")
@@ -159,7 +159,7 @@ class Union(NamedTuple):
     globals: Tensor | None
 
 
-def graph_inputs(num_features, num_edge_features=0, num_globals=0, num_graphs=1) -> Union:
+def graph_inputs(num_features, num_edge_features=0, num_globals=0, num_graphs=1, sparse=False) -> Union:
     """Return the inputs of a model of graphs, and the union of their rows.
 
     Args:
@@ -167,9 +167,17 @@ def graph_inputs(num_features, num_edge_features=0, num_globals=0, num_graphs=1)
         num_edge_features: D, features of an edge; 0 for none.
         num_globals: D', features of a graph; 0 for none.
         num_graphs: G, graphs in a row.
+        sparse: whether the features of a node come as a row of ids and a row of values; `nodes` are the values then.
     """
-    inputs = {
-        "nodes": keras.Input((None, num_features), name="nodes"),
+    if sparse:
+        inputs = {
+            "feature_values": keras.Input((None, None), name="feature_values"),
+            "feature_ids": keras.Input((None, None), dtype="int32", name="feature_ids"),
+        }
+    else:
+        inputs = {"nodes": keras.Input((None, num_features), name="nodes")}
+    nodes = next(iter(inputs.values()))
+    inputs |= {
         "senders": keras.Input((None,), dtype="int32", name="senders"),
         "receivers": keras.Input((None,), dtype="int32", name="receivers"),
         "graph_ids": keras.Input((None,), dtype="int32", name="graph_ids"),
@@ -179,7 +187,6 @@ def graph_inputs(num_features, num_edge_features=0, num_globals=0, num_graphs=1)
         if width:
             inputs[name] = keras.Input((length, width), name=name)
             flat[name] = FlattenFeatures(name=f"flat_{name}")(inputs[name])
-    nodes = inputs["nodes"]
     ids = [FlattenIds(name=f"flat_{name}")(inputs[name], nodes) for name in ("senders", "receivers")]
     return Union(inputs, FlattenFeatures(name="flat_nodes")(nodes), *ids, flat["edges"], flat["globals"])
 

@@ -31,6 +31,7 @@ class SampleAndAggregate(keras.layers.Layer):
         aggregator: "mean" or "max".
         normalize: whether h_i' is divided by its Euclidean norm.
         kernel_initializer: initializer of all matrices.
+        kernel_regularizer: penalty on each matrix, a regularizer of Keras, or None.
 
     References:
         Inductive Representation Learning on Large Graphs, Hamilton, Ying and Leskovec, 2017,
@@ -45,10 +46,20 @@ class SampleAndAggregate(keras.layers.Layer):
     """
 
     @validate(units=whole(1), aggregator=choice(*AGGREGATORS), normalize=flag)
-    def __init__(self, units, *, aggregator="mean", normalize=False, kernel_initializer="glorot_uniform", **kwargs):
+    def __init__(
+        self,
+        units,
+        *,
+        aggregator="mean",
+        normalize=False,
+        kernel_initializer="glorot_uniform",
+        kernel_regularizer=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.units, self.aggregator, self.normalize = int(units), aggregator, bool(normalize)
         self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
     def build(self, input_shape, *ids) -> None:
         width = input_shape[-1]
@@ -84,6 +95,7 @@ class SampleAndAggregate(keras.layers.Layer):
             "aggregator": self.aggregator,
             "normalize": self.normalize,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
 
 

@@ -5,7 +5,16 @@ from collections.abc import Callable
 import keras
 
 from keras_course.checks import choice, fraction, whole
-from keras_course.graphs._inputs import LEVELS, READOUTS, SelfLoops, graph_head, graph_inputs, graph_model
+from keras_course.graphs._inputs import (
+    LEVELS,
+    READOUTS,
+    FlattenFeatures,
+    SelfLoops,
+    graph_head,
+    graph_inputs,
+    graph_model,
+)
+from keras_course.graphs._sparse import SparseProjection
 from keras_course.layers import sibling
 from keras_course.layers._activations import get_activation
 
@@ -27,9 +36,9 @@ def add_matrix(layer, name, shape, k) -> None:
 
     Its initializer becomes `layer.<name>_initializer`, where `portable_init` looks for it.
     """
-    initializer = sibling(layer.kernel_initializer, k)
-    setattr(layer, f"{name}_initializer", initializer)
-    setattr(layer, name, layer.add_weight(name=name, shape=shape, initializer=initializer))
+    options = {"initializer": sibling(layer.kernel_initializer, k), "regularizer": layer.kernel_regularizer}
+    setattr(layer, f"{name}_initializer", options["initializer"])
+    setattr(layer, name, layer.add_weight(name=name, shape=shape, **options))
 
 
 def layered(
@@ -47,6 +56,8 @@ def layered(
     name,
     self_loops=True,
     jump=False,
+    sparse=0,
+    regularizer=None,
 ) -> keras.Model:
     """Return the network of `num_layers` layers, each of which follows dropout and precedes an activation.
 
@@ -59,11 +70,13 @@ def layered(
             layer: a function of features, senders and receivers.
         self_loops: whether every node is its own neighbor.
         jump: whether the head sees the outputs of all layers.
+        sparse: 0, or the units of a `SparseProjection` of sparse features, which the first layer gets in place of the
+            features.
         num_layers, activation, dropout, level, readout, num_graphs, seed, name: see `gcn`.
     """
     activation = get_activation(activation)
     glorot = keras.initializers.GlorotUniform(seed=seed)
-    union = graph_inputs(num_features)
+    union = graph_inputs(num_features, sparse=bool(sparse))
     x, senders, receivers = union.nodes, union.senders, union.receivers
     if self_loops:
         senders, receivers = SelfLoops(name="self_loops")(x, senders, receivers)
@@ -72,7 +85,12 @@ def layered(
         last = level == "node" and k == num_layers - 1 and not jump
         if dropout:
             x = keras.layers.Dropout(dropout, seed=seed + k, name=f"dropout_{k}")(x)
-        x = make(k, sibling(glorot, k), last)(x, senders, receivers)
+        initializer = sibling(glorot, k)
+        if sparse and k == 0:
+            ids = FlattenFeatures(dtype="int32", name="flat_feature_ids")(union.inputs["feature_ids"])
+            options = {"kernel_initializer": initializer, "kernel_regularizer": regularizer, "name": "projection"}
+            x = SparseProjection(num_features, sparse, **options)(x, ids)
+        x = make(k, initializer, last)(x, senders, receivers)
         if not last:
             x = keras.layers.Activation(activation, name=f"activation_{k}")(x)
         outputs.append(x)

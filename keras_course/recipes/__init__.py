@@ -12,6 +12,7 @@ from keras_course.recipes._saved import load_run
 from keras_course.recipes._task import Data, Metric, Sound, Task, Trained, in_batches
 from keras_course.recipes._train import DEFAULT, RECIPES, Run, train
 from keras_course.recipes.tasks.chains import FoldChains
+from keras_course.recipes.tasks.citations import Citations
 from keras_course.recipes.tasks.examples import Classification, CropAndFlip, Regression
 from keras_course.recipes.tasks.masked import MaskedTokens
 from keras_course.recipes.tasks.molecules import Screening, Solubility
@@ -28,6 +29,7 @@ __all__ = [
     "SGD",
     "AdamW",
     "AveragePairs",
+    "Citations",
     "Classification",
     "CropAndFlip",
     "Data",

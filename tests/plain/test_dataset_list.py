@@ -9,7 +9,7 @@ def test_list_datasets():
     rows = datasets.list_datasets()
     names = {row.name: row for row in rows}
     assert len(names) == len(rows)
-    kinds = {"text", "images", "table", "generator", "sentences", "stories", "chains", "molecules"}
+    kinds = {"text", "images", "table", "generator", "sentences", "stories", "chains", "citations", "molecules"}
     assert {row.kind for row in rows} == kinds
     for row in rows:
         twin = names[row.offline]

@@ -1,88 +1,65 @@
-"""Recipes of lecture 9: the solubility of molecules, and the screening of a library."""
+"""Recipes of lecture 9: subjects of papers that cite each other, and molecules."""
 
 from keras_course.recipes._optimizers import AdamW
 from keras_course.recipes._recipe import Recipe
-from keras_course.recipes.tasks.molecules import Screening, Solubility
-
-_FALLING = AdamW(peak_rate=1e-3, final_rate=1e-4, warmup=36, betas=(0.9, 0.999), weight_decay=0.0, clip=None)
-_COURSE = "the course, 902 + 226 molecules, one split"
+from keras_course.recipes.tables._molecules import MOLECULES
+from keras_course.recipes.tasks.citations import Citations
 
 
-def _esol(name, words, builder, *, features="chemprop", preset="tiny", optimizer=_FALLING, **options):
-    """Five random splits of ESOL, 50 passes over 902 molecules in each."""
+def _papers(name, words, builder, *, data="cora", parts=20, preset="cora", steps=200, rate=0.01, overrides, **options):
+    """A graph of papers, every step on the whole graph, at a constant rate."""
     return Recipe(
-        name=f"esol_{name}",
-        summary=f"the solubility of molecules, {words}, five random splits",
-        task=Solubility(data="esol", features=features, parts=5),
+        name=name,
+        summary=f"subjects of papers from their words and links, {words}",
+        task=Citations(data=data, parts=parts),
         topic="graphs",
         builder=builder,
         preset=preset,
-        optimizer=optimizer,
-        **{"steps": 900, "batch_size": 50} | options,
+        overrides={"penalty": 5e-4, "sparse": True} | overrides,
+        optimizer=AdamW(peak_rate=rate, final_rate=rate, warmup=0, betas=(0.9, 0.999), weight_decay=0.0, clip=None),
+        steps=steps,
+        batch_size=1,
+        **options,
     )
 
 
+_KIPF = "Kipf and Welling, 2017, mean of 100 runs with early stopping"
+_VELICKOVIC = "Veličković et al., 2018, mean of 100 runs with early stopping"
+
 TABLE = (
-    _esol(
-        "dmpnn",
-        "with messages along directed bonds",
-        "dmpnn",
-        expected=0.64,
-        tolerance=0.06,
-        published=0.555,
-        source="Yang et al. 2019, random split, the best of their settings; 0.665 without them",
-        minutes=5,
-    ),
-    _esol(
-        "mpnn",
-        "with an edge network, gated updates and set2set",
-        "mpnn",
-        published=0.58,
-        source="MoleculeNet, Wu et al. 2018, random split",
-        minutes=10,
-    ),
-    _esol(
+    _papers(
+        "cora_gcn",
+        "with a graph convolutional network",
         "gcn",
-        "with the course's graph convolutions, without bonds",
-        "gcn",
-        features="course",
-        preset="course",
-        published=1.278,
-        source=_COURSE,
-        minutes=3,
-    ),
-    _esol(
-        "attention",
-        "with the course's attention to neighbors, without bonds",
-        "dot_attention_gnn",
-        features="course",
-        preset="course",
-        published=1.026,
-        source=_COURSE,
-        minutes=4,
-    ),
-    Recipe(
-        name="toy_molecules_dmpnn",
-        summary="the solubility of toy molecules, with messages along directed bonds, without any download",
-        task=Solubility(data="toy_molecules"),
-        topic="graphs",
-        builder="dmpnn",
-        preset="tiny",
-        optimizer=_FALLING,
-        steps=1_000,
-        batch_size=50,
+        overrides={},
+        published=81.5,
+        source=_KIPF,
+        expected=81.5,
+        tolerance=0.5,
         minutes=1,
     ),
-    Recipe(
-        name="screening",
-        summary="an ensemble finds active molecules in a library, as halicin was found, without any download",
-        task=Screening(),
-        topic="graphs",
-        builder="dmpnn",
-        preset="tiny",
-        optimizer=_FALLING,
-        steps=600,
-        batch_size=50,
-        minutes=2,
+    _papers(
+        "cora_gat",
+        "with a graph attention network",
+        "gat",
+        overrides={},
+        rate=0.005,
+        steps=400,
+        published=83.0,
+        source=_VELICKOVIC,
+        expected=82.5,
+        tolerance=0.2,
+        minutes=4,
     ),
+    _papers(
+        "citations_gcn",
+        "with a graph convolutional network, without any download",
+        "gcn",
+        data="citations",
+        parts=1,
+        preset="tiny",
+        overrides={"hidden_dim": 16},
+        minutes=1,
+    ),
+    *MOLECULES,
 )

@@ -1,0 +1,77 @@
+"""Batches of graphs for `fit`, all of one size.
+
+Notation: M graphs with a target each, B graphs in a batch.
+"""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from keras_course.checks import as_array, flag, numpy_seed, validate, whole
+from keras_course.graphs._graph import Graph, batch_graphs, union
+
+
+class GraphBatches(keras.utils.PyDataset):
+    """Batches of graphs and their targets, in an order that is new in each epoch.
+
+    All batches have the same shapes, so that a program is compiled once; only the last batch may have fewer rows. A
+    batch has one row for each graph, each padded to the largest graph. With `packed`, it has a single row, the union of
+    B graphs, which is padded much less if the graphs differ in size: to the B largest graphs together. Its targets are
+    `(1, B, ...)`, as those of a model with num_graphs=B, and a last batch of fewer graphs is left out.
+
+    Args:
+        graphs: M graphs.
+        y: M targets, one for each graph.
+        batch_size: B.
+        shuffle: whether the order changes from epoch to epoch.
+        seed: of the orders.
+        packed: whether a batch is one union.
+
+    Raises:
+        ValueError: graphs and targets differ in number, or a number is out of its range.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.graphs import Graph, GraphBatches
+        >>> graphs = [Graph(np.ones((n, 2)), [], []) for n in (1, 2, 6, 3)]
+        >>> x, y = GraphBatches(graphs, np.zeros(4), batch_size=2)[0]
+        >>> x["nodes"].shape, y.shape
+        ((2, 6, 2), (2,))
+        >>> x, y = GraphBatches(graphs, np.zeros(4), batch_size=2, packed=True)[0]
+        >>> x["nodes"].shape, y.shape
+        ((1, 9, 2), (1, 2))
+    """
+
+    @validate(batch_size=whole(1), shuffle=flag, seed=numpy_seed, packed=flag)
+    def __init__(self, graphs: Sequence[Graph], y: np.ndarray, batch_size: int, *, shuffle=True, seed=0, packed=False):
+        super().__init__()
+        self.y = as_array("y", y)
+        if not isinstance(graphs, Sequence) or len(graphs) != len(self.y):
+            raise ValueError(f"graphs and y must have one target for each graph, got {len(graphs)} and {len(self.y)}")
+        if packed and batch_size > len(graphs):
+            raise ValueError(f"batch_size={batch_size} must be at most {len(graphs)}, the number of graphs, if packed")
+        self.graphs, self.batch_size, self.packed = list(graphs), int(batch_size), bool(packed)
+        self.shuffle, self.seed, self.epoch = bool(shuffle), seed, 0
+        count = batch_size if packed else 1
+        sizes = [(graph.num_nodes, graph.num_edges, graph.num_graphs) for graph in self.graphs]
+        largest = np.sort(np.array(sizes), axis=0)[-count:].sum(axis=0)
+        self.sizes = dict(zip(("num_nodes", "num_edges", "num_graphs"), map(int, largest), strict=True))
+        self.on_epoch_begin()
+
+    def __len__(self) -> int:
+        return len(self.graphs) // self.batch_size if self.packed else -(-len(self.graphs) // self.batch_size)
+
+    def __getitem__(self, index) -> tuple:
+        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        graphs, y = [self.graphs[k] for k in chosen], self.y[chosen]
+        if self.packed:
+            graphs, y = [union(graphs)], y[None]
+        return batch_graphs(graphs, **self.sizes), y
+
+    def on_epoch_begin(self) -> None:
+        """Choose the order of the epoch."""
+        self.order = np.arange(len(self.graphs))
+        if self.shuffle:
+            np.random.default_rng((self.seed, self.epoch)).shuffle(self.order)
+        self.epoch += 1
