@@ -92,8 +92,11 @@ def compile_model(model: Any, recipe: Recipe, data: Data) -> Any:
 
 
 def _seed_of(seed, part):
-    """Return the seed of a part, so that two runs with different seeds have no seed of a part in common."""
-    return seed if part == 0 else int(np.random.SeedSequence((seed, part)).generate_state(1)[0] >> 1)
+    """Return the seed of a part, so that two runs with different seeds have no seed of a part in common.
+
+    It is at most 2 billion, the highest seed that builders take.
+    """
+    return seed if part == 0 else int(np.random.SeedSequence((seed, part)).generate_state(1)[0] >> 1) % 2_000_000_000
 
 
 def _facts(recipe, data, part, seed, start):

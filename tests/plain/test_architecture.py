@@ -139,7 +139,25 @@ def runs_what_it_reads(tree, here):
             yield f"calls {ast.unparse(node.func)}"
         if isinstance(node, ast.keyword) and ast.unparse(node) in {"safe_mode=False", "allow_pickle=True"}:
             yield f"passes {ast.unparse(node)}"
-    yield from (f"imports {full}" for _, full in imports(ast.walk(tree)) if full.split(".")[0] == "pickle")
+    if here != "datasets" or not unpickles_named_classes_only(tree):
+        yield from (f"imports {full}" for _, full in imports(ast.walk(tree)) if full.split(".")[0] == "pickle")
+
+
+def unpickles_named_classes_only(tree):
+    """Return whether a file uses of `pickle` only the base class of unpicklers that decide which names are known.
+
+    Old data sets, such as Planetoid, are published as pickles of arrays. An unpickler whose `find_class` admits arrays
+    only runs nothing that a file says.
+    """
+    unpicklers = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        and [ast.unparse(base) for base in node.bases] == ["pickle.Unpickler"]
+        and any(isinstance(part, ast.FunctionDef) and part.name == "find_class" for part in node.body)
+    ]
+    used = [name for name in names(tree) if name.split(".")[0] == "pickle" and name != "pickle"]
+    return used == len(unpicklers) * ["pickle.Unpickler"]
 
 
 RULES = (
@@ -198,6 +216,9 @@ PLANTED = {  # a source: the room that it stands in, and what must be said of it
     "class Layer:\n    def call(self, x): ...": ("layers", "call has no return annotation"),
     "eval(text)": ("cli", "calls eval"),
     "def f():\n    from pickle import load": ("recipes", "imports pickle"),
+    "import pickle\npickle.load(file)": ("datasets", "imports pickle"),
+    "import pickle\nclass Reader(pickle.Unpickler):\n    pass": ("datasets", "imports pickle"),
+    "import pickle\nclass Reader(pickle.Unpickler):\n    def find_class(self): ...": ("recipes", "imports pickle"),
     "keras.models.load_model(path, safe_mode=False)": ("recipes", "passes safe_mode=False"),
     "np.load(path, allow_pickle=True)": ("recipes", "passes allow_pickle=True"),
 }
@@ -222,6 +243,7 @@ ALLOWED = {  # a source that resembles a fault: a room that it may stand in
     "from keras import backend\nbackend.is_float_dtype(x.dtype)": "training",
     "from keras_course import backend\nbackend.require()": "language",
     "def f() -> None:\n    import sklearn.base": "fundamentals",
+    "import pickle\nclass _Reader(pickle.Unpickler):\n    def find_class(self, module, name): ...": "datasets",
     "import keras\nif keras.config.backend() == 'jax':\n    import jax": "ops",
 }
 
