@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from keras_course._registry import builder
-from keras_course.checks import choice, fraction, positive, validate, whole, whole_number
+from keras_course.checks import choice, fraction, validate, whole, whole_number
 from keras_course.checks.tensors import on_tensors
 from keras_course.graphs._inputs import READOUTS, example_graphs, graph_inputs, graph_model, read_out
 from keras_course.layers import Dense, sibling
@@ -154,7 +154,6 @@ class BondMessages(keras.layers.Layer):
     num_steps=whole(1),
     dropout=fraction,
     readout=choice(*READOUTS),
-    norm=positive,
     num_graphs=whole(1),
     seed=whole(0, 2_000_000_000),
 )
@@ -169,7 +168,6 @@ def dmpnn(
     activation="relu",
     dropout=0.0,
     readout="mean",
-    norm=1.0,
     num_graphs=1,
     seed=0,
     name="dmpnn",
@@ -193,7 +191,6 @@ def dmpnn(
         activation: a.
         dropout: rate in [0, 1) on the nodes, on the graph and on the hidden layer.
         readout: "sum", "mean" or "max" over the nodes of a graph.
-        norm: what the readout is divided by, so that a sum is as large as other features.
         num_graphs: G, graphs in a row; with more than one the model returns `(B, G, num_outputs)`.
         seed: whole number, at most 2 billion, seed of the initial weights and the dropouts.
         name: name of the model.
@@ -229,8 +226,6 @@ def dmpnn(
     x = messages(union.nodes, union.edges, union.senders, union.receivers)
     x = keras.layers.Dropout(dropout, seed=seed, name="dropout_nodes")(x)
     x = read_out(union, x, readout, num_graphs)
-    if norm != 1:
-        x = keras.layers.Rescaling(1 / norm, name="norm")(x)
     if num_globals:
         x = keras.layers.Concatenate(name="with_globals")([x, union.globals])
     for k, units in enumerate((hidden_dim, num_outputs)):
