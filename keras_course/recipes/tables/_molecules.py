@@ -30,11 +30,11 @@ MOLECULES = (
         "dmpnn",
         "with messages along directed bonds",
         "dmpnn",
-        expected=0.64,
+        expected=0.58,
         tolerance=0.06,
         published=0.555,
         source="Yang et al. 2019, random split, the best of their settings; 0.665 without them",
-        minutes=5,
+        minutes=2,
     ),
     _esol(
         "mpnn",
@@ -42,7 +42,7 @@ MOLECULES = (
         "mpnn",
         published=0.58,
         source="MoleculeNet, Wu et al. 2018, random split",
-        minutes=10,
+        minutes=5,
     ),
     _esol(
         "gcn",
@@ -53,7 +53,7 @@ MOLECULES = (
         optimizer=_GENTLE,
         published=1.278,
         source=_COURSE,
-        minutes=3,
+        minutes=2,
     ),
     _esol(
         "attention",
@@ -64,7 +64,7 @@ MOLECULES = (
         optimizer=_GENTLE,
         published=1.026,
         source=_COURSE,
-        minutes=4,
+        minutes=2,
     ),
     Recipe(
         name="toy_molecules_dmpnn",
