@@ -24,6 +24,14 @@ from keras_course.graphs._conversions import (
 )
 from keras_course.graphs._convolution import GraphConvolution, gcn
 from keras_course.graphs._dot_attention import dot_attention_gnn
+from keras_course.graphs._figures import (
+    layout,
+    plot_adjacency,
+    plot_graph_network,
+    plot_graphs,
+    plot_message_passing,
+    plot_receptive_field,
+)
 from keras_course.graphs._graph import Graph, batch_graphs, union
 from keras_course.graphs._inputs import (
     EdgeEnds,
@@ -77,7 +85,13 @@ __all__ = [
     "graph_sage",
     "grid_graph",
     "knn_graph",
+    "layout",
     "neighbor_sample",
+    "plot_adjacency",
+    "plot_graph_network",
+    "plot_graphs",
+    "plot_message_passing",
+    "plot_receptive_field",
     "radius_graph",
     "sparse_features",
     "to_networkx",
