@@ -25,6 +25,14 @@ from keras_course.graphs._conversions import (
 from keras_course.graphs._convolution import GraphConvolution, gcn
 from keras_course.graphs._directed_bonds import BondMessages, bond_messages, dmpnn
 from keras_course.graphs._dot_attention import dot_attention_gnn
+from keras_course.graphs._figures import (
+    layout,
+    plot_adjacency,
+    plot_graph_network,
+    plot_graphs,
+    plot_message_passing,
+    plot_receptive_field,
+)
 from keras_course.graphs._graph import Graph, batch_graphs, union
 from keras_course.graphs._inputs import (
     EdgeEnds,
@@ -95,14 +103,20 @@ __all__ = [
     "graph_sage",
     "grid_graph",
     "knn_graph",
+    "layout",
     "molecule_graph",
     "molecule_layout",
     "mpnn",
     "neighbor_sample",
     "parse_smiles",
+    "plot_adjacency",
+    "plot_graph_network",
+    "plot_graphs",
+    "plot_message_passing",
     "plot_molecule_histograms",
     "plot_molecules",
     "plot_predicted_solubility",
+    "plot_receptive_field",
     "plot_screening",
     "radius_graph",
     "sparse_features",

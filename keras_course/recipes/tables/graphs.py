@@ -6,8 +6,9 @@ from keras_course.recipes.tables._molecules import MOLECULES
 from keras_course.recipes.tasks.citations import Citations
 
 
-def _papers(name, words, builder, *, data="cora", parts=20, preset="cora", steps=200, rate=0.01, overrides, **options):
-    """A graph of papers, every step on the whole graph, at a constant rate."""
+def _papers(name, words, builder, *, data="cora", parts=20, preset="cora", steps=200, final_rate=0.01, **options):
+    """A graph of papers, every step on the whole graph; nothing is chosen by the papers for validation."""
+    overrides = {"penalty": 5e-4, "sparse": True} | options.pop("overrides", {})
     return Recipe(
         name=name,
         summary=f"subjects of papers from their words and links, {words}",
@@ -15,8 +16,10 @@ def _papers(name, words, builder, *, data="cora", parts=20, preset="cora", steps
         topic="graphs",
         builder=builder,
         preset=preset,
-        overrides={"penalty": 5e-4, "sparse": True} | overrides,
-        optimizer=AdamW(peak_rate=rate, final_rate=rate, warmup=0, betas=(0.9, 0.999), weight_decay=0.0, clip=None),
+        overrides=overrides,
+        optimizer=AdamW(
+            peak_rate=0.01, final_rate=final_rate, warmup=0, betas=(0.9, 0.999), weight_decay=0.0, clip=None
+        ),
         steps=steps,
         batch_size=1,
         **options,
@@ -31,24 +34,24 @@ TABLE = (
         "cora_gcn",
         "with a graph convolutional network",
         "gcn",
-        overrides={},
         published=81.5,
         source=_KIPF,
-        expected=81.5,
-        tolerance=0.5,
+        expected=81.4,
+        tolerance=0.4,
         minutes=1,
     ),
     _papers(
         "cora_gat",
         "with a graph attention network",
         "gat",
-        overrides={},
-        rate=0.005,
-        steps=400,
+        overrides={"penalty": 1e-3},
+        final_rate=1e-5,
+        steps=300,
         published=83.0,
         source=_VELICKOVIC,
         expected=82.5,
         tolerance=0.2,
+        note="The paper has half the penalty and a rate of 0.005, and stops early on the validation papers.",
         minutes=4,
     ),
     _papers(

@@ -1,0 +1,245 @@
+"""Figures of graphs: drawings, adjacency matrices, receptive fields, and the steps of message passing."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_course.checks import as_floats, instance, mapping, string, validate, whole
+from keras_course.graphs._graph import Graph
+from keras_course.plots import Arrow, Block, diagram, panels
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_SIDE = 2.6  # inches of a panel
+_PER_ROW = 4
+
+
+def plot_graphs(
+    graphs: Mapping[str, Graph],
+    *,
+    values: Mapping[str, Sequence[float]] | None = None,
+    positions: Sequence[Sequence[float]] | None = None,
+    numbered: bool = False,
+) -> "Figure":
+    """Draw graphs side by side: nodes as points, edges as lines.
+
+    Args:
+        graphs: title to `Graph`.
+        values: title to one number for each node, such as its class, shown as its color; all panels share the scale.
+        positions: `(N, 2)` coordinates of the nodes, shared by all graphs. By default the distance of two nodes in the
+            drawing approximates the number of edges between them.
+        numbered: whether the number of a node stands in it.
+
+    Returns:
+        A Matplotlib `Figure`.
+
+    Raises:
+        ValueError: `graphs` is empty, or values or positions are not as many as a graph has nodes.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.graphs import Graph, plot_graphs
+        >>> len(plot_graphs({"path": Graph(np.zeros((3, 1)), [0, 1], [1, 2])}).axes)
+        1
+    """
+    mapping(graphs=graphs)
+    for title, graph in graphs.items():
+        instance(Graph)(**{"graphs": graph})
+        for name, rows in (("values", (values or {}).get(title)), ("positions", positions)):
+            if rows is not None and len(rows) != graph.num_nodes:
+                raise ValueError(f"{name} has {len(rows)} rows; graph {title!r} has {graph.num_nodes} nodes")
+    columns = min(len(graphs), _PER_ROW)
+    rows = -(-len(graphs) // columns)
+    figure, axes = panels(_SIDE * columns, _SIDE * rows, rows, columns)
+    every = np.concatenate([np.zeros(1), *(np.asarray(v, float) for v in (values or {}).values())])
+    for ax in axes:
+        ax.set_axis_off()
+    for ax, (title, graph) in zip(axes, graphs.items(), strict=False):
+        places = layout(graph) if positions is None else as_floats("positions", positions)
+        ends = places[np.stack([graph.senders, graph.receivers], axis=1)]  # (E, 2, 2)
+        ax.plot(*ends.transpose(2, 1, 0), color="#b0b0b0", linewidth=0.8, zorder=1)
+        color = "#2b6ca3" if values is None else values[title]
+        size = 160 if numbered else max(12, 900 / graph.num_nodes)
+        limits = {} if values is None else {"cmap": "tab10" if _are_classes(every) else "viridis"}
+        if values is not None:
+            limits |= {"vmin": every.min(), "vmax": 9 if _are_classes(every) else every.max()}
+        ax.scatter(*places.T, c=color, s=size, zorder=2, edgecolors="white", linewidths=0.5, **limits)
+        for k, place in enumerate(places if numbered else ()):
+            ax.annotate(str(k), place, ha="center", va="center", color="white", fontsize=8, zorder=3)
+        ax.set_title(title, fontsize=10)
+        ax.set_aspect("equal", adjustable="datalim")
+        ax.margins(0.12)
+    return figure
+
+
+def _are_classes(values):
+    return np.equal(values, np.round(values)).all() and values.min() >= 0 and values.max() < 10
+
+
+@validate(graph=instance(Graph), num_steps=whole(1))
+def layout(graph: Graph, num_steps: int = 200) -> np.ndarray:
+    """Return coordinates `(N, 2)` for a drawing, in which distances approximate numbers of edges (stress majorization).
+
+    Args:
+        graph: a `Graph` of N nodes; it is drawn without directions.
+        num_steps: number of steps.
+
+    References:
+        Graph Drawing by Stress Majorization, Gansner, Koren and North, 2004,
+        https://doi.org/10.1007/978-3-540-31843-9_25
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.graphs import Graph, layout
+        >>> places = layout(Graph(np.zeros((3, 1)), [0, 1], [1, 2]))
+        >>> [round(float(np.linalg.norm(places[i] - places[j])), 2) for i, j in ((0, 1), (1, 2), (0, 2))]
+        [1.0, 1.0, 2.0]
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import shortest_path
+
+    n = graph.num_nodes
+    edges = coo_array((np.ones(graph.num_edges), (graph.senders, graph.receivers)), shape=(n, n))
+    distances = shortest_path(edges.tocsr(), directed=False, unweighted=True)
+    reached = distances[np.isfinite(distances)]
+    distances[np.isinf(distances)] = reached.max() / 2 + 1  # components stand beside each other
+    weights = np.where(distances > 0, 1 / np.maximum(distances, 1) ** 2, 0)
+    laplacian = np.linalg.pinv(np.diag(weights.sum(axis=1)) - weights)
+    places = np.random.default_rng(0).normal(size=(n, 2)) * distances.max() / 4
+    for _ in range(num_steps):
+        gaps = places[:, None] - places[None]
+        lengths = np.linalg.norm(gaps, axis=-1)
+        pulls = weights * distances / np.where(lengths > 0, lengths, 1)
+        places = laplacian @ (pulls.sum(axis=1)[:, None] * places - pulls @ places)
+    return places
+
+
+def plot_adjacency(matrices: Mapping[str, Sequence[Sequence[float]]]) -> "Figure":
+    """Draw matrices of graphs side by side, with a color for each entry.
+
+    Args:
+        matrices: title to a matrix `(N, N)`, whose entry (i, j) belongs to the edge from node j to node i.
+
+    Returns:
+        A Matplotlib `Figure`.
+
+    Raises:
+        ValueError: there is no matrix, or one is not square.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.graphs import plot_adjacency
+        >>> figure = plot_adjacency({"A": np.eye(3)})
+        >>> figure.axes[0].get_xlabel()
+        'sender j'
+    """
+    mapping(matrices=matrices)
+    arrays = {title: as_floats("matrices", matrix) for title, matrix in matrices.items()}
+    for title, matrix in arrays.items():
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+            raise ValueError(f"matrices[{title!r}] has shape {matrix.shape}; it must be square")
+    figure, axes = panels(_SIDE * len(arrays) + 0.6, _SIDE + 0.4, columns=len(arrays))
+    for ax, (title, matrix) in zip(axes, arrays.items(), strict=True):
+        image = ax.imshow(matrix, cmap="Blues", vmin=0, vmax=max(map(np.max, arrays.values())))
+        ax.set(title=title, xlabel="sender j", ylabel="receiver i" if ax is axes[0] else "")
+        ticks = range(len(matrix)) if len(matrix) <= 12 else ()
+        ax.set_xticks(ticks)
+        ax.set_yticks(ticks)
+    figure.colorbar(image, ax=list(axes), shrink=0.8, label="entry")
+    return figure
+
+
+@validate(graph=instance(Graph), node=whole(0), depth=whole(1, 8))
+def plot_receptive_field(graph: Graph, node: int, depth: int = 3) -> "Figure":
+    """Draw which nodes the output of one node depends on, after 1, 2, ..., `depth` layers.
+
+    Args:
+        graph: a `Graph`.
+        node: number of the node.
+        depth: number of layers.
+
+    Returns:
+        A Matplotlib `Figure` with a panel for each number of layers.
+
+    Raises:
+        ValueError: the graph has no such node, or a number is out of its range.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.graphs import Graph, plot_receptive_field
+        >>> path = Graph(np.zeros((4, 1)), [0, 1, 2], [1, 2, 3])
+        >>> [ax.get_title() for ax in plot_receptive_field(path, 3, 2).axes]
+        ['1 layer: 2 of 4 nodes', '2 layers: 3 of 4 nodes']
+    """
+    if node >= graph.num_nodes:
+        raise ValueError(f"node={node}: the nodes are 0..{graph.num_nodes - 1}")
+    seen = np.zeros(graph.num_nodes)
+    seen[node] = 2
+    panels_of = {}
+    for k in range(1, depth + 1):
+        reached = graph.senders[seen[graph.receivers] > 0]
+        seen = seen.copy()
+        seen[reached] = np.maximum(seen[reached], 1)
+        title = f"{k} layer{'s' if k > 1 else ''}: {int((seen > 0).sum())} of {graph.num_nodes} nodes"
+        panels_of[title] = seen
+    values = {title: np.where(seen == 2, 3, np.where(seen == 1, 0, 7)) for title, seen in panels_of.items()}
+    return plot_graphs(dict.fromkeys(values, graph), values=values, positions=layout(graph))
+
+
+def plot_message_passing() -> "Figure":
+    """Draw one layer of message passing: three neighbors send messages to node i, which are summed.
+
+    Returns:
+        A Matplotlib `Figure`.
+
+    References:
+        Neural Message Passing for Quantum Chemistry, Gilmer et al., 2017, https://arxiv.org/abs/1704.01212
+
+    Example:
+        >>> from keras_course.graphs import plot_message_passing
+        >>> len(plot_message_passing().axes)
+        1
+    """
+    blocks = {"sum": Block(2.5, 1, "$\\Sigma$", "operation"), "phi": Block(3.7, 1, "$\\phi$", "weight")}
+    blocks |= {"h": Block(2.5, 2.6, "$h_i$", "data"), "next": Block(4.9, 1, "new $h_i$", "data")}
+    arrows = [Arrow("sum", "phi", "$m_i$"), Arrow("h", "phi"), Arrow("phi", "next")]
+    for k in range(3):
+        blocks[f"h{k}"] = Block(0, k, f"neighbor $h_{k + 1}$", "data")
+        blocks[f"psi{k}"] = Block(1.2, k, "$\\psi$", "weight")
+        arrows += [Arrow(f"h{k}", f"psi{k}"), Arrow(f"psi{k}", "sum", f"$m_{{i{k + 1}}}$")]
+    return diagram(blocks, arrows)
+
+
+@validate(title=string)
+def plot_graph_network(title: str = "") -> "Figure":
+    """Draw a network for nodes, edges or graphs, from the features of the nodes to the three kinds of outputs.
+
+    Args:
+        title: title of the figure.
+
+    Returns:
+        A Matplotlib `Figure`.
+
+    Example:
+        >>> from keras_course.graphs import plot_graph_network
+        >>> len(plot_graph_network().axes)
+        1
+    """
+    blocks = {
+        "x": Block(0, 1, "nodes", "data"),
+        "1": Block(1.4, 1, "layer 1"),
+        "L": Block(2.8, 1, "layer L"),
+        "edges": Block(2.1, 2.3, "edges", "data"),
+        "node": Block(4.4, 0, "dense", "weight"),
+        "edge": Block(4.4, 1, "ends, dense", "weight"),
+        "graph": Block(4.4, 2, "mean, dense", "weight"),
+        "y": Block(5.6, 0, "N outputs", "data"),
+        "y2": Block(5.6, 1, "E outputs", "data"),
+        "y3": Block(5.6, 2, "1 output", "data"),
+    }
+    arrows = [Arrow("x", "1", "N x F"), Arrow("1", "L", "N x C"), Arrow("edges", "1"), Arrow("edges", "L")]
+    arrows += [Arrow("L", kind, "N x C" if kind == "edge" else "") for kind in ("node", "edge", "graph")]
+    arrows += [Arrow("node", "y"), Arrow("edge", "y2"), Arrow("graph", "y3")]
+    return diagram(blocks, arrows, title=title)
