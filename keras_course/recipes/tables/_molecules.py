@@ -76,6 +76,8 @@ MOLECULES = (
         optimizer=_FALLING,
         steps=1_000,
         batch_size=50,
+        expected=0.45,
+        tolerance=0.05,
         minutes=1,
     ),
     Recipe(
@@ -88,6 +90,8 @@ MOLECULES = (
         optimizer=_FALLING,
         steps=1_200,
         batch_size=50,
+        expected=100.0,
+        tolerance=3.0,
         minutes=2,
     ),
 )
