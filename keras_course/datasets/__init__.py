@@ -4,7 +4,7 @@ Text: `text`, `split_text`, and `token_windows`, `validation_windows` to train l
 Images: `mnist_10k`, `cifar10_12k`, `digit_images`. `example_batches` yields batches in an order that is the same
 on every backend, and `crop_and_flip` augments images.
 Tables: `digits`, `diabetes`, `breast_cancer`, `iris`. Points: `two_moons`, `blobs`, `spiral`,
-`gaussian_classes`. Graphs: `cora`, `citations`.
+`gaussian_classes`. Graphs: `cora`, `citations`. Molecules: `esol`, `toy_molecules`.
 `list_datasets` returns the table of all sets, `get_dataset` one row of it, and `find` looks up what a user names. Each
 set that has to be downloaded has an offline twin in that table.
 """
@@ -18,6 +18,7 @@ from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._generators import blobs, gaussian_classes, spiral, two_moons
 from keras_course.datasets._images import Images, cifar10_12k, digit_images, mnist_10k
 from keras_course.datasets._list import find, get_dataset, list_datasets
+from keras_course.datasets._molecules import Molecules, esol, toy_molecules
 from keras_course.datasets._palindromes import palindromes
 from keras_course.datasets._particles import Particles, spring_particles
 from keras_course.datasets._signals import shape_signals
@@ -44,6 +45,7 @@ __all__ = [
     "ExampleBatches",
     "Images",
     "MaskedBatches",
+    "Molecules",
     "PairBatches",
     "Particles",
     "Sentences",
@@ -62,6 +64,7 @@ __all__ = [
     "digits",
     "encode_stories",
     "era5_uk",
+    "esol",
     "example_batches",
     "find",
     "gaussian_classes",
@@ -88,6 +91,7 @@ __all__ = [
     "text",
     "token_windows",
     "toy_chains",
+    "toy_molecules",
     "two_moons",
     "validation_windows",
 ]

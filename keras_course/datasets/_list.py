@@ -10,6 +10,7 @@ from keras_course.datasets._citations import CITATIONS
 from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._generators import GENERATORS
 from keras_course.datasets._images import IMAGES
+from keras_course.datasets._molecules import MOLECULES
 from keras_course.datasets._particles import PARTICLES
 from keras_course.datasets._stories import STORIES
 from keras_course.datasets._tables import TABLES
@@ -28,6 +29,7 @@ KINDS = {
     "weather": "a set of weather fields",
     "particles": "a set of trajectories of particles",
     "citations": "a graph of papers",
+    "molecules": "a set of molecules",
 }
 
 
@@ -42,7 +44,8 @@ def list_datasets() -> tuple[Dataset, ...]:
         >>> [row.name for row in datasets.list_datasets() if row.kind == "table"]
         ['digits', 'diabetes', 'breast_cancer', 'iris']
     """
-    return TEXTS + IMAGES + TABLES + GENERATORS + TRANSLATIONS + STORIES + CHAINS + CITATIONS + WEATHER + PARTICLES
+    of_sequences = TEXTS + TRANSLATIONS + STORIES + CHAINS
+    return of_sequences + IMAGES + TABLES + GENERATORS + CITATIONS + MOLECULES + WEATHER + PARTICLES
 
 
 @validate(name=string)
@@ -76,7 +79,7 @@ def find(data: str | os.PathLike, kinds: tuple[str, ...] = ("text",)) -> str:
     Args:
         data: name of a data set, or path of a UTF-8 text file if `kinds` has "text".
         kinds: which kinds of data sets are wanted, of "text", "images", "table", "generator", "sentences", "stories",
-            "chains", "citations", "weather" and "particles".
+            "chains", "citations", "molecules", "weather" and "particles".
 
     Returns:
         What `text` takes in any working folder, or the name of a row of `list_datasets`.

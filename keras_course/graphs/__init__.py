@@ -23,6 +23,7 @@ from keras_course.graphs._conversions import (
     to_torch_geometric,
 )
 from keras_course.graphs._convolution import GraphConvolution, gcn
+from keras_course.graphs._directed_bonds import BondMessages, bond_messages, dmpnn
 from keras_course.graphs._dot_attention import dot_attention_gnn
 from keras_course.graphs._figures import (
     layout,
@@ -48,22 +49,35 @@ from keras_course.graphs._interaction import MLP, InteractionNetwork
 from keras_course.graphs._isomorphism import GraphIsomorphism, gin
 from keras_course.graphs._linear_forecast import LinearForecast
 from keras_course.graphs._mesh import Mesh, icosahedral_mesh, multi_mesh
+from keras_course.graphs._message_passing import EdgeNetwork, GatedMessages, Set2Set, mpnn
+from keras_course.graphs._molecule_figures import (
+    molecule_layout,
+    plot_molecule_histograms,
+    plot_molecules,
+    plot_predicted_solubility,
+    plot_screening,
+)
+from keras_course.graphs._molecules import molecule_graph
 from keras_course.graphs._neighbors import NeighborSample, knn_graph, neighbor_sample, radius_graph
 from keras_course.graphs._physics_figures import plot_forecast, plot_meshes, plot_trajectories
 from keras_course.graphs._roll_out import LatitudeError, forecast_errors, roll_out
 from keras_course.graphs._sage import SampleAndAggregate, graph_sage
 from keras_course.graphs._sets import deep_sets
+from keras_course.graphs._smiles import Molecule, parse_smiles
 from keras_course.graphs._sparse import SparseProjection, sparse_features
 from keras_course.graphs._special_cases import cnn_as_gnn, complete_graph, grid_graph, transformer_as_gnn
 
 __all__ = [
     "MLP",
+    "BondMessages",
     "DotProductGraphAttention",
     "EdgeAttention",
     "EdgeAttentionLayer",
     "EdgeEnds",
+    "EdgeNetwork",
     "FlattenFeatures",
     "FlattenIds",
+    "GatedMessages",
     "Graph",
     "GraphAttention",
     "GraphAttentionV2",
@@ -74,19 +88,23 @@ __all__ = [
     "LatitudeError",
     "LinearForecast",
     "Mesh",
+    "Molecule",
     "NeighborSample",
     "ParticleGraph",
     "Readout",
     "SampleAndAggregate",
     "SelfLoops",
+    "Set2Set",
     "SparseProjection",
     "SplitGraphs",
     "SplitRows",
     "accelerations",
     "batch_graphs",
+    "bond_messages",
     "cnn_as_gnn",
     "complete_graph",
     "deep_sets",
+    "dmpnn",
     "dot_attention_gnn",
     "edge_attention",
     "forecast_errors",
@@ -104,15 +122,23 @@ __all__ = [
     "icosahedral_mesh",
     "knn_graph",
     "layout",
+    "molecule_graph",
+    "molecule_layout",
+    "mpnn",
     "multi_mesh",
     "neighbor_sample",
+    "parse_smiles",
     "plot_adjacency",
     "plot_forecast",
     "plot_graph_network",
     "plot_graphs",
     "plot_meshes",
     "plot_message_passing",
+    "plot_molecule_histograms",
+    "plot_molecules",
+    "plot_predicted_solubility",
     "plot_receptive_field",
+    "plot_screening",
     "plot_trajectories",
     "radius_graph",
     "random_walk_noise",

@@ -16,6 +16,7 @@ from keras_course.recipes.tasks.citations import Citations
 from keras_course.recipes.tasks.examples import Classification, CropAndFlip, Regression
 from keras_course.recipes.tasks.forecast import Forecast
 from keras_course.recipes.tasks.masked import MaskedTokens
+from keras_course.recipes.tasks.molecules import Screening, Solubility
 from keras_course.recipes.tasks.palindromes import Palindromes
 from keras_course.recipes.tasks.particles import Particles
 from keras_course.recipes.tasks.signals import AveragePairs
@@ -46,6 +47,8 @@ __all__ = [
     "Recipe",
     "Regression",
     "Run",
+    "Screening",
+    "Solubility",
     "Sound",
     "Sounds",
     "Task",

@@ -51,7 +51,7 @@ def random_graph(num_nodes, num_edges, seed=0, num_features=4):
 
 @pytest.mark.parametrize("build", [gcn, gat, gatv2, dot_attention_gnn, graph_sage, gin])
 def test_a_padded_batch_is_every_graph_by_itself(build):
-    graphs = [random_graph(n, e, n) for n, e in ((1, 0), (4, 7), (6, 3))]
+    graphs = [random_graph(n, e, n) for n, e in ((1, 0), (6, 7))]
     model = build(4, 2, level="node")
     together = array(model(batch_graphs(graphs, num_nodes=8, num_edges=9)))
     for graph, rows in zip(graphs, together, strict=True):

@@ -18,6 +18,7 @@ def test_list_datasets():
         "stories",
         "chains",
         "citations",
+        "molecules",
         "weather",
         "particles",
     }

@@ -1,7 +1,8 @@
-"""Recipes of lecture 9: subjects of papers that cite each other, and physical systems."""
+"""Recipes of lecture 9: subjects of papers that cite each other, molecules, and physical systems."""
 
 from keras_course.recipes._optimizers import AdamW
 from keras_course.recipes._recipe import Recipe
+from keras_course.recipes.tables._molecules import MOLECULES
 from keras_course.recipes.tables._physics import PHYSICS
 from keras_course.recipes.tasks.citations import Citations
 
@@ -64,5 +65,6 @@ TABLE = (
         overrides={"hidden_dim": 16},
         minutes=1,
     ),
+    *MOLECULES,
     *PHYSICS,
 )

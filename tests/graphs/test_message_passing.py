@@ -1,0 +1,215 @@
+"""Message passing along edges: copied weights in torch_geometric and chemprop, and the echo that a D-MPNN avoids."""
+
+import functools
+import importlib.util
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from keras_course import datasets, recipes
+from keras_course.graphs import (
+    BondMessages,
+    EdgeNetwork,
+    Graph,
+    Set2Set,
+    batch_graphs,
+    bond_messages,
+    dmpnn,
+    molecule_graph,
+    mpnn,
+)
+from keras_course.recipes.tasks.molecules import cut_to_largest, roc_auc
+
+GEOMETRIC = """
+import sys
+import numpy as np, torch
+from torch_geometric.nn import NNConv
+from torch_geometric.nn.aggr import Set2Set
+
+torch.manual_seed(0)
+given, found = np.load(sys.argv[1]), {}
+tensors = {name: torch.from_numpy(given[name]) for name in given.files}
+network = torch.nn.Sequential(torch.nn.Linear(3, 6), torch.nn.ReLU(), torch.nn.Linear(6, 20))
+convolution = NNConv(4, 5, network, aggr="add", root_weight=False, bias=False)
+found["convolution"] = convolution(tensors["x"], torch.stack([tensors["senders"], tensors["receivers"]]), tensors["e"])
+readout = Set2Set(4, processing_steps=3)
+found["readout"] = readout(tensors["x"], tensors["graph_ids"])
+found |= {f"convolution.{name}": value for name, value in network.state_dict().items()}
+found |= {f"readout.{name}": value for name, value in readout.lstm.state_dict().items()}
+np.savez(sys.argv[2], **{name: value.detach().numpy() for name, value in found.items()})
+"""
+CHEMPROP = """
+import sys
+import numpy as np, torch
+from chemprop.data import BatchMolGraph, MolGraph
+from chemprop.nn import BondMessagePassing
+
+torch.manual_seed(0)
+given = np.load(sys.argv[1])
+pairs = np.stack([given["senders"], given["receivers"]])
+reverse = np.arange(pairs.shape[1]).reshape(-1, 2)[:, ::-1].ravel()
+batch = BatchMolGraph([MolGraph(V=given["x"], E=given["e"], edge_index=pairs, rev_edge_index=reverse)])
+layer = BondMessagePassing(d_v=4, d_e=3, d_h=7, depth=4)
+found = {"nodes": layer(batch)} | layer.state_dict()
+np.savez(sys.argv[2], **{name: value.detach().numpy() for name, value in found.items()})
+"""
+
+
+@pytest.fixture(scope="module")
+def graph():
+    rng = np.random.default_rng(0)
+    ends = np.array([[0, 1], [1, 2], [2, 0], [3, 4]])
+    directed = np.stack([ends, ends[:, ::-1]], axis=1).reshape(-1, 2)
+    graph = {"x": rng.normal(size=(6, 4)), "e": rng.normal(size=(8, 3))}
+    graph = {name: array.astype("float32") for name, array in graph.items()}
+    ids = {"senders": directed[:, 0], "receivers": directed[:, 1], "graph_ids": np.array([0, 0, 0, 1, 1, 2])}
+    return graph | ids
+
+
+@pytest.fixture(scope="module")
+def peer(tmp_path_factory, graph):
+    """Return what a script that runs in a process of its own found for the graph."""
+
+    def run(module, script):
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"needs {module}")
+        folder = tmp_path_factory.mktemp(module)
+        np.savez(folder / "given.npz", **graph)
+        paths = [str(folder / name) for name in ("given.npz", "found.npz")]
+        environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+        done = subprocess.run([sys.executable, "-c", script, *paths], capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        return dict(np.load(paths[1]))
+
+    return run
+
+
+def run(layer, graph, *names):
+    return keras.ops.convert_to_numpy(layer(*(graph[name] for name in names)))
+
+
+def test_edge_network_and_set2set_of_torch_geometric(peer, graph):
+    found = peer("torch_geometric", GEOMETRIC)
+    layer = EdgeNetwork(5, hidden_dim=6)
+    run(layer, graph, "x", "e", "senders", "receivers")
+    layer.set_weights([found[f"convolution.{k}.{name}"].T for k in (0, 2) for name in ("weight", "bias")])
+    y = run(layer, graph, "x", "e", "senders", "receivers")
+    np.testing.assert_allclose(y, found["convolution"], atol=1e-5)
+
+    readout, rows = Set2Set(num_graphs=3), graph["graph_ids"][None]
+    readout(graph["x"], graph["graph_ids"], rows)
+    kernels = [found[f"readout.weight_{name}_l0"].T for name in ("ih", "hh")]
+    readout.set_weights([*kernels, found["readout.bias_ih_l0"] + found["readout.bias_hh_l0"]])
+    y = keras.ops.convert_to_numpy(readout(graph["x"], graph["graph_ids"], rows))
+    np.testing.assert_allclose(y, found["readout"], atol=1e-5)
+
+
+def test_bond_messages_of_chemprop(peer, graph):
+    found = peer("chemprop", CHEMPROP)
+    layer = BondMessages(7, num_steps=4)
+    run(layer, graph, "x", "e", "senders", "receivers")
+    layer.set_weights([*(found[f"W_{name}.weight"].T for name in "iho"), found["W_o.bias"]])
+    y = run(layer, graph, "x", "e", "senders", "receivers")
+    np.testing.assert_allclose(y, found["nodes"], atol=1e-5)
+
+
+def test_a_message_never_returns_along_its_bond(graph):
+    """The message of edge v to w changes with every edge into v but the one from w."""
+    senders, receivers = graph["senders"], graph["receivers"]
+    for e in range(8):
+        h = np.zeros((8, 2), "float32")
+        h[e] = 1
+        m = keras.ops.convert_to_numpy(bond_messages(h, senders, receivers, 6))[:, 0]
+        expected = (senders == receivers[e]) & (np.arange(8) != e ^ 1)
+        np.testing.assert_array_equal(m, expected.astype("float32"))
+
+
+def test_written_out(graph):
+    """The equations of `BondMessages`, edge by edge."""
+    layer = BondMessages(2, num_steps=3, activation="tanh")
+    y = run(layer, graph, "x", "e", "senders", "receivers")
+    first, hidden, last, bias = layer.get_weights()
+    edges = list(zip(graph["senders"], graph["receivers"], strict=True))
+    start = {edge: np.concatenate([graph["x"][edge[0]], graph["e"][k]]) @ first for k, edge in enumerate(edges)}
+    h = {edge: np.tanh(start[edge]) for edge in edges}
+    for _ in range(2):
+        sums = {(v, w): sum((h[u, x] for u, x in edges if x == v and u != w), np.zeros(2)) for v, w in edges}
+        h = {edge: np.tanh(start[edge] + sums[edge] @ hidden) for edge in edges}
+    for v in range(6):
+        arrived = sum((h[u, x] for u, x in edges if x == v), np.zeros(2))
+        np.testing.assert_allclose(y[v], np.tanh(np.concatenate([graph["x"][v], arrived]) @ last + bias), atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return dmpnn(16, 6, 2, hidden_dim=8, num_globals=1), mpnn(16, 6, 2, hidden_dim=8, edge_dim=4)
+
+
+def relabeled(graph, rng):
+    """Return a graph with its nodes and its bonds in another order."""
+    order = rng.permutation(graph.num_nodes)
+    where = np.argsort(order)
+    pairs = rng.permutation(graph.num_edges // 2)
+    edges = (2 * pairs[:, None] + rng.permutation(2)).ravel()
+    ends = (where[ids[edges]] for ids in (graph.senders, graph.receivers))
+    return Graph(graph.nodes[order], *ends, edges=graph.edges[edges], globals=graph.globals)
+
+
+def test_order_and_padding_do_not_matter(networks):
+    rng = np.random.default_rng(0)
+    graphs = [molecule_graph(smiles, features="course") for smiles in ("CC(=O)Oc1ccccc1C(=O)O", "C", "CCO")]
+    graphs = [Graph(g.nodes, g.senders, g.receivers, edges=g.edges, globals=[[k]]) for k, g in enumerate(graphs)]
+    for model in networks:
+        expected = np.stack([model.predict(batch_graphs([g]), verbose=0)[0] for g in graphs[::2]])
+        for batch in (graphs, [relabeled(g, rng) for g in graphs]):
+            y = model.predict(batch_graphs(batch, num_nodes=20, num_edges=40), verbose=0)
+            np.testing.assert_allclose(y[::2], expected, atol=1e-5)
+
+
+def test_cut_to_largest():
+    batch = batch_graphs([molecule_graph("CCO"), molecule_graph("c1ccccc1")], num_nodes=50, num_edges=90)
+    found = cut_to_largest(batch)
+    assert {name: array.shape[1] for name, array in found.items()} == {
+        "nodes": 8, "graph_ids": 8, "senders": 32, "receivers": 32, "edges": 32,
+    }  # fmt: skip
+    assert (found["receivers"] >= 0).sum() == 4 + 12
+
+
+def test_roc_auc():
+    assert roc_auc([True, False, True], [3.0, 1.0, 2.0]) == 1.0
+    assert roc_auc([True, False], [1.0, 1.0]) == 0.5
+    assert roc_auc([True], [1.0]) == 0.5
+
+
+def test_recipes(monkeypatch):
+    """A few steps of each kind of task; an ensemble adds what its deviation tells."""
+    row = datasets.get_dataset("toy_molecules")
+    small = row._replace(load=functools.partial(datasets.toy_molecules, 60, num_test=20))
+    monkeypatch.setattr(datasets, "get_dataset", lambda name: small)
+    solubility = recipes.train("toy_molecules_dmpnn", steps=2, verbose=0)
+    assert solubility.value < 2 * solubility.facts["metrics"]["test RMSE of the mean"]
+    assert set(solubility.sample) == {"smiles", "measured", "predicted"}
+    table = recipes.RECIPES["screening"]
+    task = recipes.Screening(num_train=60, num_library=40, top=10, parts=2)
+    row = recipes.Recipe("small", "two networks", task, table.builder, table.preset, table.optimizer, 2, 20, "graphs")
+    run = recipes.train(row, verbose=0)
+    assert 0 <= run.value <= 100
+    assert "ROC AUC of the deviation for errors" in run.facts["metrics"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "rule"),
+    [
+        (recipes.Solubility, {"data": "iris"}, "data='iris'"),
+        (recipes.Solubility, {"features": "own"}, "features='own'"),
+        (recipes.Solubility, {"parts": 0}, "parts=0"),
+        (recipes.Screening, {"num_library": 50, "top": 51}, "top=51"),
+    ],
+)
+def test_tasks_refuse(kind, arguments, rule):
+    with pytest.raises(ValueError, match=rule):
+        kind(**arguments)
