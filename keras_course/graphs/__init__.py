@@ -28,6 +28,7 @@ from keras_course.graphs._dot_attention import dot_attention_gnn
 from keras_course.graphs._figures import (
     layout,
     plot_adjacency,
+    plot_edge_attention,
     plot_graph_network,
     plot_graphs,
     plot_message_passing,
@@ -129,6 +130,7 @@ __all__ = [
     "neighbor_sample",
     "parse_smiles",
     "plot_adjacency",
+    "plot_edge_attention",
     "plot_forecast",
     "plot_graph_network",
     "plot_graphs",

@@ -21,6 +21,7 @@ def plot_graphs(
     *,
     values: Mapping[str, Sequence[float]] | None = None,
     positions: Sequence[Sequence[float]] | None = None,
+    weights: Mapping[str, Sequence[float]] | None = None,
     numbered: bool = False,
 ) -> "Figure":
     """Draw graphs side by side: nodes as points, edges as lines.
@@ -30,13 +31,15 @@ def plot_graphs(
         values: title to one number for each node, such as its class, shown as its color; all panels share the scale.
         positions: `(N, 2)` coordinates of the nodes, shared by all graphs. By default the distance of two nodes in the
             drawing approximates the number of edges between them.
+        weights: title to one number in [0, 1] for each edge, such as its attention weight, shown as its width; by
+            default all edges are thin.
         numbered: whether the number of a node stands in it.
 
     Returns:
         A Matplotlib `Figure`.
 
     Raises:
-        ValueError: `graphs` is empty, or values or positions are not as many as a graph has nodes.
+        ValueError: `graphs` is empty, or values, positions or weights are not as many as a graph has nodes or edges.
 
     Example:
         >>> import numpy as np
@@ -47,9 +50,13 @@ def plot_graphs(
     mapping(graphs=graphs)
     for title, graph in graphs.items():
         instance(Graph)(**{"graphs": graph})
-        for name, rows in (("values", (values or {}).get(title)), ("positions", positions)):
-            if rows is not None and len(rows) != graph.num_nodes:
-                raise ValueError(f"{name} has {len(rows)} rows; graph {title!r} has {graph.num_nodes} nodes")
+        for name, rows, size, things in (
+            ("values", (values or {}).get(title), graph.num_nodes, "nodes"),
+            ("positions", positions, graph.num_nodes, "nodes"),
+            ("weights", (weights or {}).get(title), graph.num_edges, "edges"),
+        ):
+            if rows is not None and len(rows) != size:
+                raise ValueError(f"{name} has {len(rows)} rows; graph {title!r} has {size} {things}")
     columns = min(len(graphs), _PER_ROW)
     rows = -(-len(graphs) // columns)
     figure, axes = panels(_SIDE * columns, _SIDE * rows, rows, columns)
@@ -59,7 +66,9 @@ def plot_graphs(
     for ax, (title, graph) in zip(axes, graphs.items(), strict=False):
         places = layout(graph) if positions is None else as_floats("positions", positions)
         ends = places[np.stack([graph.senders, graph.receivers], axis=1)]  # (E, 2, 2)
-        ax.plot(*ends.transpose(2, 1, 0), color="#b0b0b0", linewidth=0.8, zorder=1)
+        widths = np.full(graph.num_edges, 0.8) if weights is None else 0.3 + 6 * np.asarray(weights[title])
+        for end, width in zip(ends, widths, strict=True):
+            ax.plot(*end.T, color="#b0b0b0", linewidth=width, zorder=1)
         color = "#2b6ca3" if values is None else values[title]
         size = 160 if numbered else max(12, 900 / graph.num_nodes)
         limits = {} if values is None else {"cmap": "tab10" if _are_classes(every) else "viridis"}
@@ -243,3 +252,33 @@ def plot_graph_network(title: str = "") -> "Figure":
     arrows += [Arrow("L", kind, "N x C" if kind == "edge" else "") for kind in ("node", "edge", "graph")]
     arrows += [Arrow("node", "y"), Arrow("edge", "y2"), Arrow("graph", "y3")]
     return diagram(blocks, arrows, title=title)
+
+
+def plot_edge_attention() -> "Figure":
+    """Draw how graph attention weighs one edge: projections of both ends, score, softmax, weighted sum.
+
+    Returns:
+        A Matplotlib `Figure`.
+
+    References:
+        Graph Attention Networks, Veličković et al., 2018, https://arxiv.org/abs/1710.10903
+
+    Example:
+        >>> from keras_course.graphs import plot_edge_attention
+        >>> len(plot_edge_attention().axes)
+        1
+    """
+    blocks = {
+        "i": Block(0, 0, "receiver $h_i$", "data"),
+        "j": Block(0, 1.4, "sender $h_j$", "data"),
+        "Wi": Block(1.3, 0, "$W$", "weight"),
+        "Wj": Block(1.3, 1.4, "$W$", "weight"),
+        "score": Block(2.6, 0.7, "score $s_{ij}$"),
+        "softmax": Block(4.0, 0.7, "softmax over\nedges to $i$"),
+        "times": Block(4.0, 2.0, "x", "operation"),
+        "sum": Block(4.9, 2.0, "$\\Sigma$", "operation"),
+        "y": Block(5.9, 2.0, "new $h_i$", "data"),
+    }
+    arrows = [Arrow("i", "Wi"), Arrow("j", "Wj"), Arrow("Wi", "score"), Arrow("Wj", "score"), Arrow("score", "softmax")]
+    arrows += [Arrow("softmax", "times", "$\\alpha_{ij}$"), Arrow("Wj", "times", "$W h_j$"), Arrow("times", "sum")]
+    return diagram(blocks, [*arrows, Arrow("sum", "y")])
