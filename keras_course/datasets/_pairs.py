@@ -2,6 +2,9 @@
 
 Notation: N pairs, batch size B. A batch has sources (B, S) and targets (B, S), padded at the end with token 0 to a
 length S that is a multiple of 16, so that a compiled model sees few shapes.
+
+Keras on TensorFlow takes the shapes of all batches from the first two: an axis stays open only where those differ. So
+the first batch of each epoch is as long as the longest, and the second one is shorter.
 """
 
 from collections.abc import Sequence
@@ -30,7 +33,8 @@ class PairBatches(keras.utils.PyDataset):
             raise ValueError(f"batch_size={batch_size} must be at most {len(sources)}, the number of pairs")
         self.batch_size, self.steps_per_epoch = batch_size, steps_per_epoch
         self.seed, self.start_epoch = seed, start_epoch
-        self._lengths = np.array([max(map(len, pair)) for pair in zip(self.sources, self.targets, strict=True)])
+        lengths = [max(len(source), len(target) - 1) for source, target in zip(self.sources, self.targets, strict=True)]
+        self._lengths = np.array(lengths)
         self._order = (None, None)  # the pass that it belongs to, and the rows of each of its batches
 
     @property
@@ -38,11 +42,13 @@ class PairBatches(keras.utils.PyDataset):
         return None
 
     def __getitem__(self, index):
-        turn, place = divmod(index + self.start_epoch * self.steps_per_epoch, len(self.sources) // self.batch_size)
+        step = index + self.start_epoch * self.steps_per_epoch
+        turn, place = divmod(step, len(self.sources) // self.batch_size)
         if self._order[0] != turn:
             self._order = turn, self._batches_of(turn)
         rows = self._order[1][place]
-        return in_pairs([self.sources[i] for i in rows], [self.targets[i] for i in rows])
+        shortest = self._lengths.max() if step % self.steps_per_epoch == 0 else 0
+        return in_pairs([self.sources[i] for i in rows], [self.targets[i] for i in rows], shortest)
 
     def _batches_of(self, turn):
         """Return the rows of the batches of a pass: pairs of similar length, in an order of their own."""
@@ -50,7 +56,14 @@ class PairBatches(keras.utils.PyDataset):
         order = rng.permutation(len(self.sources))[: len(self.sources) // size * size]
         pools = np.split(order, range(_POOL * size, len(order), _POOL * size))
         rows = np.concatenate([pool[np.argsort(self._lengths[pool], kind="stable")] for pool in pools])
-        return rng.permutation(rows.reshape(-1, size))
+        batches = rng.permutation(rows.reshape(-1, size))
+        widths = np.array([_width(self._lengths[batch].max()) for batch in batches])
+        second = (np.arange(len(batches)) + turn * len(batches)) % self.steps_per_epoch == 1
+        wide = np.flatnonzero(second & (widths == _width(self._lengths.max())))
+        short = np.flatnonzero(~second & (widths < _width(self._lengths.max())))[: len(wide)]
+        wide = wide[: len(short)]
+        batches[wide], batches[short] = batches[short], batches[wide]
+        return batches
 
 
 def pair_batches(
@@ -99,10 +112,13 @@ def with_mean_one(chosen) -> np.ndarray:
     return (chosen / max(chosen.mean(), 1 / chosen.size)).astype("float32")
 
 
-def in_pairs(sources, targets) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Return sequences as one batch; see `pair_batches`."""
-    longest = max(*map(len, sources), *(len(target) - 1 for target in targets))
-    width = -(-longest // MULTIPLE) * MULTIPLE
+def _width(length):
+    return -(-length // MULTIPLE) * MULTIPLE
+
+
+def in_pairs(sources, targets, shortest=0) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Return sequences as one batch, at least as long as `shortest`; see `pair_batches`."""
+    width = _width(max(shortest, *map(len, sources), *(len(target) - 1 for target in targets)))
     inputs = {"source": padded(sources, width), "target": padded([target[:-1] for target in targets], width)}
     labels = padded([target[1:] for target in targets], width)
     return inputs, labels, with_mean_one(labels != 0)
