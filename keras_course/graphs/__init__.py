@@ -49,7 +49,13 @@ from keras_course.graphs._isomorphism import GraphIsomorphism, gin
 from keras_course.graphs._linear_forecast import LinearForecast
 from keras_course.graphs._mesh import Mesh, icosahedral_mesh, multi_mesh
 from keras_course.graphs._neighbors import NeighborSample, knn_graph, neighbor_sample, radius_graph
-from keras_course.graphs._physics_figures import plot_forecast, plot_meshes, plot_trajectories
+from keras_course.graphs._physics_figures import (
+    plot_encode_process_decode,
+    plot_forecast,
+    plot_globes,
+    plot_meshes,
+    plot_trajectories,
+)
 from keras_course.graphs._roll_out import LatitudeError, forecast_errors, roll_out
 from keras_course.graphs._sage import SampleAndAggregate, graph_sage
 from keras_course.graphs._sets import deep_sets
@@ -107,7 +113,9 @@ __all__ = [
     "multi_mesh",
     "neighbor_sample",
     "plot_adjacency",
+    "plot_encode_process_decode",
     "plot_forecast",
+    "plot_globes",
     "plot_graph_network",
     "plot_graphs",
     "plot_meshes",
