@@ -257,5 +257,6 @@ def plot_trajectories(paths) -> "Figure":
             ax.plot(x[:, p, 0], x[:, p, 1], "-", color=f"C{p % 10}", linewidth=1)
             ax.plot(x[-1, p, 0], x[-1, p, 1], "o", color=f"C{p % 10}", markersize=6)
         ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xticks=[], yticks=[])
+        ax.spines[:].set_visible(True)  # the walls
         ax.set_title(title, fontsize=10, parse_math=False)
     return figure
