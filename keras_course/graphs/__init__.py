@@ -60,7 +60,13 @@ from keras_course.graphs._molecule_figures import (
 )
 from keras_course.graphs._molecules import molecule_graph
 from keras_course.graphs._neighbors import NeighborSample, knn_graph, neighbor_sample, radius_graph
-from keras_course.graphs._physics_figures import plot_forecast, plot_meshes, plot_trajectories
+from keras_course.graphs._physics_figures import (
+    plot_encode_process_decode,
+    plot_forecast,
+    plot_globes,
+    plot_meshes,
+    plot_trajectories,
+)
 from keras_course.graphs._roll_out import LatitudeError, forecast_errors, roll_out
 from keras_course.graphs._sage import SampleAndAggregate, graph_sage
 from keras_course.graphs._sets import deep_sets
@@ -131,7 +137,9 @@ __all__ = [
     "parse_smiles",
     "plot_adjacency",
     "plot_edge_attention",
+    "plot_encode_process_decode",
     "plot_forecast",
+    "plot_globes",
     "plot_graph_network",
     "plot_graphs",
     "plot_meshes",

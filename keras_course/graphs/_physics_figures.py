@@ -1,12 +1,12 @@
-"""Figures of lecture 9: meshes on the sphere, forecasts and their errors, and trajectories of particles."""
+"""Figures of lecture 9: meshes and fields on the sphere, forecasts and their errors, and trajectories of particles."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_course.checks import as_floats, finite, mapping, string, validate, wholes
-from keras_course.graphs._mesh import check_grid, grid_of, icosahedral_mesh
-from keras_course.plots import panels
+from keras_course.checks import as_floats, finite, is_whole, mapping, number, string, validate, wholes, within
+from keras_course.graphs._mesh import check_grid, grid_of, icosahedral_mesh, to_vectors
+from keras_course.plots import Arrow, Block, diagram, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,6 +59,131 @@ def _view(longitude, latitude):
     toward = np.array([np.cos(phi) * np.cos(theta), np.cos(phi) * np.sin(theta), np.sin(phi)])
     right = np.array([-np.sin(theta), np.cos(theta), 0.0])
     return right, np.cross(toward, right), toward
+
+
+@validate(label=string, latitude=within(at_least=-90, at_most=90))
+def plot_globes(contents, *, label="", latitude=20) -> "Figure":
+    """Draw globes: a field as colored cells, or the multi-mesh, whose edges have a color for each level.
+
+    Args:
+        contents: title to a field `(H, W)` on a grid of the globe, or to a level n, at most 6, for the multi-mesh.
+        label: what the colors of the fields mean, with the unit; without it there is only the color, not its scale. All
+            fields have one range of colors.
+        latitude: from where the globes are seen, in degrees north.
+
+    Returns:
+        A Matplotlib `Figure` with a panel for each entry.
+
+    Raises:
+        ValueError: `contents` is empty, a field is not `(H, W)` or not finite, or a level is not 0 to 6.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.graphs import plot_globes
+        >>> [axes.get_title() for axes in plot_globes({"field": np.eye(4), "multi-mesh": 1}).axes]
+        ['field', 'multi-mesh']
+    """
+    mapping(contents=contents)
+    levels = {title: value for title, value in contents.items() if is_whole(value)}
+    fields = {title: as_floats(f"contents[{title!r}]", x) for title, x in contents.items() if title not in levels}
+    for title, level in levels.items():
+        number(at_least=0, at_most=6, **{f"contents[{title!r}]": level})
+    for title, field in fields.items():
+        finite(**{f"contents[{title!r}]": field})
+        if field.ndim != 2:
+            raise ValueError(f"contents[{title!r}] has shape {field.shape}; it must be (H, W)")
+        check_grid(field.shape, None)
+    largest = max([1e-12, *(np.abs(field).max() for field in fields.values())])
+    figure, axes = panels(2.4 * len(contents), 2.6, 1, len(contents))
+    view, image = _view(longitude=10, latitude=latitude), None
+    for ax, title in zip(axes, contents, strict=True):
+        if title in fields:
+            image = _draw_field(ax, fields[title], view)
+            image.set_clim(-largest, largest)
+        else:
+            _draw_multi_mesh(ax, levels[title], view)
+        ax.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), aspect="equal", xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+        ax.set_title(title, fontsize=10)
+    if fields and label:
+        figure.colorbar(image, ax=list(axes), shrink=0.8, label=label)
+    return figure
+
+
+def _draw_field(ax, field, view):
+    """Draw the cells of a field that are seen, and return their collection."""
+    from matplotlib.collections import PolyCollection
+
+    right, up, toward = view
+    corners = _cells(field.shape)
+    seen = corners.mean(axis=1) @ toward > 0
+    cells = np.stack([corners[seen] @ right, corners[seen] @ up], axis=-1)
+    return ax.add_collection(PolyCollection(cells, array=field.ravel()[seen], cmap="RdBu_r", edgecolors="face"))
+
+
+def _draw_multi_mesh(ax, level, view):
+    """Draw the edges of M_0 to M_n that are seen, the longest ones as the thickest lines."""
+    from matplotlib.collections import LineCollection
+
+    right, up, toward = view
+    for k in range(level + 1):
+        mesh = icosahedral_mesh(k)
+        ends = mesh.points[np.stack([mesh.senders, mesh.receivers], axis=1)]
+        ends = ends[(ends @ toward > -0.05).all(axis=1)]
+        lines = np.stack([ends @ right, ends @ up], axis=-1)
+        ax.add_collection(LineCollection(lines, linewidths=max(0.3, 1.8 - 0.5 * k), colors=f"C{k}", zorder=2 - k / 10))
+
+
+def _cells(grid_shape):
+    """Return the four corners of the cells of a grid of the globe `(H W, 4, 3)`."""
+    grid = grid_of(grid_shape)
+    half_height, half_width = 90 / (grid_shape[0] - 1), 180 / grid_shape[1]
+    corners = [
+        to_vectors(
+            *(
+                x.ravel()
+                for x in np.meshgrid(
+                    np.clip(grid.latitudes + y * half_height, -90, 90), grid.longitudes + x * half_width, indexing="ij"
+                )
+            )
+        )
+        for y, x in ((-1, -1), (-1, 1), (1, 1), (1, -1))
+    ]
+    return np.stack(corners, axis=1)
+
+
+def plot_encode_process_decode() -> "Figure":
+    """Draw one step of GraphCast: encoder, processor and decoder, with the shapes of what they exchange.
+
+    Returns:
+        A Matplotlib `Figure`.
+
+    References:
+        Learning skillful medium-range global weather forecasting, Lam et al., 2023, https://arxiv.org/abs/2212.12794
+
+    Example:
+        >>> from keras_course.graphs import plot_encode_process_decode
+        >>> len(plot_encode_process_decode().axes)
+        1
+    """
+    blocks = {
+        "states": Block(0, 0, "last T states", "data"),
+        "encoder": Block(0, 1.3, "encoder"),
+        "processor": Block(0, 2.6, "processor, L x"),
+        "decoder": Block(0, 3.9, "decoder"),
+        "sum": Block(0, 5.2, "+", "operation"),
+        "next": Block(0, 6.4, "next state", "data"),
+    }
+    arrows = [
+        Arrow("states", "encoder", "grid: HW x (TF + 3)"),
+        Arrow("encoder", "processor", "mesh: N x C"),
+        Arrow("processor", "decoder", "mesh: N x C"),
+        Arrow("decoder", "sum", "change: HW x F"),
+        Arrow("sum", "next", "HW x F"),
+        Arrow("encoder", "decoder", "grid: HW x C", bend=-1.2),
+        Arrow("states", "sum", "last state: HW x F", bend=1.6),
+    ]
+    return diagram(blocks, arrows)
 
 
 def plot_forecast(true, predicted, *, region=None, label="") -> "Figure":
@@ -132,5 +257,6 @@ def plot_trajectories(paths) -> "Figure":
             ax.plot(x[:, p, 0], x[:, p, 1], "-", color=f"C{p % 10}", linewidth=1)
             ax.plot(x[-1, p, 0], x[-1, p, 1], "o", color=f"C{p % 10}", markersize=6)
         ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xticks=[], yticks=[])
+        ax.spines[:].set_visible(True)  # the walls
         ax.set_title(title, fontsize=10, parse_math=False)
     return figure
