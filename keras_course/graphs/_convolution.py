@@ -12,6 +12,7 @@ from keras_course.checks import choice, flag, not_negative, validate, whole
 from keras_course.graphs._inputs import example_graphs
 from keras_course.graphs._stack import RULES, layered
 from keras_course.layers._initializers import get_initializer
+from keras_course.layers._regularizers import get_regularizer
 from keras_course.ops import segment_sum
 from keras_course.ops._types import Tensor
 
@@ -63,7 +64,7 @@ class GraphConvolution(keras.layers.Layer):
         self.units, self.normalization = int(units), normalization
         self.use_bias, self.use_kernel = bool(use_bias), bool(use_kernel)
         self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.kernel_regularizer = get_regularizer(kernel_regularizer=kernel_regularizer)
 
     def build(self, input_shape, *ids) -> None:
         if self.use_kernel:

@@ -11,6 +11,7 @@ from keras_course.checks import choice, flag, validate, whole
 from keras_course.graphs._inputs import example_graphs
 from keras_course.graphs._stack import RULES, add_matrix, layered
 from keras_course.layers._initializers import get_initializer
+from keras_course.layers._regularizers import get_regularizer
 from keras_course.ops import segment_max, segment_mean
 from keras_course.ops._types import Tensor
 
@@ -59,7 +60,7 @@ class SampleAndAggregate(keras.layers.Layer):
         super().__init__(**kwargs)
         self.units, self.aggregator, self.normalize = int(units), aggregator, bool(normalize)
         self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.kernel_regularizer = get_regularizer(kernel_regularizer=kernel_regularizer)
 
     def build(self, input_shape, *ids) -> None:
         width = input_shape[-1]

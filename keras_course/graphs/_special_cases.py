@@ -73,6 +73,8 @@ def transformer_as_gnn(q, k, v) -> Tensor:
         >>> transformer_as_gnn(x, x, x).shape == (5, 2, 4)
         True
     """
+    if not q.shape == k.shape or not q.shape[:2] == v.shape[:2]:
+        raise ValueError(f"q, k, v have shapes {tuple(q.shape)}, {tuple(k.shape)}, {tuple(v.shape)}; they do not match")
     num_nodes = q.shape[0]
     senders, receivers = complete_graph(num_nodes)
     products = ops.multiply(ops.take(q, receivers, axis=0), ops.take(k, senders, axis=0))

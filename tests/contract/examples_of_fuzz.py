@@ -6,11 +6,14 @@ builds a value anew for each call, and `USES` says what is done with a result th
 
 import functools
 import tempfile
+import types
 
 import keras
+import networkx
 import numpy as np
 from models_of_fuzz import (
     Make,
+    attention_on_graphs,
     average,
     expert_model,
     forecaster,
@@ -42,6 +45,7 @@ FIELD = np.zeros((8, 12))
 KERNEL = rng.normal(size=(3, 3, 1, 2)).astype("float32")
 TOKEN_FEATURES = np.ones((1, 3, 4), "float32")
 HEADS = rng.normal(size=(1, 3, 2, 4)).astype("float32")
+GRAPH = keras_course.graphs.Graph(np.eye(3), senders=[0, 1], receivers=[1, 2])
 STORIES = keras_course.datasets.stories(1, num_train=10)[0]
 
 
@@ -200,7 +204,32 @@ EXAMPLES = {
     "graphs.random_walk_noise": {"shape": (1, 3, 2, 2), "scale": 0.1, "rng": Make(np.random.default_rng)},
     "graphs.roll_out": {"model": Make(forecaster), "states": np.zeros((1, 2, 5, 8, 1)), "steps": 2},
     "datasets.toy_molecules": {"num_train": 3, "num_test": 2},
-    "graphs": {"smiles": "CCO", "num_edge_features": 3, "units": 4, "molecules": {"ethanol": "CCO"}},
+    "graphs": {"smiles": "CCO", "num_edge_features": 3, "units": 4, "molecules": {"ethanol": "CCO"},
+               "graph": GRAPH, "graphs": [GRAPH, GRAPH], "points": np.array([[0.0], [1.0], [3.0]]),
+               "num_graphs": 2, "num_nodes": 3, "height": 2},
+    "graphs.Graph": {"nodes": np.eye(3, dtype="float32"), "senders": np.array([0, 1]), "receivers": np.array([1, 2]),
+                     "edges": np.ones((2, 1), "float32"), "globals": np.ones((1, 2), "float32"),
+                     "graph_ids": np.zeros(3, int)},
+    "graphs.GraphBatches": {"y": np.zeros(2), "batch_size": 2},
+    "graphs.cnn_as_gnn": {"image": IMAGES[0], "kernel": KERNEL},
+    "graphs.edge_attention": {"model": Make(attention_on_graphs),
+                              "inputs": Make(lambda: keras_course.graphs.batch_graphs([GRAPH]))},
+    "graphs.from_networkx": {"other": Make(lambda: networkx.path_graph(3))},
+    "graphs.from_scipy": {"adjacency": Make(lambda: keras_course.graphs.to_scipy(GRAPH)), "nodes": np.eye(3)},
+    "graphs.from_torch_geometric": {
+        "data": types.SimpleNamespace(x=np.eye(3), edge_index=np.array([[0, 1], [1, 2]]))},
+    "graphs.knn_graph": {"k": 1},
+    "graphs.neighbor_sample": {"seeds": np.array([2]), "fanouts": (2, 2)},
+    "graphs.plot_adjacency": {"matrices": {"a": np.eye(3)}},
+    "graphs.plot_graphs": {"graphs": {"a": GRAPH}, "values": {"a": np.arange(3)}, "weights": {"a": np.ones(2)},
+                           "positions": np.ones((3, 2))},
+    "graphs.plot_receptive_field": {"node": 2, "depth": 2},
+    "graphs.radius_graph": {"radius": 1.5},
+    "graphs.sparse_features": {"batch": Make(lambda: keras_course.graphs.batch_graphs([GRAPH]))},
+    "graphs.transformer_as_gnn": {x: HEADS[0] for x in "qkv"},
+    **{f"ops.segment_{name}": {"scores" if name == "softmax" else "data": np.ones((3, 2), "float32"),
+                               "ids": np.array([0, 2, 2]), "num_segments": 3}
+       for name in ("max", "mean", "softmax", "sum")},
     "graphs.bond_messages": {"h": np.ones((2, 3), "float32"), "senders": np.array([0, 1]),
                              "receivers": np.array([1, 0]), "num_nodes": 2},
     "graphs.molecule_layout": {"molecule": Make(lambda: keras_course.graphs.parse_smiles("CCO"))},
