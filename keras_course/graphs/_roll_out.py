@@ -137,7 +137,7 @@ def forecast_errors(true, predicted, grid_shape, region=None) -> np.ndarray:
         An array `(S, C)`.
 
     Raises:
-        ValueError: the shapes differ, or a number is not finite.
+        ValueError: the shapes differ, or a true value is not finite.
 
     Example:
         >>> import numpy as np
@@ -147,7 +147,7 @@ def forecast_errors(true, predicted, grid_shape, region=None) -> np.ndarray:
     """
     check_grid(grid_shape, region)
     true, predicted = as_floats("true", true), as_floats("predicted", predicted)
-    finite(true=true, predicted=predicted)
+    finite(true=true)  # a forecast may have diverged
     if true.shape != predicted.shape or true.shape[2:4] != tuple(grid_shape) or true.ndim != 5:
         raise ValueError(
             f"true and predicted have shapes {true.shape} and {predicted.shape}; both must be (B, S, "

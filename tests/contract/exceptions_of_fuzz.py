@@ -1,7 +1,5 @@
 """What the fuzz of public functions cannot tell from a good call: results, kinds of arguments, slow and odd ones."""
 
-import importlib.util
-
 from fuzz import WRONG
 
 # What the package returns, which nobody constructs, and what takes no data but files, runs and the machine
@@ -25,9 +23,6 @@ RESULTS = {
     "ops.known",
     "recipes.train", "recipes.load_run", "backend.require", "convnets.copy_weights",
 }  # fmt: skip
-
-if importlib.util.find_spec("torch_geometric") is None:  # not all machines have it
-    RESULTS.add("graphs.to_torch_geometric")
 
 # Arguments that are of another kind than their example looks: a tensor may hold NaN or nothing
 KINDS = {
@@ -107,6 +102,7 @@ ALLOWED = {
     **{f"{name}.{argument}": {"None"} for argument in ("top_k", "top_p", "stop") for name in (
         "decoding.generate_tokens", "language.generate")},
     "decoding.generate_tokens.context": WRONG,  # any structure, which the decoder may use
+    "graphs.forecast_errors.predicted": {"NaN in it"},  # a forecast may have diverged
     **{f"graphs.Graph.{x}": {"None"} for x in ("edges", "globals", "graph_ids")},  # it has none, and is one graph
     "graphs.plot_graphs.positions": {"None"},  # chosen by distances
     **{f"graphs.bond_messages.{x}": {"-1 in it"} for x in ("senders", "receivers")},  # padding
