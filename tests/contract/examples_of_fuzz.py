@@ -6,17 +6,14 @@ builds a value anew for each call, and `USES` says what is done with a result th
 
 import functools
 import tempfile
-import types
 
 import keras
-import networkx
 import numpy as np
+from examples_of_graphs import GRAPHS
 from models_of_fuzz import (
     Make,
-    attention_on_graphs,
     average,
     expert_model,
-    forecaster,
     half,
     image_model,
     image_transformer,
@@ -45,7 +42,6 @@ FIELD = np.zeros((8, 12))
 KERNEL = rng.normal(size=(3, 3, 1, 2)).astype("float32")
 TOKEN_FEATURES = np.ones((1, 3, 4), "float32")
 HEADS = rng.normal(size=(1, 3, 2, 4)).astype("float32")
-GRAPH = keras_course.graphs.Graph(np.eye(3), senders=[0, 1], receivers=[1, 2])
 STORIES = keras_course.datasets.stories(1, num_train=10)[0]
 
 
@@ -92,6 +88,7 @@ EXAMPLES = {
     "recipes": {"peak_rate": 0.1, "final_rate": 0.01, "warmup": 2, "adam_rate": 0.1},
     "portable": {},
     # of one callable
+    **GRAPHS,
     "attention.expert_loads": {"tokens": np.array([[3, 4]]), "model": Make(expert_model)},
     "attention.fill_masks": {"tokens": np.array([[3, 4]]), "mask_token": 1, "model": Make(masked_model)},
     **{f"attention.{name}": {"hidden_dim": 8, "num_layers": 1, "num_heads": 2} for name in (
@@ -186,56 +183,7 @@ EXAMPLES = {
     "datasets.rossby_haurwitz": {"num_train": 2, "num_test": 1, "num_steps": 2},
     "datasets.spring_particles": {"num_train": 2, "num_test": 1, "num_frames": 3},
     "datasets.toy_chains": {"num_train": 3, "num_test": 2},
-    "graphs.InteractionNetwork": {"hidden_dim": 4},
-    "graphs.LatitudeError": {"grid_shape": (5, 8)},
-    "graphs.LinearForecast": {"num_components": 2},
-    "graphs.MLP": {"hidden_dim": 4, "units": 3},
-    "graphs.ParticleGraph": {"radius": 0.2, "box": ((0.0, 1.0), (0.0, 1.0))},
-    "graphs.accelerations": {"positions": np.ones((1, 3, 2))},
-    "graphs.forecast_errors": {"true": np.zeros((1, 2, 3, 4, 1)), "predicted": np.ones((1, 2, 3, 4, 1)),
-                               "grid_shape": (3, 4)},
-    "graphs.gns": {"num_particles": 4, "hidden_dim": 4},
-    "graphs.graphcast": {"grid_shape": (5, 8), "num_channels": 1, "mesh_level": 0, "hidden_dim": 4},
-    "graphs.icosahedral_mesh": {"level": 1},
-    "graphs.multi_mesh": {"level": 1},
-    "graphs.plot_forecast": {"true": np.eye(4), "predicted": np.ones((4, 4))},
-    "graphs.plot_meshes": {"levels": (0, 1)},
-    "graphs.plot_trajectories": {"paths": {"a": np.zeros((3, 2, 2))}},
-    "graphs.random_walk_noise": {"shape": (1, 3, 2, 2), "scale": 0.1, "rng": Make(np.random.default_rng)},
-    "graphs.roll_out": {"model": Make(forecaster), "states": np.zeros((1, 2, 5, 8, 1)), "steps": 2},
     "datasets.toy_molecules": {"num_train": 3, "num_test": 2},
-    "graphs": {"smiles": "CCO", "num_edge_features": 3, "units": 4, "molecules": {"ethanol": "CCO"},
-               "graph": GRAPH, "graphs": [GRAPH, GRAPH], "points": np.array([[0.0], [1.0], [3.0]]),
-               "num_graphs": 2, "num_nodes": 3, "height": 2},
-    "graphs.Graph": {"nodes": np.eye(3, dtype="float32"), "senders": np.array([0, 1]), "receivers": np.array([1, 2]),
-                     "edges": np.ones((2, 1), "float32"), "globals": np.ones((1, 2), "float32"),
-                     "graph_ids": np.zeros(3, int)},
-    "graphs.GraphBatches": {"y": np.zeros(2), "batch_size": 2},
-    "graphs.cnn_as_gnn": {"image": IMAGES[0], "kernel": KERNEL},
-    "graphs.edge_attention": {"model": Make(attention_on_graphs),
-                              "inputs": Make(lambda: keras_course.graphs.batch_graphs([GRAPH]))},
-    "graphs.from_networkx": {"other": Make(lambda: networkx.path_graph(3))},
-    "graphs.from_scipy": {"adjacency": Make(lambda: keras_course.graphs.to_scipy(GRAPH)), "nodes": np.eye(3)},
-    "graphs.from_torch_geometric": {
-        "data": types.SimpleNamespace(x=np.eye(3), edge_index=np.array([[0, 1], [1, 2]]))},
-    "graphs.knn_graph": {"k": 1},
-    "graphs.neighbor_sample": {"seeds": np.array([2]), "fanouts": (2, 2)},
-    "graphs.plot_adjacency": {"matrices": {"a": np.eye(3)}},
-    "graphs.plot_graphs": {"graphs": {"a": GRAPH}, "values": {"a": np.arange(3)}, "weights": {"a": np.ones(2)},
-                           "positions": np.ones((3, 2))},
-    "graphs.plot_receptive_field": {"node": 2, "depth": 2},
-    "graphs.radius_graph": {"radius": 1.5},
-    "graphs.sparse_features": {"batch": Make(lambda: keras_course.graphs.batch_graphs([GRAPH]))},
-    "graphs.transformer_as_gnn": {x: HEADS[0] for x in "qkv"},
-    **{f"ops.segment_{name}": {"scores" if name == "softmax" else "data": np.ones((3, 2), "float32"),
-                               "ids": np.array([0, 2, 2]), "num_segments": 3}
-       for name in ("max", "mean", "softmax", "sum")},
-    "graphs.bond_messages": {"h": np.ones((2, 3), "float32"), "senders": np.array([0, 1]),
-                             "receivers": np.array([1, 0]), "num_nodes": 2},
-    "graphs.molecule_layout": {"molecule": Make(lambda: keras_course.graphs.parse_smiles("CCO"))},
-    "graphs.plot_molecule_histograms": {"smiles": ["CCO", "C"], "solubility": np.array([0.5, 0.2])},
-    "graphs.plot_predicted_solubility": {"measured": np.ones(2), "predicted": {"mean": np.ones(2)}},
-    "graphs.plot_screening": {"active": np.array([True, False]), "scores": {"a": np.arange(2.0)}, "top": 2},
     "metrics.distance_error": {"true": np.ones((3, 3)), "predicted": np.ones((3, 3))},
     **{f"metrics.{name}": {"true": np.eye(3), "predicted": np.eye(3)} for name in ("lddt", "tm_score")},
     "metrics.pairwise_distances": {"x": np.eye(3)},
