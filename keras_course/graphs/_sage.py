@@ -39,10 +39,12 @@ class SampleAndAggregate(keras.layers.Layer):
         https://arxiv.org/abs/1706.02216
 
     Example:
+        >>> import keras
         >>> import numpy as np
         >>> from keras_course.graphs import SampleAndAggregate
         >>> layer = SampleAndAggregate(1, kernel_initializer="ones")
-        >>> [float(y) for y in layer(np.array([[1.0], [3.0], [7.0]]), np.array([0, 1]), np.array([2, 2]))[:, 0]]
+        >>> y = layer(np.array([[1.0], [3.0], [7.0]]), np.array([0, 1]), np.array([2, 2]))
+        >>> keras.ops.convert_to_numpy(y)[:, 0].tolist()
         [1.0, 3.0, 9.0]
     """
 

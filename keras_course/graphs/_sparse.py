@@ -61,10 +61,12 @@ class SparseProjection(keras.layers.Layer):
         kernel_regularizer: penalty on W, a regularizer of Keras, or None.
 
     Example:
+        >>> import keras
         >>> import numpy as np
         >>> from keras_course.graphs import SparseProjection
         >>> layer = SparseProjection(10, 1, kernel_initializer="ones")
-        >>> [float(y) for y in layer(np.array([[0.5, 2.0], [3.0, 0.0]]), np.array([[4, 9], [0, -1]]))[:, 0]]
+        >>> y = layer(np.array([[0.5, 2.0], [3.0, 0.0]]), np.array([[4, 9], [0, -1]]))
+        >>> keras.ops.convert_to_numpy(y)[:, 0].tolist()
         [2.5, 3.0]
     """
 
