@@ -48,17 +48,17 @@ def as_row(name, values, gaps=False) -> np.ndarray:
     return values
 
 
-def as_points(x, columns=None) -> np.ndarray:
-    """Return x as a float64 array (N, D), with D given by `columns`, or raise a ValueError.
+def as_points(x, columns=None, name="x") -> np.ndarray:
+    """Return points as a float64 array (N, D), with D given by `columns`, or raise a ValueError.
 
     It must have two axes, at least one row, and finite numbers.
     """
-    x = as_floats("x", x)
+    x = as_floats(name, x)
     if x.ndim != 2 or 0 in x.shape:
-        raise ValueError(f"x has shape {x.shape}; it must be (N, D), one row a point, with at least one of each")
+        raise ValueError(f"{name} has shape {x.shape}; it must be (N, D), one row a point, with at least one of each")
     if columns not in (None, x.shape[1]):
-        raise ValueError(f"x has shape {x.shape}; it must have {columns} columns")
-    finite(x=x)
+        raise ValueError(f"{name} has shape {x.shape}; it must have {columns} columns")
+    finite(**{name: x})
     return x
 
 

@@ -5,9 +5,11 @@ import inspect
 from collections.abc import Callable
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_course.checks._arrays import as_real
+from keras_course.checks._numbers import whole_number
 
 
 def on_tensors(**ranks) -> Callable:
@@ -55,6 +57,49 @@ def _tensor(name, value, rank):
     if rank is not None and len(value.shape) != rank:
         raise ValueError(f"{name} has shape {tuple(value.shape)}; it must have {rank} axes")
     return value
+
+
+def ids_below(count: str, *names: str) -> Callable[[Callable], Callable]:
+    """Return a decorator that checks a number of things, and the ids of such things.
+
+    The number must be whole, and an id below it. A tensor is not looked into: that would wait for the device, and a
+    program that is being compiled has no numbers yet. The decorator stands above `on_tensors`, which makes tensors.
+
+    Args:
+        count: name of the argument that is a number, or an integer scalar.
+        names: names of the arguments that are ids.
+
+    Example:
+        >>> from keras_course.checks.tensors import ids_below
+        >>> pick = ids_below("size", "ids")(lambda ids, size: ids)
+        >>> pick([0, 3], 3)
+        Traceback (most recent call last):
+        ValueError: ids holds 3; it must be an integer below size=3
+    """
+
+    def decorate(function):
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def call(*args, **kwargs):
+            given = signature.bind(*args, **kwargs).arguments
+            if not ops.is_tensor(given[count]):
+                whole_number(0, **{count: given[count]})
+                for name in names:
+                    _check_ids(name, given[name], **{count: given[count]})
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
+def _check_ids(name, value, **bound):
+    """Raise a ValueError for an array or a list that holds something else than integers below a bound."""
+    ((count, limit),) = bound.items()
+    ids = as_real(name, value) if isinstance(value, np.ndarray | list | tuple) else np.zeros(0)
+    if ids.size and (ids.dtype.kind not in "iu" or ids.max() >= limit):
+        raise ValueError(f"{name} holds {ids.max()}; it must be an integer below {count}={limit}")
 
 
 def variable(**arguments) -> None:

@@ -10,11 +10,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course.checks import flag, fraction, validate, whole
+from keras_course.checks import flag, fraction, mapping, validate, whole
 from keras_course.checks.graphs import check_model
 from keras_course.graphs._graph import PADDING
 from keras_course.graphs._stack import add_matrix
 from keras_course.layers._initializers import get_initializer
+from keras_course.layers._regularizers import get_regularizer
 from keras_course.ops import segment_softmax, segment_sum
 from keras_course.ops._types import Tensor
 
@@ -56,7 +57,7 @@ class EdgeAttentionLayer(keras.layers.Layer):
         self.units, self.num_heads, self.concat = int(units), int(num_heads), bool(concat)
         self.use_bias, self.seed = bool(use_bias), seed
         self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.kernel_regularizer = get_regularizer(kernel_regularizer=kernel_regularizer)
         self.dropout = keras.layers.Dropout(dropout, seed=seed, name="dropout")
 
     def build(self, input_shape, *ids) -> None:
@@ -261,7 +262,7 @@ def edge_attention(model: keras.Model, inputs: dict[str, np.ndarray]) -> EdgeAtt
         An `EdgeAttention`, without the edges that are padding.
 
     Raises:
-        ValueError: no layer of the model is one of graph attention.
+        ValueError: no layer of the model is one of graph attention, or an input is missing.
 
     Example:
         >>> import numpy as np
@@ -272,9 +273,12 @@ def edge_attention(model: keras.Model, inputs: dict[str, np.ndarray]) -> EdgeAtt
         ([1, 0, 2, 1, 0, 1, 2], (7, 1))
     """
     check_model(model=model)
+    mapping(inputs=inputs)
     layers = [layer for layer in model.layers if isinstance(layer, EdgeAttentionLayer)]
     if not layers:
         raise ValueError(f"model={model.name!r} has no layer of graph attention")
+    if missing := {tensor.name for tensor in model.inputs} - inputs.keys():
+        raise ValueError(f"inputs has no {', '.join(sorted(missing))}, which the model takes")
     features, (_, *edges) = [layer.input[0] for layer in layers], layers[0].input
     senders, receivers, *features = keras.Model(model.inputs, [*edges, *features])(inputs, training=False)
     weights = [layer.edge_weights(x, senders, receivers) for layer, x in zip(layers, features, strict=True)]

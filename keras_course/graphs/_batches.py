@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from keras_course.checks import as_array, flag, numpy_seed, validate, whole
-from keras_course.graphs._graph import Graph, batch_graphs, union
+from keras_course.checks import as_array, finite, flag, numpy_seed, validate, whole
+from keras_course.graphs._graph import Graph, batch_graphs, check_graphs, union
 
 
 class GraphBatches(keras.utils.PyDataset):
@@ -29,7 +29,7 @@ class GraphBatches(keras.utils.PyDataset):
         packed: whether a batch is one union.
 
     Raises:
-        ValueError: graphs and targets differ in number, or a number is out of its range.
+        ValueError: graphs and targets differ in number, a target is not finite, or a number is out of its range.
 
     Example:
         >>> import numpy as np
@@ -47,11 +47,13 @@ class GraphBatches(keras.utils.PyDataset):
     def __init__(self, graphs: Sequence[Graph], y: np.ndarray, batch_size: int, *, shuffle=True, seed=0, packed=False):
         super().__init__()
         self.y = as_array("y", y)
-        if not isinstance(graphs, Sequence) or len(graphs) != len(self.y):
+        finite(y=self.y)
+        graphs = check_graphs(graphs)
+        if len(graphs) != len(self.y):
             raise ValueError(f"graphs and y must have one target for each graph, got {len(graphs)} and {len(self.y)}")
         if packed and batch_size > len(graphs):
             raise ValueError(f"batch_size={batch_size} must be at most {len(graphs)}, the number of graphs, if packed")
-        self.graphs, self.batch_size, self.packed = list(graphs), int(batch_size), bool(packed)
+        self.graphs, self.batch_size, self.packed = graphs, int(batch_size), bool(packed)
         self.shuffle, self.seed, self.epoch = bool(shuffle), seed, 0
         count = batch_size if packed else 1
         sizes = [(graph.num_nodes, graph.num_edges, graph.num_graphs) for graph in self.graphs]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_course.checks import instance, string, validate
+from keras_course.checks import as_array, instance, string, validate
 from keras_course.graphs._graph import Graph
 from keras_course.ops._foreign import torch_tensor
 
@@ -124,6 +124,7 @@ def from_scipy(adjacency: Any, nodes: np.ndarray) -> Graph:
 
     if not scipy.sparse.issparse(adjacency):
         raise ValueError(f"adjacency={type(adjacency).__name__} must be a sparse matrix of scipy")
+    nodes = as_array("nodes", nodes)
     if adjacency.shape != (len(nodes), len(nodes)):
         raise ValueError(f"adjacency has shape {adjacency.shape}; it must be {(len(nodes), len(nodes))}, as nodes has")
     entries = adjacency.tocoo()

@@ -12,6 +12,7 @@ from keras_course.checks import choice, flag, not_negative, validate, whole
 from keras_course.graphs._inputs import example_graphs
 from keras_course.graphs._stack import RULES, layered
 from keras_course.layers._initializers import get_initializer
+from keras_course.layers._regularizers import get_regularizer
 from keras_course.ops import segment_sum
 from keras_course.ops._types import Tensor
 
@@ -40,10 +41,12 @@ class GraphConvolution(keras.layers.Layer):
         https://arxiv.org/abs/1609.02907
 
     Example:
+        >>> import keras
         >>> import numpy as np
         >>> from keras_course.graphs import GraphConvolution
         >>> layer = GraphConvolution(1, normalization="row", use_bias=False, kernel_initializer="ones")
-        >>> [float(y) for y in layer(np.array([[1.0], [3.0], [7.0]]), np.array([0, 1, 0]), np.array([2, 2, 1]))[:, 0]]
+        >>> y = layer(np.array([[1.0], [3.0], [7.0]]), np.array([0, 1, 0]), np.array([2, 2, 1]))
+        >>> keras.ops.convert_to_numpy(y)[:, 0].tolist()
         [0.0, 1.0, 2.0]
     """
 
@@ -63,7 +66,7 @@ class GraphConvolution(keras.layers.Layer):
         self.units, self.normalization = int(units), normalization
         self.use_bias, self.use_kernel = bool(use_bias), bool(use_kernel)
         self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.kernel_regularizer = get_regularizer(kernel_regularizer=kernel_regularizer)
 
     def build(self, input_shape, *ids) -> None:
         if self.use_kernel:

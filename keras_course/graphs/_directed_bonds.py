@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from keras_course._registry import builder
-from keras_course.checks import choice, fraction, validate, whole, whole_number
-from keras_course.checks.tensors import on_tensors
+from keras_course.checks import choice, fraction, validate, whole
+from keras_course.checks.tensors import ids_below, on_tensors
 from keras_course.graphs._inputs import READOUTS, example_graphs, graph_inputs, graph_model, read_out
 from keras_course.layers import Dense, sibling
 from keras_course.layers._activations import get_activation
@@ -18,6 +18,7 @@ from keras_course.ops import segment_sum
 from keras_course.ops._types import Tensor
 
 
+@ids_below("num_nodes", "senders", "receivers")
 @on_tensors(h=2, senders=1, receivers=1)
 def bond_messages(h, senders, receivers, num_nodes) -> Tensor:
     """Return the message that each edge receives: the sum of the edges into its sender, without its own reverse.
@@ -42,8 +43,6 @@ def bond_messages(h, senders, receivers, num_nodes) -> Tensor:
         >>> [float(m) for m in bond_messages(h, np.array([0, 1, 1, 2]), np.array([1, 0, 2, 1]), 3)[:, 0]]
         [0.0, 4.0, 1.0, 0.0]
     """
-    if not ops.is_tensor(num_nodes):
-        whole_number(1, num_nodes=num_nodes)
     for name, ids in (("senders", senders), ("receivers", receivers)):
         if None not in (ids.shape[0], h.shape[0]) and ids.shape[0] != h.shape[0]:
             raise ValueError(f"{name} has {ids.shape[0]} entries, and h has {h.shape[0]} rows; they must agree")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_course.checks import as_floats, instance, mapping, string, validate, whole
+from keras_course.checks import as_floats, as_matrices, finite, flag, instance, mapping, string, validate, whole
 from keras_course.graphs._graph import Graph
 from keras_course.plots import Arrow, Block, diagram, panels
 
@@ -16,6 +16,7 @@ _SIDE = 2.6  # inches of a panel
 _PER_ROW = 4
 
 
+@validate(graphs=mapping, values=mapping, weights=mapping, numbered=flag)
 def plot_graphs(
     graphs: Mapping[str, Graph],
     *,
@@ -47,26 +48,23 @@ def plot_graphs(
         >>> len(plot_graphs({"path": Graph(np.zeros((3, 1)), [0, 1], [1, 2])}).axes)
         1
     """
-    mapping(graphs=graphs)
     for title, graph in graphs.items():
-        instance(Graph)(**{"graphs": graph})
-        for name, rows, size, things in (
-            ("values", (values or {}).get(title), graph.num_nodes, "nodes"),
-            ("positions", positions, graph.num_nodes, "nodes"),
-            ("weights", (weights or {}).get(title), graph.num_edges, "edges"),
-        ):
-            if rows is not None and len(rows) != size:
-                raise ValueError(f"{name} has {len(rows)} rows; graph {title!r} has {size} {things}")
+        instance(Graph)(**{f"graphs[{title!r}]": graph})
+    values = values and _rows("values", values, {title: (graph.num_nodes,) for title, graph in graphs.items()})
+    weights = weights and _rows("weights", weights, {title: (graph.num_edges,) for title, graph in graphs.items()})
+    if positions is not None:
+        shapes = {title: (graph.num_nodes, 2) for title, graph in graphs.items()}
+        positions = _rows("positions", dict.fromkeys(graphs, positions), shapes)
     columns = min(len(graphs), _PER_ROW)
     rows = -(-len(graphs) // columns)
     figure, axes = panels(_SIDE * columns, _SIDE * rows, rows, columns)
-    every = np.concatenate([np.zeros(1), *(np.asarray(v, float) for v in (values or {}).values())])
+    every = np.concatenate([np.zeros(1), *(values or {}).values()])
     for ax in axes:
         ax.set_axis_off()
     for ax, (title, graph) in zip(axes, graphs.items(), strict=False):
-        places = layout(graph) if positions is None else as_floats("positions", positions)
+        places = layout(graph) if positions is None else positions[title]
         ends = places[np.stack([graph.senders, graph.receivers], axis=1)]  # (E, 2, 2)
-        widths = np.full(graph.num_edges, 0.8) if weights is None else 0.3 + 6 * np.asarray(weights[title])
+        widths = np.full(graph.num_edges, 0.8) if weights is None else 0.3 + 6 * weights[title]
         for end, width in zip(ends, widths, strict=True):
             ax.plot(*end.T, color="#b0b0b0", linewidth=width, zorder=1)
         color = "#2b6ca3" if values is None else values[title]
@@ -81,6 +79,17 @@ def plot_graphs(
         ax.set_aspect("equal", adjustable="datalim")
         ax.margins(0.12)
     return figure
+
+
+def _rows(name, given, shapes):
+    """Return {title: finite numbers} of the shape that each title asks for, or raise a ValueError."""
+    found = {}
+    for title, shape in shapes.items():
+        found[title] = rows = as_floats(name, given.get(title))
+        finite(**{name: rows})
+        if rows.shape != shape:
+            raise ValueError(f"{name} for graph {title!r} has shape {rows.shape}; it must be {shape}")
+    return found
 
 
 def _are_classes(values):
@@ -103,7 +112,7 @@ def layout(graph: Graph, num_steps: int = 200) -> np.ndarray:
         >>> import numpy as np
         >>> from keras_course.graphs import Graph, layout
         >>> places = layout(Graph(np.zeros((3, 1)), [0, 1], [1, 2]))
-        >>> [round(float(np.linalg.norm(places[i] - places[j])), 2) for i, j in ((0, 1), (1, 2), (0, 2))]
+        >>> [round(float(np.linalg.norm(places[i] - places[j])), 1) for i, j in ((0, 1), (1, 2), (0, 2))]
         [1.0, 1.0, 2.0]
     """
     from scipy.sparse import coo_array
@@ -144,10 +153,9 @@ def plot_adjacency(matrices: Mapping[str, Sequence[Sequence[float]]]) -> "Figure
         >>> figure.axes[0].get_xlabel()
         'sender j'
     """
-    mapping(matrices=matrices)
-    arrays = {title: as_floats("matrices", matrix) for title, matrix in matrices.items()}
+    arrays = as_matrices("matrices", matrices)
     for title, matrix in arrays.items():
-        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        if matrix.shape[0] != matrix.shape[1]:
             raise ValueError(f"matrices[{title!r}] has shape {matrix.shape}; it must be square")
     figure, axes = panels(_SIDE * len(arrays) + 0.6, _SIDE + 0.4, columns=len(arrays))
     for ax, (title, matrix) in zip(axes, arrays.items(), strict=True):

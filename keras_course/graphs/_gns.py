@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_course._registry import builder
-from keras_course.checks import as_floats, instance, is_number, not_negative, positive, validate, whole
+from keras_course.checks import as_floats, finite, generator, is_number, not_negative, positive, validate, whole, wholes
 from keras_course.graphs._graph import PADDING
 from keras_course.graphs._inputs import SplitGraphs
 from keras_course.graphs._interaction import MLP, InteractionNetwork
@@ -117,6 +117,7 @@ class ParticleGraph(keras.layers.Layer):
         }
 
 
+@validate(shape=wholes(1, 4), scale=not_negative, rng=generator)
 def random_walk_noise(shape, scale, rng) -> np.ndarray:
     """Return noise of positions `(B, T, P, D)` that a model is trained with, so that it withstands its own errors.
 
@@ -141,9 +142,7 @@ def random_walk_noise(shape, scale, rng) -> np.ndarray:
         >>> round(float((noise[:, -1] - noise[:, -2]).std()), 1), float(abs(noise[:, 0]).max())
         (0.5, 0.0)
     """
-    not_negative(scale=scale)
-    instance(np.random.Generator)(rng=rng)
-    if len(shape) != 4 or shape[1] < 2:
+    if shape[1] < 2:
         raise ValueError(f"shape={shape!r} must be (B, T, P, D) with T of at least 2")
     steps = rng.normal(scale=scale / np.sqrt(shape[1] - 1), size=(shape[0], shape[1] - 1, *shape[2:]))
     positions = np.cumsum(np.cumsum(steps, axis=1), axis=1)
@@ -154,7 +153,7 @@ def accelerations(positions) -> np.ndarray:
     """Return x_{t+1} - 2 x_t + x_{t-1} of positions `(B, T, ...)`, as an array `(B, T - 2, ...)`.
 
     Raises:
-        ValueError: T is less than 3.
+        ValueError: T is less than 3, or a position is not finite.
 
     Example:
         >>> from keras_course.graphs import accelerations
@@ -164,6 +163,7 @@ def accelerations(positions) -> np.ndarray:
     positions = as_floats("positions", positions)
     if positions.ndim < 2 or positions.shape[1] < 3:
         raise ValueError(f"positions has shape {positions.shape}; it must be (B, T, ...) with T of at least 3")
+    finite(positions=positions)
     return np.diff(positions, 2, axis=1)
 
 

@@ -137,7 +137,7 @@ def union(graphs: Sequence[Graph]) -> Graph:
         >>> both.senders.tolist(), both.graph_ids.tolist()
         ([0, 2], [0, 0, 1, 1])
     """
-    graphs = _check_graphs(graphs)
+    graphs = check_graphs(graphs)
     node_offsets = np.cumsum([0, *(graph.num_nodes for graph in graphs[:-1])])
     graph_offsets = np.cumsum([0, *(graph.num_graphs for graph in graphs[:-1])])
 
@@ -157,7 +157,8 @@ def union(graphs: Sequence[Graph]) -> Graph:
     )
 
 
-def _check_graphs(graphs):
+def check_graphs(graphs) -> list[Graph]:
+    """Return graphs as a list; a ValueError unless there is one, and all have the same features."""
     if not isinstance(graphs, Sequence) or not graphs or not all(isinstance(graph, Graph) for graph in graphs):
         raise ValueError(f"graphs={graphs!r} must be a list of Graph, with one at least")
     kinds = [tuple(None if part is None else part.shape[1] for part in (g.nodes, g.edges, g.globals)) for g in graphs]
@@ -201,7 +202,7 @@ def batch_graphs(
         >>> batch["nodes"].shape, batch["senders"].tolist(), batch["graph_ids"].tolist()
         ((2, 3, 2), [[-1, -1], [0, 1]], [[0, -1, -1], [0, 0, 0]])
     """
-    graphs = _check_graphs(graphs)
+    graphs = check_graphs(graphs)
     sizes = {"num_nodes": num_nodes, "num_edges": num_edges, "num_graphs": num_graphs}
     for name, given in sizes.items():
         needed = max(getattr(graph, name) for graph in graphs)

@@ -31,10 +31,12 @@ class GraphIsomorphism(keras.layers.Layer):
         How Powerful are Graph Neural Networks?, Xu, Hu, Leskovec and Jegelka, 2019, https://arxiv.org/abs/1810.00826
 
     Example:
+        >>> import keras
         >>> import numpy as np
         >>> from keras_course.graphs import GraphIsomorphism
         >>> layer = GraphIsomorphism(1, kernel_initializer="ones")
-        >>> [float(y) for y in layer(np.array([[1.0], [3.0], [7.0]]), np.array([0, 1]), np.array([2, 2]))[:, 0]]
+        >>> y = layer(np.array([[1.0], [3.0], [7.0]]), np.array([0, 1]), np.array([2, 2]))
+        >>> keras.ops.convert_to_numpy(y)[:, 0].tolist()
         [1.0, 3.0, 11.0]
     """
 

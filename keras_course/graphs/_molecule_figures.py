@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_course.checks import as_row, flag, mapping, string, strings, validate, whole_number
+from keras_course.checks import as_row, flag, instance, mapping, string, strings, validate, whole_number
 from keras_course.graphs._smiles import AROMATIC_BOND, Molecule, parse_smiles
 from keras_course.plots import panels
 
@@ -16,6 +16,7 @@ _COLORS = {"C": "0.25", "N": "tab:blue", "O": "tab:red", "S": "goldenrod", "P": 
 _COLORS |= {"Cl": "tab:green", "Br": "brown", "I": "purple"}
 
 
+@validate(molecule=instance(Molecule))
 def molecule_layout(molecule: Molecule) -> np.ndarray:
     """Return positions in the plane for the atoms of a molecule, `(N, 2)`, with bonds of length 1.
 

@@ -37,7 +37,7 @@ def knn_graph(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """
     from sklearn.neighbors import NearestNeighbors
 
-    points = as_points(points)
+    points = as_points(points, name="points")
     if k >= len(points):
         raise ValueError(f"k={k} must be less than {len(points)}, the number of points")
     neighbors = NearestNeighbors(n_neighbors=k).fit(points).kneighbors(return_distance=False)  # without the point
@@ -71,7 +71,7 @@ def radius_graph(
     """
     from sklearn.neighbors import NearestNeighbors
 
-    points = as_points(points)
+    points = as_points(points, name="points")
     distances, neighbors = NearestNeighbors(radius=radius).fit(points).radius_neighbors()
     if max_neighbors is not None:
         neighbors = [

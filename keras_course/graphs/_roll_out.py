@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course.checks import choice, instance, is_number, validate, whole
+from keras_course.checks import as_floats, choice, finite, is_number, validate, whole
+from keras_course.checks.graphs import check_model
 from keras_course.checks.tensors import on_tensors
 from keras_course.graphs._mesh import check_grid, grid_of
 from keras_course.ops import jit_while, write_at
@@ -17,12 +18,12 @@ from keras_course.ops._types import Tensor
 def check_scale(**argument) -> None:
     """Raise a ValueError unless an argument is a positive number or a row of positive numbers."""
     ((name, value),) = argument.items()
-    numbers = np.ravel(value).tolist() if isinstance(value, tuple | list | np.ndarray) else [value]
-    if not numbers or not all(is_number(x) and x > 0 for x in numbers):
+    numbers = list(value) if isinstance(value, tuple | list) or np.ndim(value) == 1 else [value]
+    if not numbers or not all(is_number(x) and 0 < x < np.inf for x in numbers):
         raise ValueError(f"{name}={value!r} must be a positive number, or a row of them")
 
 
-@validate(model=instance(keras.Model), steps=whole(1, 100_000), scale=check_scale, order=choice(1, 2))
+@validate(model=check_model, steps=whole(1, 100_000), scale=check_scale, order=choice(1, 2))
 @on_tensors(states=None, forcings=3)
 def roll_out(model, states, steps, *, scale=1.0, order=1, forcings=None) -> Tensor:
     """Return the next states, predicted one after the other by a model whose predictions become its inputs.
@@ -53,7 +54,7 @@ def roll_out(model, states, steps, *, scale=1.0, order=1, forcings=None) -> Tens
         >>> roll_out(graphcast((7, 12), 2), np.zeros((1, 2, 7, 12, 2)), steps=3).shape == (1, 3, 7, 12, 2)
         True
     """
-    _check_window(model, states, steps, order, forcings)
+    _check_window(model, states, steps, scale, order, forcings)
     scale = ops.convert_to_tensor(np.asarray(scale, "float32"))
     states = ops.cast(states, "float32")
 
@@ -80,10 +81,12 @@ def roll_out(model, states, steps, *, scale=1.0, order=1, forcings=None) -> Tens
     return jit_while(lambda c: c["step"] < steps, body, variables=model.variables)(carry)["path"]
 
 
-def _check_window(model, states, steps, order, forcings):
+def _check_window(model, states, steps, scale, order, forcings):
     wanted = model.inputs[0].shape
     if len(states.shape) != len(wanted) or any(n not in (None, m) for n, m in zip(wanted, states.shape, strict=True)):
         raise ValueError(f"states has shape {tuple(states.shape)}; the model takes {wanted}")
+    if np.size(scale) not in (1, states.shape[-1]):
+        raise ValueError(f"scale={scale!r} must be a number, or one for each of {states.shape[-1]} variables")
     if states.shape[1] < order:
         raise ValueError(f"order={order} needs as many states, and the model takes {states.shape[1]}")
     if (forcings is None) != (len(model.inputs) == 1):
@@ -134,7 +137,7 @@ def forecast_errors(true, predicted, grid_shape, region=None) -> np.ndarray:
         An array `(S, C)`.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: the shapes differ, or a true value is not finite.
 
     Example:
         >>> import numpy as np
@@ -143,7 +146,8 @@ def forecast_errors(true, predicted, grid_shape, region=None) -> np.ndarray:
         [[1.0], [1.0]]
     """
     check_grid(grid_shape, region)
-    true, predicted = np.asarray(true, "float64"), np.asarray(predicted, "float64")
+    true, predicted = as_floats("true", true), as_floats("predicted", predicted)
+    finite(true=true)  # a forecast may have diverged
     if true.shape != predicted.shape or true.shape[2:4] != tuple(grid_shape) or true.ndim != 5:
         raise ValueError(
             f"true and predicted have shapes {true.shape} and {predicted.shape}; both must be (B, S, "

@@ -11,6 +11,7 @@ from keras_course.checks import choice, flag, validate, whole
 from keras_course.graphs._inputs import example_graphs
 from keras_course.graphs._stack import RULES, add_matrix, layered
 from keras_course.layers._initializers import get_initializer
+from keras_course.layers._regularizers import get_regularizer
 from keras_course.ops import segment_max, segment_mean
 from keras_course.ops._types import Tensor
 
@@ -38,10 +39,12 @@ class SampleAndAggregate(keras.layers.Layer):
         https://arxiv.org/abs/1706.02216
 
     Example:
+        >>> import keras
         >>> import numpy as np
         >>> from keras_course.graphs import SampleAndAggregate
         >>> layer = SampleAndAggregate(1, kernel_initializer="ones")
-        >>> [float(y) for y in layer(np.array([[1.0], [3.0], [7.0]]), np.array([0, 1]), np.array([2, 2]))[:, 0]]
+        >>> y = layer(np.array([[1.0], [3.0], [7.0]]), np.array([0, 1]), np.array([2, 2]))
+        >>> keras.ops.convert_to_numpy(y)[:, 0].tolist()
         [1.0, 3.0, 9.0]
     """
 
@@ -59,7 +62,7 @@ class SampleAndAggregate(keras.layers.Layer):
         super().__init__(**kwargs)
         self.units, self.aggregator, self.normalize = int(units), aggregator, bool(normalize)
         self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.kernel_regularizer = get_regularizer(kernel_regularizer=kernel_regularizer)
 
     def build(self, input_shape, *ids) -> None:
         width = input_shape[-1]

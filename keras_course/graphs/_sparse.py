@@ -7,9 +7,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course.checks import mapping, validate, whole
+from keras_course.checks import as_real, mapping, validate, whole
 from keras_course.graphs._graph import PADDING
 from keras_course.layers._initializers import get_initializer
+from keras_course.layers._regularizers import get_regularizer
 from keras_course.ops._types import Tensor
 
 
@@ -24,7 +25,7 @@ def sparse_features(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         The dict without nodes, and with feature_ids `(B, N, K)` int32, -1 for padding, and feature_values `(B, N, K)`.
 
     Raises:
-        ValueError: `batch` has no nodes.
+        ValueError: `batch` has no nodes, or they have another number of axes.
 
     Example:
         >>> import numpy as np
@@ -35,7 +36,9 @@ def sparse_features(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """
     if "nodes" not in batch:
         raise ValueError(f"batch has {sorted(batch)}; it must have nodes, as `batch_graphs` returns it")
-    nodes = np.asarray(batch["nodes"])
+    nodes = as_real("batch['nodes']", batch["nodes"])
+    if nodes.ndim != 3:
+        raise ValueError(f"batch['nodes'] has shape {nodes.shape}; it must be (B, N, F)")
     there = nodes != 0
     width = max(1, int(there.sum(axis=-1).max()))
     ids = np.argsort(~there, axis=-1, kind="stable")[..., :width]  # those of the features that are there come first
@@ -58,10 +61,12 @@ class SparseProjection(keras.layers.Layer):
         kernel_regularizer: penalty on W, a regularizer of Keras, or None.
 
     Example:
+        >>> import keras
         >>> import numpy as np
         >>> from keras_course.graphs import SparseProjection
         >>> layer = SparseProjection(10, 1, kernel_initializer="ones")
-        >>> [float(y) for y in layer(np.array([[0.5, 2.0], [3.0, 0.0]]), np.array([[4, 9], [0, -1]]))[:, 0]]
+        >>> y = layer(np.array([[0.5, 2.0], [3.0, 0.0]]), np.array([[4, 9], [0, -1]]))
+        >>> keras.ops.convert_to_numpy(y)[:, 0].tolist()
         [2.5, 3.0]
     """
 
@@ -70,7 +75,7 @@ class SparseProjection(keras.layers.Layer):
         super().__init__(**kwargs)
         self.num_features, self.units = int(num_features), int(units)
         self.kernel_initializer = get_initializer(kernel_initializer=kernel_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.kernel_regularizer = get_regularizer(kernel_regularizer=kernel_regularizer)
 
     def build(self, values_shape, ids_shape=None) -> None:
         shape = (self.num_features, self.units)

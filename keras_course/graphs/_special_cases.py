@@ -63,6 +63,9 @@ def transformer_as_gnn(q, k, v) -> Tensor:
 
     A transformer is a graph network whose graph joins every two tokens. It learns from the data which edges matter.
 
+    Raises:
+        ValueError: q, k and v differ in their numbers of tokens or heads, or q and k in D.
+
     References:
         Transformers are Graph Neural Networks, Joshi, 2020, https://thegradient.pub/transformers-are-graph-neural-networks
 
@@ -73,6 +76,9 @@ def transformer_as_gnn(q, k, v) -> Tensor:
         >>> transformer_as_gnn(x, x, x).shape == (5, 2, 4)
         True
     """
+    shapes = tuple(q.shape), tuple(k.shape), tuple(v.shape)
+    if shapes[0] != shapes[1] or shapes[0][:2] != shapes[2][:2]:
+        raise ValueError(f"q, k, v have shapes {shapes}; there must be as many rows and heads in all, and q must fit k")
     num_nodes = q.shape[0]
     senders, receivers = complete_graph(num_nodes)
     products = ops.multiply(ops.take(q, receivers, axis=0), ops.take(k, senders, axis=0))

@@ -7,8 +7,7 @@ negative id belongs to no segment: this is how padding is left out. A segment wi
 import keras
 from keras import ops
 
-from keras_course.checks import whole_number
-from keras_course.checks.tensors import on_tensors
+from keras_course.checks.tensors import ids_below, on_tensors
 from keras_course.ops._types import Tensor
 
 _BACKEND = keras.config.backend()
@@ -20,6 +19,7 @@ else:
     import torch
 
 
+@ids_below("num_segments", "ids")
 @on_tensors(data=None, ids=1)
 def segment_sum(data, ids, num_segments) -> Tensor:
     """Return the sum of the rows of each segment.
@@ -40,7 +40,7 @@ def segment_sum(data, ids, num_segments) -> Tensor:
         >>> [float(y) for y in segment_sum([1.0, 2.0, 3.0, 4.0], [0, 0, 2, -1], 3)]
         [3.0, 0.0, 3.0]
     """
-    _check_rows(data, ids, num_segments)
+    _check_rows(ids, data=data)
     rows = _rows_of(ids, num_segments)
     shape = (num_segments + 1, *ops.shape(data)[1:])
     if _BACKEND == "torch":  # Keras's scatter_update sorts the rows, which takes three times as long
@@ -48,6 +48,7 @@ def segment_sum(data, ids, num_segments) -> Tensor:
     return ops.scatter_update(ops.zeros(shape, data.dtype), rows[:, None], data, reduction="add")[:-1]
 
 
+@ids_below("num_segments", "ids")
 @on_tensors(data=None, ids=1)
 def segment_mean(data, ids, num_segments) -> Tensor:
     """Return the mean of the rows of each segment; arguments as in `segment_sum`, zero for a segment without rows.
@@ -63,6 +64,7 @@ def segment_mean(data, ids, num_segments) -> Tensor:
     return ops.divide(total, count)
 
 
+@ids_below("num_segments", "ids")
 @on_tensors(data=None, ids=1)
 def segment_max(data, ids, num_segments) -> Tensor:
     """Return the maximum of the rows of each segment; arguments as in `segment_sum`, zero for a segment without rows.
@@ -72,11 +74,12 @@ def segment_max(data, ids, num_segments) -> Tensor:
         >>> [float(y) for y in segment_max([-1.0, -2.0, 3.0], [0, 0, 2], 3)]
         [-1.0, 0.0, 3.0]
     """
-    _check_rows(data, ids, num_segments)
+    _check_rows(ids, data=data)
     largest = _largest(data, _rows_of(ids, num_segments), num_segments)
     return ops.where(ops.isfinite(largest), largest, ops.zeros_like(largest))
 
 
+@ids_below("num_segments", "ids")
 @on_tensors(scores=None, ids=1)
 def segment_softmax(scores, ids, num_segments) -> Tensor:
     """Return the softmax of the rows over each segment: positive numbers that sum to 1 in every segment.
@@ -99,6 +102,7 @@ def segment_softmax(scores, ids, num_segments) -> Tensor:
         >>> [float(y) for y in segment_softmax([5.0, 5.0, 1.0], [0, 0, 1], 2)]
         [0.5, 0.5, 1.0]
     """
+    _check_rows(ids, scores=scores)
     largest = segment_max(ops.stop_gradient(scores), ids, num_segments)
     inside = ops.reshape(ids >= 0, (-1,) + (1,) * (len(scores.shape) - 1))
     shifted = ops.where(inside, ops.subtract(scores, ops.take(largest, ids, axis=0)), ops.zeros_like(scores))
@@ -107,12 +111,11 @@ def segment_softmax(scores, ids, num_segments) -> Tensor:
     return ops.divide(powers, ops.where(inside, totals, ops.ones_like(totals)))
 
 
-def _check_rows(data, ids, num_segments):
-    if isinstance(num_segments, int):
-        whole_number(0, num_segments=num_segments)
+def _check_rows(ids, **rows):
+    ((name, data),) = rows.items()
     if len(data.shape) < 1 or (None not in (data.shape[0], ids.shape[0]) and data.shape[0] != ids.shape[0]):
         raise ValueError(
-            f"ids has shape {tuple(ids.shape)}; it must name a segment for each row of data, which has shape "
+            f"ids has shape {tuple(ids.shape)}; it must name a segment for each row of {name}, which has shape "
             f"{tuple(data.shape)}"
         )
 

@@ -9,11 +9,11 @@ import tempfile
 
 import keras
 import numpy as np
+from examples_of_graphs import GRAPHS
 from models_of_fuzz import (
     Make,
     average,
     expert_model,
-    forecaster,
     half,
     image_model,
     image_transformer,
@@ -88,6 +88,7 @@ EXAMPLES = {
     "recipes": {"peak_rate": 0.1, "final_rate": 0.01, "warmup": 2, "adam_rate": 0.1},
     "portable": {},
     # of one callable
+    **GRAPHS,
     "attention.expert_loads": {"tokens": np.array([[3, 4]]), "model": Make(expert_model)},
     "attention.fill_masks": {"tokens": np.array([[3, 4]]), "mask_token": 1, "model": Make(masked_model)},
     **{f"attention.{name}": {"hidden_dim": 8, "num_layers": 1, "num_heads": 2} for name in (
@@ -182,32 +183,7 @@ EXAMPLES = {
     "datasets.rossby_haurwitz": {"num_train": 2, "num_test": 1, "num_steps": 2},
     "datasets.spring_particles": {"num_train": 2, "num_test": 1, "num_frames": 3},
     "datasets.toy_chains": {"num_train": 3, "num_test": 2},
-    "graphs.InteractionNetwork": {"hidden_dim": 4},
-    "graphs.LatitudeError": {"grid_shape": (5, 8)},
-    "graphs.LinearForecast": {"num_components": 2},
-    "graphs.MLP": {"hidden_dim": 4, "units": 3},
-    "graphs.ParticleGraph": {"radius": 0.2, "box": ((0.0, 1.0), (0.0, 1.0))},
-    "graphs.accelerations": {"positions": np.ones((1, 3, 2))},
-    "graphs.forecast_errors": {"true": np.zeros((1, 2, 3, 4, 1)), "predicted": np.ones((1, 2, 3, 4, 1)),
-                               "grid_shape": (3, 4)},
-    "graphs.gns": {"num_particles": 4, "hidden_dim": 4},
-    "graphs.graphcast": {"grid_shape": (5, 8), "num_channels": 1, "mesh_level": 0, "hidden_dim": 4},
-    "graphs.icosahedral_mesh": {"level": 1},
-    "graphs.multi_mesh": {"level": 1},
-    "graphs.plot_forecast": {"true": np.eye(4), "predicted": np.ones((4, 4))},
-    "graphs.plot_globes": {"contents": {"a": np.eye(4), "b": 1}},
-    "graphs.plot_meshes": {"levels": (0, 1)},
-    "graphs.plot_trajectories": {"paths": {"a": np.zeros((3, 2, 2))}},
-    "graphs.random_walk_noise": {"shape": (1, 3, 2, 2), "scale": 0.1, "rng": Make(np.random.default_rng)},
-    "graphs.roll_out": {"model": Make(forecaster), "states": np.zeros((1, 2, 5, 8, 1)), "steps": 2},
     "datasets.toy_molecules": {"num_train": 3, "num_test": 2},
-    "graphs": {"smiles": "CCO", "num_edge_features": 3, "units": 4, "molecules": {"ethanol": "CCO"}},
-    "graphs.bond_messages": {"h": np.ones((2, 3), "float32"), "senders": np.array([0, 1]),
-                             "receivers": np.array([1, 0]), "num_nodes": 2},
-    "graphs.molecule_layout": {"molecule": Make(lambda: keras_course.graphs.parse_smiles("CCO"))},
-    "graphs.plot_molecule_histograms": {"smiles": ["CCO", "C"], "solubility": np.array([0.5, 0.2])},
-    "graphs.plot_predicted_solubility": {"measured": np.ones(2), "predicted": {"mean": np.ones(2)}},
-    "graphs.plot_screening": {"active": np.array([True, False]), "scores": {"a": np.arange(2.0)}, "top": 2},
     "metrics.distance_error": {"true": np.ones((3, 3)), "predicted": np.ones((3, 3))},
     **{f"metrics.{name}": {"true": np.eye(3), "predicted": np.eye(3)} for name in ("lddt", "tm_score")},
     "metrics.pairwise_distances": {"x": np.eye(3)},

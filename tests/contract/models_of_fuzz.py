@@ -45,6 +45,13 @@ def forecaster():
     return graphcast((5, 8), 1, mesh_level=0, hidden_dim=4)
 
 
+@functools.cache
+def attention_on_graphs():
+    from keras_course.graphs import gat
+
+    return gat(3, 2, hidden_dim=4, num_layers=1, num_heads=2)
+
+
 def small_mlp():
     return keras_course.perceptron.mlp((2,), 3, hidden_dims=(4,))
 

@@ -76,7 +76,7 @@ def test_neighbor_sample_samples_without_replacement():
     [
         (lambda graph: knn_graph(np.zeros((3, 2)), 3), "k=3 must be less than 3"),
         (lambda graph: radius_graph(np.zeros((3, 2)), 0), "radius=0 must be a finite number above 0"),
-        (lambda graph: radius_graph([[np.nan]], 1), "x"),
+        (lambda graph: radius_graph([[np.nan]], 1), "points has 1 entries that are not finite"),
         (lambda graph: neighbor_sample(graph, [4], [1]), r"seeds\[0\]=4 must be one of the nodes 0..2"),
         (lambda graph: neighbor_sample(graph, [1, 1], [1]), "names a node twice"),
         (lambda graph: neighbor_sample(graph, [1], [0]), r"fanouts\[0\]=0 must be a whole number, at least 1"),
