@@ -30,6 +30,7 @@ GRAPHS = {
     "graphs.icosahedral_mesh": {"level": 1},
     "graphs.multi_mesh": {"level": 1},
     "graphs.plot_forecast": {"true": np.eye(4), "predicted": np.ones((4, 4))},
+    "graphs.plot_globes": {"contents": {"a": np.eye(4), "b": 1}},
     "graphs.plot_meshes": {"levels": (0, 1)},
     "graphs.plot_trajectories": {"paths": {"a": np.zeros((3, 2, 2))}},
     "graphs.random_walk_noise": {"shape": (1, 3, 2, 2), "scale": 0.1, "rng": Make(np.random.default_rng)},
