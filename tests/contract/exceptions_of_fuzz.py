@@ -70,6 +70,7 @@ KINDS = {
     **{f"graphs.bond_messages.{x}": "tensor" for x in ("h", "senders", "receivers")},
     **{f"graphs.{x}": "tensor" for x in ("cnn_as_gnn.image", "cnn_as_gnn.kernel", "roll_out.states")},
     **{f"graphs.transformer_as_gnn.{x}": "tensor" for x in "qkv"},
+    "graphs.plot_globes.label": "text", "graphs.plot_globes.latitude": "number",
     "graphs.plot_forecast.label": "text", "graphs.plot_graph_network.title": "text",
     "graphs.from_networkx.feature": "text", "graphs.to_networkx.feature": "text",
     "plots.line_panels.style": "text", "plots.image_grid.cmap": "text",
