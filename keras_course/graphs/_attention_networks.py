@@ -106,7 +106,7 @@ def gat(
         activation: activation after a layer.
         dropout: rate in [0, 1) on the input of every layer.
         attention_dropout: rate in [0, 1) on the weights alpha.
-        penalty: c of a term c/2 |W|^2 that is added to the training loss for each matrix and each vector of scores.
+        penalty: c of a term c/2 sum W^2 that is added to the training loss for each matrix and each vector of scores.
         sparse: whether features come as `sparse_features` returns them: only those that differ from 0.
         level: "node", "edge" or "graph", what is predicted for.
         readout: "sum", "mean" or "max" over the nodes of a graph.

@@ -159,7 +159,7 @@ def gcn(
         normalization: the coefficients c_ij, see `GraphConvolution`.
         activation: activation after a layer.
         dropout: rate in [0, 1) on the input of every convolution.
-        penalty: c of a term c/2 |W_1|^2 that is added to the training loss.
+        penalty: c of a term c/2 sum W_1^2 that is added to the training loss.
         sparse: whether features come as `sparse_features` returns them: only those that differ from 0.
         level: "node", "edge" or "graph", what is predicted for.
         readout: "sum", "mean" or "max" over the nodes of a graph.

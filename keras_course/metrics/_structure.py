@@ -1,6 +1,6 @@
 """How close a predicted structure is to the true one.
 
-Notation: positions x, y (L, 3) of L residues in Angstrom; distances d_ij = |x_i - x_j|. All functions take NumPy
+Notation: positions x, y (L, 3) of L residues in Angstrom; distances d_ij = norm(x_i - x_j). All functions take NumPy
 arrays.
 """
 
@@ -10,7 +10,7 @@ from keras_course.checks import as_chain, as_floats, finite, positive, validate,
 
 
 def pairwise_distances(x) -> np.ndarray:
-    """Return the distances d_ij = |x_i - x_j| `(..., L, L)` of positions x `(..., L, D)`.
+    """Return the distances d_ij = norm(x_i - x_j) `(..., L, L)` of positions x `(..., L, D)`.
 
     Raises:
         ValueError: `x` has fewer than two axes, or a number in it is not finite.
