@@ -52,7 +52,6 @@ from keras_course.graphs._linear_forecast import LinearForecast
 from keras_course.graphs._mesh import Mesh, icosahedral_mesh, multi_mesh
 from keras_course.graphs._message_passing import EdgeNetwork, GatedMessages, Set2Set, mpnn
 from keras_course.graphs._molecule_figures import (
-    molecule_layout,
     plot_molecule_histograms,
     plot_molecules,
     plot_predicted_solubility,
@@ -130,7 +129,6 @@ __all__ = [
     "knn_graph",
     "layout",
     "molecule_graph",
-    "molecule_layout",
     "mpnn",
     "multi_mesh",
     "neighbor_sample",

@@ -13,7 +13,7 @@ from keras_course.graphs._inputs import example_graphs
 from keras_course.graphs._stack import RULES, layered
 from keras_course.layers._initializers import get_initializer
 from keras_course.layers._regularizers import get_regularizer
-from keras_course.ops import segment_sum
+from keras_course.ops import segment_count, segment_sum
 from keras_course.ops._types import Tensor
 
 NORMALIZATIONS = ("symmetric", "row", "none")
@@ -81,8 +81,8 @@ class GraphConvolution(keras.layers.Layer):
         num_nodes = ops.shape(x)[0]
         h = ops.matmul(x, self.kernel) if self.use_kernel else x
         if self.normalization != "none":
-            degrees = segment_sum(ops.ones_like(receivers, dtype=h.dtype), receivers, num_nodes)[:, None]
-            degrees = ops.maximum(degrees, ops.ones_like(degrees))
+            degrees = segment_count(receivers, num_nodes)[:, None]
+            degrees = ops.cast(ops.maximum(degrees, ops.ones_like(degrees)), h.dtype)
         if self.normalization == "symmetric":  # scaling nodes costs less than scaling edges
             h = ops.multiply(h, ops.rsqrt(degrees))
         h = segment_sum(ops.take(h, senders, axis=0), receivers, num_nodes)

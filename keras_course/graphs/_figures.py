@@ -125,7 +125,11 @@ def layout(graph: Graph, num_steps: int = 200) -> np.ndarray:
     distances[np.isinf(distances)] = reached.max() / 2 + 1  # components stand beside each other
     weights = np.where(distances > 0, 1 / np.maximum(distances, 1) ** 2, 0)
     laplacian = np.linalg.pinv(np.diag(weights.sum(axis=1)) - weights)
-    places = np.random.default_rng(0).normal(size=(n, 2)) * distances.max() / 4
+    centered = np.eye(n) - 1 / n  # classical scaling starts near the best drawing
+    values, vectors = np.linalg.eigh(-0.5 * centered @ distances**2 @ centered)
+    places = np.zeros((n, 2))
+    places[:, : min(n, 2)] = (vectors * np.sqrt(np.maximum(values, 0)))[:, ::-1][:, :2]
+    places += 1e-2 * np.random.default_rng(0).normal(size=(n, 2))  # leave a line
     for _ in range(num_steps):
         gaps = places[:, None] - places[None]
         lengths = np.linalg.norm(gaps, axis=-1)

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_course.checks import as_row, flag, instance, mapping, string, strings, validate, whole_number
-from keras_course.graphs._smiles import AROMATIC_BOND, Molecule, parse_smiles
+from keras_course.checks import as_row, flag, mapping, string, strings, validate, whole_number
+from keras_course.graphs._figures import layout
+from keras_course.graphs._graph import Graph
+from keras_course.graphs._smiles import AROMATIC_BOND, parse_smiles
 from keras_course.plots import panels
 
 if TYPE_CHECKING:
@@ -14,44 +16,6 @@ if TYPE_CHECKING:
 
 _COLORS = {"C": "0.25", "N": "tab:blue", "O": "tab:red", "S": "goldenrod", "P": "tab:orange", "F": "tab:green"}
 _COLORS |= {"Cl": "tab:green", "Br": "brown", "I": "purple"}
-
-
-@validate(molecule=instance(Molecule))
-def molecule_layout(molecule: Molecule) -> np.ndarray:
-    """Return positions in the plane for the atoms of a molecule, `(N, 2)`, with bonds of length 1.
-
-    Every pair of atoms is joined by a spring, whose length at rest is the number of bonds between them and whose
-    stiffness is one over its square. The positions minimize the energy of all springs: from those of classical
-    scaling, each step moves every atom to the weighted mean of what its springs ask for.
-
-    References:
-        An algorithm for drawing general undirected graphs, Kamada and Kawai, 1989,
-        https://doi.org/10.1016/0020-0190(89)90102-6
-
-    Example:
-        >>> from keras_course.graphs import molecule_layout, parse_smiles
-        >>> molecule_layout(parse_smiles("CCO")).shape
-        (3, 2)
-    """
-    n = len(molecule.elements)
-    distances = np.where(np.eye(n) > 0, 0.0, np.inf)
-    for i, j in molecule.bonds:
-        distances[i, j] = distances[j, i] = 1
-    for k in range(n):  # the shortest ways, by Floyd and Warshall
-        distances = np.minimum(distances, distances[:, k, None] + distances[None, k])
-    distances[np.isinf(distances)] = 1 + distances[np.isfinite(distances)].max()  # between two molecules
-    centered = np.eye(n) - 1 / n
-    values, vectors = np.linalg.eigh(-0.5 * centered @ distances**2 @ centered)
-    positions = np.zeros((n, 2))
-    positions[:, : min(n, 2)] = (vectors * np.sqrt(np.maximum(values, 0)))[:, ::-1][:, :2]
-    positions += 1e-2 * np.stack([np.cos(np.arange(n)), np.sin(2.0 * np.arange(n))], axis=1)  # leave a line
-    weights = np.divide(1, distances**2, out=np.zeros((n, n)), where=distances > 0)
-    laplacian = np.linalg.pinv(np.diag(weights.sum(axis=1)) - weights)
-    for _ in range(300):
-        steps = positions[:, None] - positions[None]
-        pulls = weights * distances / np.maximum(np.linalg.norm(steps, axis=-1), 1e-9)
-        positions = laplacian @ (pulls[:, :, None] * steps).sum(axis=1)
-    return positions
 
 
 @validate(numbers=flag)
@@ -89,7 +53,8 @@ def plot_molecules(molecules: Mapping[str, str], *, numbers: bool = False) -> "F
 
 
 def _draw(ax, molecule, numbers):
-    positions = molecule_layout(molecule)
+    bonds = np.reshape(molecule.bonds, (-1, 2)).astype(int)
+    positions = layout(Graph(np.zeros((len(molecule.elements), 1)), bonds[:, 0], bonds[:, 1]))
     center = positions.mean(axis=0)
     for (i, j), order in zip(molecule.bonds, molecule.orders, strict=True):
         ends = positions[[i, j]]

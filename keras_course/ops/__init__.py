@@ -16,7 +16,7 @@ from keras_course.ops._images import (
     move_average,
 )
 from keras_course.ops._pieces import gelu, known, write_at
-from keras_course.ops._segments import segment_max, segment_mean, segment_softmax, segment_sum
+from keras_course.ops._segments import segment_count, segment_max, segment_mean, segment_softmax, segment_sum
 from keras_course.ops._training import jit_training
 from keras_course.ops._variables import functional
 
@@ -40,6 +40,7 @@ __all__ = [
     "lay_out_kernel",
     "max_pool2d",
     "move_average",
+    "segment_count",
     "segment_max",
     "segment_mean",
     "segment_softmax",

@@ -41,6 +41,9 @@ def segment_sum(data, ids, num_segments) -> Tensor:
         [3.0, 0.0, 3.0]
     """
     _check_rows(ids, data=data)
+    dtype = keras.backend.standardize_dtype(data.dtype)
+    if dtype in ("float16", "bfloat16"):  # half precision would stop adding ones at 2,048 or at 256
+        return ops.cast(segment_sum(ops.cast(data, "float32"), ids, num_segments), dtype)
     rows = _rows_of(ids, num_segments)
     shape = (num_segments + 1, *ops.shape(data)[1:])
     if _BACKEND == "torch":  # Keras's scatter_update sorts the rows, which takes three times as long
@@ -59,9 +62,21 @@ def segment_mean(data, ids, num_segments) -> Tensor:
         [1.5, 0.0, 3.0]
     """
     total = segment_sum(data, ids, num_segments)
-    count = segment_sum(ops.ones_like(ids, dtype=data.dtype), ids, num_segments)
-    count = ops.reshape(ops.maximum(count, ops.ones_like(count)), (-1,) + (1,) * (len(data.shape) - 1))
-    return ops.divide(total, count)
+    count = ops.reshape(segment_count(ids, num_segments), (-1,) + (1,) * (len(data.shape) - 1))
+    return ops.divide(total, ops.cast(ops.maximum(count, ops.ones_like(count)), total.dtype))
+
+
+@ids_below("num_segments", "ids")
+@on_tensors(ids=1)
+def segment_count(ids, num_segments) -> Tensor:
+    """Return the number of rows of each segment, `(N,)` float32; arguments as in `segment_sum`.
+
+    Example:
+        >>> from keras_course.ops import segment_count
+        >>> [float(y) for y in segment_count([0, 0, 2, -1], 3)]
+        [2.0, 0.0, 1.0]
+    """
+    return segment_sum(ops.ones_like(ids, dtype="float32"), ids, num_segments)
 
 
 @ids_below("num_segments", "ids")

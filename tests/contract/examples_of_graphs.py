@@ -6,7 +6,7 @@ import networkx
 import numpy as np
 from models_of_fuzz import Make, attention_on_graphs, forecaster
 
-from keras_course.graphs import Graph, batch_graphs, parse_smiles, to_scipy
+from keras_course.graphs import Graph, batch_graphs, to_scipy
 
 GRAPH = Graph(np.eye(3), senders=[0, 1], receivers=[1, 2])
 TOKENS = np.random.default_rng(0).normal(size=(3, 2, 4)).astype("float32")
@@ -57,9 +57,9 @@ GRAPHS = {
     **{f"ops.segment_{name}": {"scores" if name == "softmax" else "data": np.ones((3, 2), "float32"),
                                "ids": np.array([0, 2, 2]), "num_segments": 3}
        for name in ("max", "mean", "softmax", "sum")},
+    "ops.segment_count": {"ids": np.array([0, 2, 2]), "num_segments": 3},
     "graphs.bond_messages": {"h": np.ones((2, 3), "float32"), "senders": np.array([0, 1]),
                              "receivers": np.array([1, 0]), "num_nodes": 2},
-    "graphs.molecule_layout": {"molecule": Make(lambda: parse_smiles("CCO"))},
     "graphs.plot_molecule_histograms": {"smiles": ["CCO", "C"], "solubility": np.array([0.5, 0.2])},
     "graphs.plot_predicted_solubility": {"measured": np.ones(2), "predicted": {"mean": np.ones(2)}},
     "graphs.plot_screening": {"active": np.array([True, False]), "scores": {"a": np.arange(2.0)}, "top": 2},

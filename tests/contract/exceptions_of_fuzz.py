@@ -107,7 +107,7 @@ ALLOWED = {
     **{f"graphs.Graph.{x}": {"None"} for x in ("edges", "globals", "graph_ids")},  # it has none, and is one graph
     "graphs.plot_graphs.positions": {"None"},  # chosen by distances
     **{f"graphs.bond_messages.{x}": {"-1 in it"} for x in ("senders", "receivers")},  # padding
-    **{f"ops.segment_{x}.ids": {"-1 in it"} for x in ("max", "mean", "softmax", "sum")},
+    **{f"ops.segment_{x}.ids": {"-1 in it"} for x in ("count", "max", "mean", "softmax", "sum")},
     "attention.load_vit.path": {"''"},
     "attention.translate.max_length": {"None"},  # as long as the context
     **{f"attention.{name}": {"None"} for name in ("elman.h", "gru.h", "lstm.h", "lstm.c")},  # zeros

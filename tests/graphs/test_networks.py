@@ -159,6 +159,15 @@ def test_counts_and_sums_tell_apart_what_means_and_maxima_confuse():
     assert abs(y[0] - y[1]).max() > 1e-3
 
 
+def test_sums_and_degrees_of_many_edges_in_half_precision():
+    """Node 0 has 1,000 neighbors with the feature 1; bfloat16 alone would stop adding at 256."""
+    x, senders, receivers = np.ones((1001, 1), "float32"), np.arange(1, 1001), np.zeros(1000, "int32")
+    for normalization, expected in (("none", 1000), ("row", 1)):
+        layer = GraphConvolution(1, normalization=normalization, kernel_initializer="ones", dtype="bfloat16")
+        y = keras.ops.cast(layer(keras.ops.cast(x, "bfloat16"), senders, receivers)[0, 0], "float32")
+        assert float(y) == pytest.approx(expected, rel=1e-2)
+
+
 def test_refusals():
     with pytest.raises(ValueError, match="hidden_dim=10 must be a multiple of num_heads=4"):
         gat(3, 2, hidden_dim=10, num_heads=4)
