@@ -4,7 +4,8 @@
 
 One call makes `steps` times a forward and a backward pass over a whole graph, without dropout. The works:
 
-- gcn_cora, gat_cora: the networks of the papers on Cora, 2,708 nodes with 1,433 features and 10,556 edges.
+- gcn_cora, gat_cora: the networks of the papers on Cora, 2,708 nodes with 1,433 features and 10,556 edges. Ours
+  multiply only the words that a paper has (`sparse=True`); the peers multiply all features.
 - gcn_large, gat_large: the same with 64 hidden features on a random graph of 100,000 nodes with 64 features and
   1,000,000 edges.
 
