@@ -15,7 +15,8 @@ import numpy as np
 from keras_course import datasets
 from keras_course._registry import data_arguments
 from keras_course.checks import flag, fraction, string, whole_number
-from keras_course.recipes._task import Data, Metric, Task, in_batches
+from keras_course.recipes._task import Metric, Task, in_batches
+from keras_course.recipes.tasks._arrays import ArrayData
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Regression(_Examples):
         return MeasuredExamples(self)
 
 
-class ExamplesData(Data):
+class ExamplesData(ArrayData):
     """Standardized examples of a data set."""
 
     def __init__(self, task):
@@ -113,21 +114,11 @@ class ExamplesData(Data):
         parts = (np.ascontiguousarray(array).tobytes() for array in (*train[:2], *test[:2]))
         self.sha256 = hashlib.sha256(b"".join(parts)).hexdigest()
         self.facts = {"inputs": {"mean": mean.tolist(), "deviation": deviation.tolist()}}
+        if task.augment:
+            self.augment = functools.partial(datasets.crop_and_flip, **dataclasses.asdict(task.augment))
 
     def arguments(self, build) -> dict:
         return data_arguments(build, self.x.shape[1:], self.num_outputs)
-
-    def batches(self, batch_size, steps_per_epoch, seed, start_epoch) -> "datasets.ExampleBatches":
-        augment = self.task.augment
-        return datasets.example_batches(
-            self.x,
-            self.y,
-            batch_size,
-            steps_per_epoch=steps_per_epoch,
-            seed=seed,
-            start_epoch=start_epoch,
-            augment=augment and functools.partial(datasets.crop_and_flip, **dataclasses.asdict(augment)),
-        )
 
 
 class LabeledExamples(ExamplesData):

@@ -10,7 +10,8 @@ import numpy as np
 
 from keras_course import datasets
 from keras_course.checks import whole_number
-from keras_course.recipes._task import Data, Metric, Task, in_batches
+from keras_course.recipes._task import Metric, Task, in_batches
+from keras_course.recipes.tasks._arrays import ClassData
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Palindromes(Task):
         return Sequences(self)
 
 
-class Sequences(Data):
+class Sequences(ClassData):
     """Sequences as one-hot vectors, and whether each is a palindrome."""
 
     loss_unit = "nats/sequence"
@@ -60,15 +61,6 @@ class Sequences(Data):
 
     def arguments(self, build) -> dict:
         return {"input_shape": (None, self.task.num_symbols), "num_outputs": self.num_outputs}
-
-    def objective(self, model) -> dict:
-        import keras
-
-        return {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "metrics": ["accuracy"]}
-
-    def batches(self, batch_size, steps_per_epoch, seed, start_epoch) -> "datasets.ExampleBatches":
-        options = {"steps_per_epoch": steps_per_epoch, "seed": seed, "start_epoch": start_epoch}
-        return datasets.example_batches(self.x, self.y, batch_size, **options)
 
     def measure(self, model, row, seed) -> dict[str, float]:
         errors = self.sample(model, seed)

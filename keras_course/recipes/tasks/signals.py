@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from keras_course import datasets
 from keras_course.checks import one_of, whole_number
-from keras_course.recipes._task import Data, Metric, Task, in_batches
+from keras_course.recipes._task import Metric, Task, in_batches
+from keras_course.recipes.tasks._arrays import ArrayData
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +36,7 @@ class AveragePairs(Task):
         return Signals(self)
 
 
-class Signals(Data):
+class Signals(ArrayData):
     """Signals and their targets."""
 
     loss_unit = "squared units of the signal"
@@ -57,10 +58,6 @@ class Signals(Data):
         import keras
 
         return {"loss": keras.losses.MeanSquaredError()}
-
-    def batches(self, batch_size, steps_per_epoch, seed, start_epoch) -> "datasets.ExampleBatches":
-        options = {"steps_per_epoch": steps_per_epoch, "seed": seed, "start_epoch": start_epoch}
-        return datasets.example_batches(self.x, self.y, batch_size, **options)
 
     def measure(self, model, row, seed) -> dict[str, float]:
         return {"test MSE": row["val_loss"]}

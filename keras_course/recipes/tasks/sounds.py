@@ -7,7 +7,8 @@ import numpy as np
 
 from keras_course import datasets
 from keras_course.checks import not_negative, whole_number
-from keras_course.recipes._task import Data, Metric, Sound, Task, in_batches
+from keras_course.recipes._task import Metric, Sound, Task, in_batches
+from keras_course.recipes.tasks._arrays import ClassData
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Sounds(Task):
         return SoundData(self)
 
 
-class SoundData(Data):
+class SoundData(ClassData):
     """Waveforms and their classes."""
 
     loss_unit = "nats/sound"
@@ -49,15 +50,6 @@ class SoundData(Data):
 
     def arguments(self, build) -> dict:
         return {"input_shape": self.x.shape[1:], "num_classes": self.num_outputs}
-
-    def objective(self, model) -> dict:
-        import keras
-
-        return {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "metrics": ["accuracy"]}
-
-    def batches(self, batch_size, steps_per_epoch, seed, start_epoch) -> "datasets.ExampleBatches":
-        options = {"steps_per_epoch": steps_per_epoch, "seed": seed, "start_epoch": start_epoch}
-        return datasets.example_batches(self.x, self.y, batch_size, **options)
 
     def measure(self, model, row, seed) -> dict[str, float]:
         return {"test accuracy": 100 * row["val_accuracy"]}

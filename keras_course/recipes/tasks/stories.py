@@ -9,7 +9,8 @@ import numpy as np
 
 from keras_course import datasets
 from keras_course.checks import fraction, one_of, whole_number
-from keras_course.recipes._task import Data, Metric, Task, in_batches
+from keras_course.recipes._task import Metric, Task, in_batches
+from keras_course.recipes.tasks._arrays import ClassData
 
 STORY = (
     "Jane went to the hallway.",
@@ -53,7 +54,7 @@ class Questions(Task):
         return StoryData(self)
 
 
-class StoryData(Data):
+class StoryData(ClassData):
     """Stories and questions as tokens."""
 
     loss_unit = "nats/question"
@@ -69,6 +70,8 @@ class StoryData(Data):
         self.validation = in_batches(self.test, 500)
         self.size = f"{len(self.y):,} + {len(self.test[1]):,} stories"
         self.facts = {"words": list(self.words)}
+        if task.empty:
+            self.augment = functools.partial(datasets.insert_empty_sentences, rate=task.empty)
 
     def _encode(self, stories):
         sizes = {"num_sentences": self.num_sentences, "num_words": self.num_words}
@@ -77,17 +80,6 @@ class StoryData(Data):
     def arguments(self, build) -> dict:
         sizes = {"num_sentences": self.num_sentences, "num_words": self.num_words}
         return {**sizes, "vocab_size": 1 + len(self.words)}
-
-    def objective(self, model) -> dict:
-        import keras
-
-        return {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "metrics": ["accuracy"]}
-
-    def batches(self, batch_size, steps_per_epoch, seed, start_epoch) -> "datasets.ExampleBatches":
-        options = {"steps_per_epoch": steps_per_epoch, "seed": seed, "start_epoch": start_epoch}
-        if self.task.empty:
-            options["augment"] = functools.partial(datasets.insert_empty_sentences, rate=self.task.empty)
-        return datasets.example_batches(self.x, self.y, batch_size, **options)
 
     def measure(self, model, row, seed) -> dict[str, float]:
         return {"test accuracy": 100 * row["val_accuracy"]}

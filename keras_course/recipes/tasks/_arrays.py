@@ -1,0 +1,33 @@
+"""What the tasks whose examples are arrays share: batches of examples, and the loss of classes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from keras_course import datasets
+from keras_course.recipes._task import Data
+
+
+class ArrayData(Data):
+    """Examples in memory.
+
+    Attributes:
+        x, y: the training examples: arrays, or dicts of arrays.
+        augment: function `(x, rng) -> x` that changes the inputs of a training batch, or None.
+    """
+
+    x: Any
+    y: Any
+    augment: Callable | None = None
+
+    def batches(self, batch_size, steps_per_epoch, seed, start_epoch) -> "datasets.ExampleBatches":
+        options = {"steps_per_epoch": steps_per_epoch, "seed": seed, "start_epoch": start_epoch}
+        return datasets.example_batches(self.x, self.y, batch_size, augment=self.augment, **options)
+
+
+class ClassData(ArrayData):
+    """Examples with integer classes, of a model that returns logits."""
+
+    def objective(self, model) -> dict:
+        import keras
+
+        return {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "metrics": ["accuracy"]}
