@@ -15,6 +15,8 @@ OTHER_OPTIONS = {
     ),
     "encoder_only_lm (segments)": ("encoder_only_lm", {"num_segments": 2}),
     "signal_network (positions)": ("signal_network", {"positions": True}),
+    "transformer (pre-norm, learned positions)": ("transformer", {"norm_first": True, "positions": "learned"}),
+    "story_transformer (learned positions)": ("story_transformer", {"positions": "learned"}),
     "memory_network (layer)": ("memory_network", {"tying": "layer"}),
     "recurrent_network (bidirectional lstm)": ("recurrent_network", {"cell": "lstm", "bidirectional": True}),
     "seq2seq (additive attention)": ("seq2seq", {"attention": "additive"}),
