@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_course.checks import flag, not_negative, positive, validate, whole
 from keras_course.checks.tensors import on_tensors
-from keras_course.layers._activations import get_activation
+from keras_course.layers._activations import get_activation, softmax
 from keras_course.layers._initializers import get_initializer, sibling
 from keras_course.ops._types import Tensor
 
@@ -113,7 +113,7 @@ def gated_activation(activation, features) -> Tensor:
 
 def _route(logits, top_k, capacity_factor):
     """Return a `Routing`, and which slot each token has `(B, T, E, S)`, or None where there is no limit."""
-    p = ops.softmax(logits, axis=-1)
+    p = softmax(logits)
     length, num_experts = ops.shape(p)[1:]
     chosen = ops.sum(ops.one_hot(ops.top_k(p, top_k)[1], num_experts, dtype="float32"), axis=-2)  # (B, T, E)
     gates = p * chosen

@@ -55,6 +55,9 @@ def test_experts_are_those_of_a_plain_loop(top_k):
         used = array(routing.gates) > 0
         assert float(array(routing.load).sum()) == pytest.approx(1, abs=1e-5)
         assert used.sum() == round(B * T * top_k * (1 - dropped))
+    mlp = np.maximum(X @ W_IN[0], 0) @ W_OUT[0]
+    y, _ = moe_ffn(X, ROUTER[:, :1], W_IN[:1], W_OUT[:1], top_k=1, activation="relu")
+    np.testing.assert_allclose(array(y), mlp, atol=1e-4)  # one expert is the MLP itself
 
 
 def test_balance_loss_is_one_where_routing_is_uniform_and_e_where_one_expert_takes_all():
