@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_course.checks import positive, validate, whole
+from keras_course.layers._attention import check_length
 from keras_course.ops._types import Tensor
 
 
@@ -78,8 +79,7 @@ class SinusoidalPositions(keras.layers.Layer):
         self.table = sinusoidal_positions(self.context_length, self.width)
 
     def call(self, x) -> Tensor:
-        if x.shape[1] is not None and x.shape[1] > self.context_length:
-            raise ValueError(f"a sequence of {x.shape[1]} tokens is longer than context_length={self.context_length}")
+        check_length(x, self.context_length)
         return self._plus(x, ops.convert_to_tensor(self.table)[: ops.shape(x)[1]])
 
     def decode(self, x, cache, index) -> tuple[Tensor, Any]:

@@ -1,7 +1,7 @@
 """One initializer for many weights.
 
-An initializer with a seed is a function of it: asked twice for the same shape, it gives the same numbers twice, so two
-layers that share one start as twins.
+An initializer with a seed returns the same weights whenever it is called for the same shape. Two layers that share one
+begin with equal weights; `sibling` returns an initializer for each.
 """
 
 from collections.abc import Callable

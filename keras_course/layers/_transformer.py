@@ -22,7 +22,7 @@ from keras_course.ops._types import Tensor
 class PositionEmbedding(keras.layers.Layer):
     """Learned positions: y_t = x_t + P_t.
 
-    Takes and gives `(B, T, C)` with T up to `context_length`.
+    Takes and returns `(B, T, C)` with T up to `context_length`.
 
     Args:
         context_length: number N of positions.
