@@ -19,37 +19,24 @@ import argparse
 import importlib.util
 import multiprocessing
 import sys
-from typing import NamedTuple
-
-import numpy as np
 
 from benchmarks import common
 from benchmarks.peers import turns
-from benchmarks.peers.language import origin
-from benchmarks.peers.transformers_of_others import (
-    START,
-    STOP,
-    torch_transformer,
-    transformers_marian,
-    transformers_vit,
+from benchmarks.peers.attention_of_others import (
+    BEAMS,
+    Work,
+    check_lengths,
+    features_of,
+    images_of,
+    pairs_of,
+    torch_attention,
+    torch_translation_training,
+    torch_vit_training,
+    transformers_beam_search,
 )
+from benchmarks.peers.language import origin
+from benchmarks.peers.transformers_of_others import START, STOP
 from keras_course import backend, records
-
-
-class Work(NamedTuple):
-    """What one call does: the sizes of the network in the words of our builders, and how much of what."""
-
-    title: str
-    unit: str
-    shape: dict
-    batch_size: int
-    length: int = 1  # tokens of a sequence
-    steps: int = 1
-
-    @property
-    def amount(self):
-        return self.steps * self.batch_size * self.length
-
 
 SMALL = {"vocab_size": 8_000, "context_length": 64, "hidden_dim": 256, "num_layers": 3, "num_heads": 4}
 BASE = {"vocab_size": 37_000, "context_length": 512, "hidden_dim": 512, "num_layers": 6, "num_heads": 8}
@@ -57,7 +44,6 @@ VIT = {"input_shape": (224, 224, 3), "num_classes": 1000, "patch_size": 16, "hid
        "num_heads": 6}  # fmt: skip
 LAYER = {"hidden_dim": 256, "num_heads": 4}
 LENGTHS = (128, 512, 1024, 2048, 4096)
-BEAMS = 5
 
 
 def works(gpu=False):
@@ -70,113 +56,6 @@ def works(gpu=False):
         "beam_search": [Work("beam_search", "tokens", SMALL, batch_size=8, length=31)],
         "attention": [Work(f"attention_{length}", "tokens", LAYER, 1, length, steps=4) for length in LENGTHS],
     }
-
-
-# The peers -----------------------------------------------------------------------------------------------------------
-
-
-def pairs_of(work):
-    """Return random sources and targets `(N, T)` for all steps of a call."""
-    size = work.steps * work.batch_size
-    tokens = common.random_tokens(work.shape["vocab_size"] - 3, size * (2 * work.length + 1)) + 3
-    return np.split(tokens.reshape(size, -1), [work.length], axis=1)  # (N, T), (N, T + 1)
-
-
-def images_of(work):
-    size = work.steps * work.batch_size
-    x = np.random.default_rng(0).normal(size=(size, *work.shape["input_shape"])).astype("float32")
-    return x, np.arange(size, dtype="int32") % work.shape["num_classes"]
-
-
-def torch_translation_training(work, compiled=False):
-    """Return the call that makes the steps of `work` in a plain PyTorch loop."""
-    import torch
-
-    device = common.torch_device()
-    model = torch_transformer(**work.shape).train().to(device)
-    logits_of = torch.compile(model) if compiled else model
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
-    sources, targets = (torch.from_numpy(side).long() for side in pairs_of(work))
-
-    def call():
-        for rows in torch.randperm(len(sources)).split(work.batch_size):
-            source, target = sources[rows].to(device), targets[rows].to(device)
-            logits = logits_of(source, target[:, :-1]).flatten(0, 1)
-            loss = torch.nn.functional.cross_entropy(logits, target[:, 1:].flatten(), label_smoothing=0.1)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-        return loss.item()
-
-    return call
-
-
-def torch_vit_training(work, compiled=False):
-    """Return the call that makes the steps of `work` with the ViT of `transformers`."""
-    import torch
-
-    device = common.torch_device()
-    model = transformers_vit(**work.shape).train().to(device)
-    logits_of = torch.compile(model) if compiled else model
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.1, fused=True)
-    x, y = images_of(work)
-    x, y = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(y).long()
-
-    def call():
-        for rows in torch.randperm(len(x)).split(work.batch_size):
-            logits = logits_of(x[rows].to(device)).logits
-            loss = torch.nn.functional.cross_entropy(logits, y[rows].to(device))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-        return loss.item()
-
-    return call
-
-
-def transformers_beam_search(work):
-    """Return the call that translates with `transformers.generate`."""
-    import torch
-
-    device = common.torch_device()
-    model = transformers_marian(**work.shape).eval().to(device)
-    sources = torch.from_numpy(pairs_of(work)[0]).long().to(device)
-    settings = {"num_beams": BEAMS, "do_sample": False, "max_new_tokens": work.length, "min_new_tokens": work.length}
-
-    def call():
-        with torch.inference_mode():
-            texts = model.generate(sources, attention_mask=torch.ones_like(sources), **settings)
-        check_lengths([text[1:] for text in texts], work.length)
-
-    return call
-
-
-def torch_attention(work, compiled=False):
-    """Return the call of `torch.nn.MultiheadAttention`, which uses PyTorch's fused attention."""
-    import torch
-
-    device = common.torch_device()
-    layer = torch.nn.MultiheadAttention(work.shape["hidden_dim"], work.shape["num_heads"], batch_first=True)
-    layer = layer.eval().to(device)
-    attend = torch.compile(layer) if compiled else layer
-    x = torch.from_numpy(features_of(work)).to(device)
-
-    def call():
-        with torch.inference_mode():
-            for _ in range(work.steps):
-                y = attend(x, x, x, need_weights=False)[0]
-        return y[0, 0, 0].item()
-
-    return call
-
-
-def features_of(work):
-    return np.random.default_rng(0).normal(size=(1, work.length, work.shape["hidden_dim"])).astype("float32")
-
-
-def check_lengths(texts, length):
-    if any(len(text) != length for text in texts):
-        raise RuntimeError(f"a translation ended before {length} tokens were written")
 
 
 # Ours ----------------------------------------------------------------------------------------------------------------

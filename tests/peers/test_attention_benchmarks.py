@@ -14,7 +14,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 from benchmarks import bench_attention, common
 from benchmarks.peers import attention as peers
 from benchmarks.peers import turns
-from benchmarks.peers.transformers_of_others import copy_marian
+from benchmarks.peers.transformers_of_others import (
+    copy_marian,
+    torch_transformer,
+    transformers_marian,
+    transformers_vit,
+)
 from keras_course import backend
 from keras_course.attention import transformer, translate, vit
 
@@ -33,16 +38,16 @@ def test_sizes_of_the_peers():
     def count(module):
         return sum(weight.numel() for weight in module.parameters())
 
-    assert count(peers.torch_transformer(**SHAPE)) == transformer(**SHAPE).count_params()
-    assert count(peers.transformers_marian(**SHAPE)) == transformer(**SHAPE).count_params() + 2 * 16 * 16  # positions
-    assert count(peers.transformers_vit(**VIT)) == vit(**VIT).count_params()
+    assert count(torch_transformer(**SHAPE)) == transformer(**SHAPE).count_params()
+    assert count(transformers_marian(**SHAPE)) == transformer(**SHAPE).count_params() + 2 * 16 * 16  # positions
+    assert count(transformers_vit(**VIT)) == vit(**VIT).count_params()
     with torch.device("meta"):
-        assert count(peers.transformers_vit(**peers.VIT)) == vit.presets["vit_small_16"]["parameters"]
+        assert count(transformers_vit(**peers.VIT)) == vit.presets["vit_small_16"]["parameters"]
 
 
 def test_beam_search_writes_what_generate_writes():
     model = transformer(**SHAPE)
-    marian = peers.transformers_marian(**SHAPE).eval()
+    marian = transformers_marian(**SHAPE).eval()
     with torch.no_grad():
         marian.model.shared.weight[peers.STOP] = 0
     copy_marian({name: value.numpy() for name, value in marian.state_dict().items()}, model)
