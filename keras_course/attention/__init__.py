@@ -4,18 +4,17 @@ from keras_course import backend
 
 backend.require()
 
+from keras_course.attention._application_figures import plot_hops, plot_memory_network, plot_spectrogram_transformer
 from keras_course.attention._blocks import EncoderDecoderBlock
 from keras_course.attention._decoder_only import decoder_only_lm, expert_loads, kv_cache_bytes
 from keras_course.attention._distogram import DistogramLoss, expected_distances
 from keras_course.attention._encoder_only import TokenBias, encoder_only_lm, fill_masks
 from keras_course.attention._evoformer import evoformer
 from keras_course.attention._figures import (
-    plot_hops,
-    plot_memory_network,
     plot_mixing_matrices,
+    plot_multi_head_attention,
     plot_query_key_value,
     plot_sinusoidal_positions,
-    plot_spectrogram_transformer,
     plot_transformer,
 )
 from keras_course.attention._frames import (
@@ -32,7 +31,7 @@ from keras_course.attention._objective import NoamSchedule, SmoothedCrossEntropy
 from keras_course.attention._pairs import AxialAttention, OuterProductMean, PairEmbedding, TriangleMultiplication
 from keras_course.attention._positions import SinusoidalPositions, sinusoidal_positions
 from keras_course.attention._recurrent import elman, gru, lstm
-from keras_course.attention._recurrent_figures import plot_gated_cell, plot_seq2seq, plot_unrolled
+from keras_course.attention._recurrent_figures import plot_bidirectional, plot_gated_cell, plot_seq2seq, plot_unrolled
 from keras_course.attention._recurrent_network import ForgetGateBias, recurrent_network
 from keras_course.attention._sentences import translate_sentences
 from keras_course.attention._seq2seq import AdditiveAttention, seq2seq
@@ -99,6 +98,7 @@ __all__ = [
     "lstm",
     "memory_network",
     "multi_head_attention",
+    "plot_bidirectional",
     "plot_chains",
     "plot_distance_maps",
     "plot_evoformer",
@@ -107,6 +107,7 @@ __all__ = [
     "plot_memory_network",
     "plot_mixing_matrices",
     "plot_mixture_of_experts",
+    "plot_multi_head_attention",
     "plot_norm_placement",
     "plot_query_key_value",
     "plot_seq2seq",

@@ -1,4 +1,4 @@
-"""Figures of lecture 7."""
+"""Figures of lecture 7: attention, what it mixes, positions, and the transformer."""
 
 import itertools
 from typing import TYPE_CHECKING
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_course.attention._positions import sinusoidal_positions
-from keras_course.checks import as_floats, as_matrices, finite, string, strings, validate, whole
-from keras_course.plots import Arrow, Block, chain, diagram, panels
+from keras_course.checks import as_matrices, validate, whole
+from keras_course.plots import Arrow, Block, diagram, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,6 +34,43 @@ def plot_query_key_value() -> "Figure":
         blocks[f"k{i}"] = Block(0.95, i + 0.5, f"key $k_{i + 1}$", "weight")
         blocks[f"v{i}"] = Block(2.15, i + 0.5, f"value $v_{i + 1}$", "data")
         arrows += [Arrow("query", f"k{i}"), Arrow(f"k{i}", f"v{i}", f"$\\alpha_{i + 1}$"), Arrow(f"v{i}", "sum")]
+    return diagram(blocks, arrows)
+
+
+def plot_multi_head_attention() -> "Figure":
+    """Draw multi-head attention with two heads, with the shapes of what flows through it.
+
+    Returns:
+        A Matplotlib `Figure`: X has T positions, Z has N, both have C features; a head has the width D = C / 2.
+
+    References:
+        Attention Is All You Need, Vaswani et al., 2017, figure 2, https://arxiv.org/abs/1706.03762
+
+    Example:
+        >>> from keras_course.attention import plot_multi_head_attention
+        >>> len(plot_multi_head_attention().axes)
+        1
+    """
+    blocks = {
+        "x": Block(0, 0, "$X$", "data"),
+        "z": Block(1.8, 0, "$Z$", "data"),
+        "q": Block(0, 1.2, "$X W_Q$", "weight"),
+        "k": Block(1.2, 1.2, "$Z W_K$", "weight"),
+        "v": Block(2.4, 1.2, "$Z W_V$", "weight"),
+        "head 1": Block(0.5, 2.5, "attention,\nhead 1"),
+        "head 2": Block(1.9, 2.5, "attention,\nhead 2"),
+        "both": Block(1.2, 3.7, "concatenated", "data"),
+        "y": Block(2.75, 3.7, "$Y$", "data"),
+    }
+    arrows = [
+        Arrow("x", "q", "T x C"),
+        Arrow("z", "k", "N x C"),
+        Arrow("z", "v", "N x C"),
+        *(Arrow(part, head) for part in "qkv" for head in ("head 1", "head 2")),
+        Arrow("head 1", "both", "T x D"),
+        Arrow("head 2", "both", "T x D"),
+        Arrow("both", "y", "$W_O$"),
+    ]
     return diagram(blocks, arrows)
 
 
@@ -152,112 +189,4 @@ def plot_sinusoidal_positions(num_positions: int = 50, hidden_dim: int = 128) ->
         right.plot(table @ table[t] / (hidden_dim / 2), label=f"position {t}")
     right.set(xlabel="position", ylabel="inner product / (C / 2)", title="similarity of positions")
     right.legend(frameon=False, fontsize=9)
-    return figure
-
-
-def plot_memory_network() -> "Figure":
-    """Draw one hop of a memory network: a story in two embeddings, a query, weights, and their sum.
-
-    Returns:
-        A Matplotlib `Figure`, with 18 sentences of 5 words, 64 features and 27 tokens.
-
-    References:
-        End-To-End Memory Networks, Sukhbaatar et al., 2015, figure 1, https://arxiv.org/abs/1503.08895
-
-    Example:
-        >>> from keras_course.attention import plot_memory_network
-        >>> len(plot_memory_network().axes)
-        1
-    """
-    blocks = {
-        "question": Block(0, 0, "question", "data"),
-        "story": Block(2.2, 0, "story", "data"),
-        "B": Block(0, 1.2, "embedding $B$", "weight"),
-        "A": Block(1.2, 1.2, "embedding $A$", "weight"),
-        "A'": Block(3.2, 1.2, "embedding $A'$", "weight"),
-        "p": Block(1.2, 2.6, "softmax"),
-        "sum": Block(3.2, 2.6, "$\\Sigma_i\\ p_i c_i$"),
-        "plus": Block(0, 4, "+", "operation"),
-        "O": Block(0, 5.2, "output\nmatrix $O$", "weight"),
-        "answer": Block(0, 6.4, "logits", "data"),
-        "again": Block(1.5, 4.6, "next hop: the same\nwith a new $u$", "text"),
-    }
-    arrows = [
-        Arrow("question", "B", "5"),
-        Arrow("story", "A", "18 x 5"),
-        Arrow("story", "A'", "18 x 5"),
-        Arrow("A", "p", "$m$: 18 x 64"),
-        Arrow("A'", "sum", "$c$: 18 x 64"),
-        Arrow("B", "p", "$u$: 64"),
-        Arrow("B", "plus", "$u$: 64"),
-        Arrow("p", "sum", "$p$: 18"),
-        Arrow("sum", "plus", "64"),
-        Arrow("plus", "O", "$u$: 64"),
-        Arrow("O", "answer", "27"),
-    ]
-    return diagram(blocks, arrows)
-
-
-def plot_spectrogram_transformer() -> "Figure":
-    """Draw the audio spectrogram transformer, from the waveform to the logits.
-
-    Returns:
-        A Matplotlib `Figure`, with the shapes of the preset "tiny" of `spectrogram_transformer`.
-
-    References:
-        AST: Audio Spectrogram Transformer, Gong et al., 2021, figure 1, https://arxiv.org/abs/2104.01778
-
-    Example:
-        >>> from keras_course.attention import plot_spectrogram_transformer
-        >>> len(plot_spectrogram_transformer().axes)
-        1
-    """
-    rows = (
-        ("waveform", "data", "4096"),
-        ("log of the\n|STFT|", "weight", "32 x 128"),
-        ("patches of\n16 x 16", "layer", "16 x 64"),
-        ("class token,\npositions", "weight", "17 x 64"),
-        ("2 transformer\nblocks", "layer", "17 x 64"),
-        ("norm, dense", "layer", "7"),
-        ("logits", "data", ""),
-    )
-    return chain(rows)
-
-
-@validate(sentences=strings)
-def plot_hops(weights, sentences, *, title: str = "") -> "Figure":
-    """Draw at which sentences a memory network looks: a column for each hop, with the weights as numbers.
-
-    Args:
-        weights: `(K, S)` attention weights of K hops.
-        sentences: the last sentences of the story, at most S; earlier rows are left out as padding.
-        title: title of the figure.
-
-    Returns:
-        A Matplotlib `Figure`.
-
-    Raises:
-        ValueError: `weights` has another shape or a number that is not finite, or `sentences` is empty or too long.
-
-    Example:
-        >>> import numpy as np
-        >>> from keras_course.attention import plot_hops
-        >>> len(plot_hops(np.eye(3), ["Mary went to the garden.", "Mary took the milk."]).axes)
-        2
-    """
-    string(title=title)
-    weights = as_floats("weights", weights)
-    finite(weights=weights)
-    if weights.ndim != 2 or not weights.size or not 0 < len(sentences) <= weights.shape[1]:
-        raise ValueError(f"weights has shape {weights.shape}; it must be (K, S) with S >= {len(sentences)} sentences")
-    shown = weights[:, -len(sentences) :].T
-    figure, (ax,) = panels(3.6 + 0.7 * len(weights), 0.8 + 0.3 * len(sentences))
-    image = ax.imshow(shown, cmap="viridis", vmin=0, vmax=1, aspect="auto")
-    for i, j in itertools.product(*map(range, shown.shape)):
-        color = "black" if shown[i, j] > 0.6 else "white"
-        ax.text(j, i, f"{shown[i, j]:.2f}", ha="center", va="center", color=color, fontsize=8)
-    ax.set_xticks(range(len(weights)), [f"hop {k + 1}" for k in range(len(weights))], fontsize=9)
-    ax.set_yticks(range(len(sentences)), sentences, fontsize=9, parse_math=False)
-    ax.set_title(title, fontsize=10, parse_math=False)
-    figure.colorbar(image, ax=ax, label="attention weight")
     return figure
