@@ -18,6 +18,7 @@ from keras_course.layers._images import (
     MaxPooling2D,
 )
 from keras_course.layers._initializers import sibling
+from keras_course.layers._masks import causal_mask, window_mask
 from keras_course.layers._positions import alibi_slopes, rotate
 from keras_course.layers._transformer import PositionEmbedding, TransformerBlock
 
@@ -38,10 +39,12 @@ __all__ = [
     "alibi_slopes",
     "attention",
     "attention_weights",
+    "causal_mask",
     "gelu",
     "gelu_tanh",
     "moe_ffn",
     "relu_squared",
     "rotate",
     "sibling",
+    "window_mask",
 ]

@@ -7,6 +7,8 @@ stands for a mask that is true everywhere, and for a bias of 0.
 import keras
 from keras import ops
 
+from keras_course.checks import validate, whole
+from keras_course.checks.tensors import on_tensors
 from keras_course.ops._types import Tensor
 
 
@@ -24,13 +26,49 @@ def plus(bias, other) -> Tensor | None:
     return bias + other
 
 
+@on_tensors(queries=1, keys=1)
 def causal_mask(queries, keys) -> Tensor:
-    """Return the mask `(1, 1, T, N)` under which a query at a position sees the keys up to it."""
+    """Return the mask under which a query sees the keys up to its own position.
+
+    Args:
+        queries, keys: positions `(T,)` of the queries and `(N,)` of the keys.
+
+    Returns:
+        Booleans `(1, 1, T, N)`, true where a query may see a key, as `attention` takes them.
+
+    Raises:
+        ValueError: an argument has not one axis.
+
+    Example:
+        >>> from keras import ops
+        >>> from keras_course.layers import causal_mask
+        >>> ops.convert_to_numpy(causal_mask([2, 3], [0, 1, 2, 3])[0, 0]).astype(int).tolist()
+        [[1, 1, 1, 0], [1, 1, 1, 1]]
+    """
     return (keys[None, :] <= queries[:, None])[None, None]
 
 
-def window_mask(queries, keys, window) -> Tensor | None:
-    """Return the mask `(1, 1, T, N)` of positions at a distance below `window`, or None where that is None."""
+@on_tensors(queries=1, keys=1)
+@validate(window=whole(1))
+def window_mask(queries, keys, window=None) -> Tensor | None:
+    """Return the mask of a sliding window: a query sees the keys at a distance below `window`, on both sides.
+
+    Args:
+        queries, keys: positions `(T,)` of the queries and `(N,)` of the keys.
+        window: a distance; None hides no key.
+
+    Returns:
+        Booleans `(1, 1, T, N)`, true where a query may see a key, as `attention` takes them; None without a window.
+
+    Raises:
+        ValueError: an argument has not one axis, or `window` is not a whole number of at least 1.
+
+    Example:
+        >>> from keras import ops
+        >>> from keras_course.layers import window_mask
+        >>> ops.convert_to_numpy(window_mask([2, 3], [0, 1, 2, 3], 2)[0, 0]).astype(int).tolist()
+        [[0, 1, 1, 1], [0, 0, 1, 1]]
+    """
     return None if window is None else (ops.abs(queries[:, None] - keys[None, :]) < window)[None, None]
 
 

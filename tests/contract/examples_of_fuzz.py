@@ -254,6 +254,8 @@ EXAMPLES = {
     "layers.MaxPooling2D": {"pool_size": 2},
     "layers.Dense": {"units": 2},
     "layers.rotate": {"x": HEADS, "positions": np.arange(3)},
+    "layers.causal_mask": {"queries": np.arange(3.0), "keys": np.arange(4.0)},
+    "layers.window_mask": {"queries": np.arange(3.0), "keys": np.arange(4.0), "window": 2},
     "layers.sibling": {"initializer": "glorot_uniform", "k": 1},
     "metrics.bits_per_character": {"nats": 2.0},
     "metrics.perplexity": {"nats": 2.0},

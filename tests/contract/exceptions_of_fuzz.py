@@ -62,6 +62,7 @@ KINDS = {
     "layers.gelu_tanh.x": "tensor", "layers.relu_squared.x": "tensor",
     **{f"layers.{name}.{x}": "tensor" for name in ("attention", "attention_weights") for x in "qkv"},
     "decoding.length_penalty.length": "tensor",
+    **{f"layers.{name}_mask.{x}": "tensor" for name in ("causal", "window") for x in ("queries", "keys")},
     "layers.rotate.x": "tensor", "perceptron.leaky_relu.z": "tensor", "perceptron.step.z": "tensor",
     "perceptron.double_well.t": "tensor", "convnets.permute_pixels.x": "tensor", "plots.lines.style": "text",
     "plots.loss_curves.unit": "text", "plots.length_histogram.xlabel": "text",
@@ -103,6 +104,7 @@ ALLOWED = {
     **{f"{name}.{argument}": {"None"} for argument in ("top_k", "top_p", "stop") for name in (
         "decoding.generate_tokens", "language.generate")},
     "decoding.generate_tokens.context": WRONG,  # any structure, which the decoder may use
+    "layers.window_mask.window": {"None"},  # every key
     "graphs.forecast_errors.predicted": {"NaN in it"},  # a forecast may have diverged
     **{f"graphs.Graph.{x}": {"None"} for x in ("edges", "globals", "graph_ids")},  # it has none, and is one graph
     "graphs.plot_graphs.positions": {"None"},  # chosen by distances
