@@ -174,7 +174,7 @@ def _growth(function, arguments):
 
 
 def _peak():
-    """Return the peak in KB: what `resource` says begins with that of the parent."""
+    """Return the peak in KB; the peak that `resource` reports includes the parent's."""
     with open("/proc/self/status") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
 

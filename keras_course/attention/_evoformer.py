@@ -164,10 +164,10 @@ def evoformer(
     Raises:
         ValueError: a number is out of its range, `num_heads` does not divide a width, or an unknown `activation`.
 
-    Differences from the paper: widths are at least 4 times smaller; attention has no gates; triangle attention is an
-    option; no kernel begins at zero, and there is no dropout; the structure module predicts C-alpha atoms
-    only, its residues have learned positions P, its first frames depend on s, and gradients go through all its
-    rotations; there are no templates, no recycling, no masked letters to predict, and no estimate of confidence.
+    Differences from the paper: widths are at least 4 times smaller; attention is not gated; triangle attention is an
+    option; kernels do not begin at zero; the structure module predicts C-alpha atoms only, its residues have learned
+    positions P, its first frames depend on s, and gradients go through all its rotations. Dropout, templates,
+    recycling, the prediction of masked letters and the estimate of confidence are left out.
 
     References:
         Highly accurate protein structure prediction with AlphaFold, Jumper et al., 2021,

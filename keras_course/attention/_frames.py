@@ -155,7 +155,7 @@ class StructureLoss(keras.losses.Loss):
 
     Args:
         clamp, scale: see `frame_aligned_point_error`. The default clamp is larger than in the paper: toy chains are up
-            to 40 Angstrom long, and an error above the clamp has no gradient.
+            to 40 Angstrom long, and the gradient of an error above the clamp is 0.
 
     Raises:
         ValueError: a number is not positive.

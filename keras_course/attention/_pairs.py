@@ -224,7 +224,7 @@ class AxialAttention(PairLayer):
     Raises:
         ValueError: a number is out of its range, an unknown `along`, or (when built) `num_heads` does not divide C.
 
-    Differences from the paper: the output has no gate.
+    Differences from the paper: the output is not gated.
 
     References: algorithms 7, 8, 13 and 14 of the reference of `PairEmbedding`.
 

@@ -74,7 +74,7 @@ def lstm(x, w_x, w_h, b, h=None, c=None) -> tuple[Tensor, Tensor, Tensor]:
     Raises:
         ValueError: the shapes do not fit each other.
 
-    Differences from the paper: the first version had no forget gate, which Gers et al. (2000) added.
+    Differences from the paper: the forget gate was added by Gers et al. (2000).
 
     References:
         Long Short-Term Memory, Hochreiter, Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735

@@ -25,10 +25,10 @@ def decode_sentence(tokenizer, tokens) -> str:
 
 @validate(model=instance(keras.Model), beams=whole(1), length_penalty=not_negative)
 def translate_sentences(model, tokenizer, sentences, *, beams=5, length_penalty=0.6) -> list[str]:
-    """Translate sentences with a transformer and the tokenizer that it was trained with.
+    """Translate sentences with an encoder-decoder and the tokenizer that it was trained with.
 
     Args:
-        model: a model built by `transformer`, trained on tokens as this module describes them.
+        model: a model built by `transformer` or `seq2seq`, trained on tokens as this module describes them.
         tokenizer: such as `keras_course.language.BPETokenizer`; `encode` and `decode` map between text and tokens.
         sentences: list of sentences. A sentence of more tokens than the context of the model is cut.
         beams, length_penalty: as in `translate`.

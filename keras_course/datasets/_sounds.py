@@ -71,7 +71,7 @@ def _sound(rng, name, length):
 
 
 def _vowel(formants, pitch, scale, length):
-    """Return pulses at a pitch in Hz behind one resonance for each formant, whose frequencies are scaled.
+    """Return pulses at a pitch in Hz, filtered by one resonance for each formant; the formants are scaled.
 
     A resonance at f Hz, b Hz wide: y_t = x_t + 2 r cos(2 pi f / rate) y_{t-1} - r^2 y_{t-2}, r = exp(-pi b / rate).
     """

@@ -1,7 +1,7 @@
 """Writing texts with an autoregressive model: greedy, sampled, or by beam search.
 
 Notation: B prompts in a batch, K beams (else K = 1), V tokens in the vocabulary, N the context length. One row of
-uniform numbers belongs to each text; they come from NumPy, so one seed gives the same numbers on every backend.
+uniform numbers belongs to each text; they come from NumPy, so they are equal on every backend for one seed.
 
 The window. A model sees N tokens at once. Token t is predicted from the tokens from `start` to t - 1, where `start` is
 0 until the context is full; then the older half of the window is forgotten and the rest is read again. So a prompt may

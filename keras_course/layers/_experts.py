@@ -65,7 +65,7 @@ def moe_ffn(
     Raises:
         ValueError: the shapes do not fit each other, `top_k` is larger than E, or an argument is out of its range.
 
-    Differences from the papers: the experts have no biases, and no noise is added to the logits of the router. Gates
+    Differences from the papers: the experts lack biases, and the logits of the router are used without noise. Gates
     of several experts add up to 1, as in Mixtral. Slots are counted in one sequence and filled in the order of the
     tokens, so a token does not depend on other sequences. Their number grows with T: a decoder that reads one token at
     a time, with a cache, drops none. As in Switch Transformers, the router is computed in float32 in half precision,
