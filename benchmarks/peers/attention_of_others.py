@@ -41,50 +41,53 @@ def images_of(work):
     return x, np.arange(size, dtype="int32") % work.shape["num_classes"]
 
 
-def torch_translation_training(work, compiled=False):
-    """Return the call that makes the steps of `work` in a plain PyTorch loop."""
+def torch_steps(optimizer, tensors, batch_size, loss_of):
+    """Return the call that makes a step of a plain PyTorch loop for each batch of the rows of some tensors."""
     import torch
 
     device = common.torch_device()
-    model = torch_transformer(**work.shape).train().to(device)
-    logits_of = torch.compile(model) if compiled else model
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
-    sources, targets = (torch.from_numpy(side).long() for side in pairs_of(work))
 
     def call():
-        for rows in torch.randperm(len(sources)).split(work.batch_size):
-            source, target = sources[rows].to(device), targets[rows].to(device)
-            logits = logits_of(source, target[:, :-1]).flatten(0, 1)
-            loss = torch.nn.functional.cross_entropy(logits, target[:, 1:].flatten(), label_smoothing=0.1)
+        for rows in torch.randperm(len(tensors[0])).split(batch_size):
+            loss = loss_of(*(x[rows].to(device) for x in tensors))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
         return loss.item()
 
     return call
+
+
+def torch_translation_training(work, compiled=False):
+    """Return the call that makes the steps of `work` in a plain PyTorch loop."""
+    import torch
+
+    model = torch_transformer(**work.shape).train().to(common.torch_device())
+    logits_of = torch.compile(model) if compiled else model
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
+
+    def loss_of(source, target):
+        logits = logits_of(source, target[:, :-1]).flatten(0, 1)
+        return torch.nn.functional.cross_entropy(logits, target[:, 1:].flatten(), label_smoothing=0.1)
+
+    pairs = [torch.from_numpy(side).long() for side in pairs_of(work)]
+    return torch_steps(optimizer, pairs, work.batch_size, loss_of)
 
 
 def torch_vit_training(work, compiled=False):
     """Return the call that makes the steps of `work` with the ViT of `transformers`."""
     import torch
 
-    device = common.torch_device()
-    model = transformers_vit(**work.shape).train().to(device)
+    model = transformers_vit(**work.shape).train().to(common.torch_device())
     logits_of = torch.compile(model) if compiled else model
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.1, fused=True)
-    x, y = images_of(work)
-    x, y = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(y).long()
+    x, y = (torch.from_numpy(part) for part in images_of(work))
+    examples = x.permute(0, 3, 1, 2).contiguous(), y.long()
 
-    def call():
-        for rows in torch.randperm(len(x)).split(work.batch_size):
-            logits = logits_of(x[rows].to(device)).logits
-            loss = torch.nn.functional.cross_entropy(logits, y[rows].to(device))
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-        return loss.item()
+    def loss_of(images, labels):
+        return torch.nn.functional.cross_entropy(logits_of(images).logits, labels)
 
-    return call
+    return torch_steps(optimizer, examples, work.batch_size, loss_of)
 
 
 def transformers_beam_search(work):
