@@ -18,6 +18,8 @@ from keras_course.checks.tokens import check_tokens
 from keras_course.decoding import Decoder, generate_tokens
 from keras_course.ops._types import Tensor
 
+_MULTIPLE = 8  # to which sources are padded, so that the loop is compiled for few lengths
+
 
 @validate(
     model=instance(keras.Model),
@@ -70,7 +72,8 @@ def translate(model, sources, *, start, stop, beams=5, length_penalty=0.6, max_l
     check_tokens("start and stop", [start, stop], size)
     if start == stop:
         raise ValueError(f"start={start} and stop={stop} must differ")
-    source = np.full((len(sources), max(map(len, sources))), PADDING, "int32")
+    longest = min(width, -(-max(map(len, sources)) // _MULTIPLE) * _MULTIPLE)
+    source = np.full((len(sources), longest), PADDING, "int32")
     for row, tokens in zip(source, sources, strict=True):
         row[: len(tokens)] = tokens
     texts = generate_tokens(
