@@ -140,9 +140,17 @@ def _chains(name, words, *, minutes, expected=None, tolerance=0.1, steps=600, pe
 _ONE_BLOCK = _chains("_1_block", "with one block", expected=0.39, minutes=1, num_blocks=1)
 
 TABLE = (
-    _signals("shape", "", 0.02, words="with attention", expected=0.014, tolerance=0.01),
-    _signals("shape", "_convolutions", 2.3, overrides={"attention": False}, words="with convolutions only"),
-    _signals("position", "", 1.8, words="with attention that does not know positions"),
+    _signals("shape", "", 0.02, words="with attention", expected=0.02, tolerance=0.01),
+    _signals(
+        "shape",
+        "_convolutions",
+        2.3,
+        overrides={"attention": False},
+        words="with convolutions only",
+        expected=2.35,
+        tolerance=0.1,
+    ),
+    _signals("position", "", 1.8, words="with attention that does not know positions", expected=1.73, tolerance=0.1),
     _signals(
         "position",
         "_with_positions",
@@ -151,7 +159,7 @@ TABLE = (
         overrides={"positions": True},
         optimizer=AdamW(peak_rate=5e-3, final_rate=1e-5, warmup=2000, weight_decay=0.0, clip=None),
         steps=20_000,
-        expected=0.46,
+        expected=0.43,
         tolerance=0.1,
         minutes=4,
         note="The error still falls: the course trains on 12 times as many signals.",
