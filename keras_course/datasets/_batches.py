@@ -18,8 +18,15 @@ class ExampleBatches(keras.utils.PyDataset):
     Like `TokenWindows` it has no length, so that Keras neither shuffles nor starts anew at each epoch.
     """
 
-    @validate(batch_size=whole(1), steps_per_epoch=whole(1), start_epoch=whole(0), seed=numpy_seed, augment=function)
-    def __init__(self, x, y, batch_size, *, steps_per_epoch, seed=0, start_epoch=0, augment=None):
+    @validate(
+        batch_size=whole(1),
+        steps_per_epoch=whole(1),
+        start_epoch=whole(0),
+        seed=numpy_seed,
+        augment=function,
+        trim=function,
+    )
+    def __init__(self, x, y, batch_size, *, steps_per_epoch, seed=0, start_epoch=0, augment=None, trim=None):
         super().__init__()
         named = isinstance(x, Mapping) and len(x)
         x = {key: as_array(f"x[{key!r}]", part) for key, part in x.items()} if named else as_array("x", x)
@@ -29,7 +36,7 @@ class ExampleBatches(keras.utils.PyDataset):
                 raise ValueError(f"x has {len(part)} examples and y has {len(y)}; they must be as many.")
         if batch_size > len(y):
             raise ValueError(f"batch_size={batch_size} must be at most {len(y)}, the number of examples.")
-        self.x, self.y, self.batch_size, self.augment = x, y, batch_size, augment
+        self.x, self.y, self.batch_size, self.augment, self.trim = x, y, batch_size, augment, trim
         self.steps_per_epoch, self.seed, self.start_epoch = steps_per_epoch, seed, start_epoch
         self._order = (None, None)  # the pass that it belongs to, and the order of the examples in it
 
@@ -46,6 +53,8 @@ class ExampleBatches(keras.utils.PyDataset):
         x = {key: part[rows] for key, part in self.x.items()} if isinstance(self.x, Mapping) else self.x[rows]
         if self.augment is not None:
             x = self.augment(x, np.random.default_rng((self.seed, turn, 1 + place)))  # (seed, turn, 0) is (seed, turn)
+        if self.trim is not None and index % self.steps_per_epoch:
+            x = self.trim(x)
         return x, self.y[rows]
 
 
@@ -58,6 +67,7 @@ def example_batches(
     seed: int = 0,
     start_epoch: int = 0,
     augment: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
+    trim: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> ExampleBatches:
     """Return the training data of a model of examples: batches in an order that is new in each pass.
 
@@ -74,13 +84,17 @@ def example_batches(
         start_epoch: number of the epoch that the first batch belongs to.
         augment: function of the examples of a batch and a generator of NumPy that returns them changed, such as
             `crop_and_flip`.
+        trim: function of the examples of a batch that returns them without the columns that are padding in all of
+            them. It leaves the first batch of each epoch as it is, because Keras on TensorFlow takes the shapes of all
+            batches from the first two: an axis stays open only where those differ. So x should be padded by at least
+            one column more than any trimmed batch has.
 
     Returns:
         A `keras.utils.PyDataset`; give `fit` its `steps_per_epoch` and `shuffle=False`.
 
     Raises:
         ValueError: x or y is not an array of numbers, they differ in length, a number is out of range, or
-            `augment` is not a function.
+            `augment` or `trim` is not a function.
 
     Example:
         >>> import numpy as np
@@ -91,5 +105,12 @@ def example_batches(
         ((3,), 9)
     """
     return ExampleBatches(
-        x, y, batch_size, steps_per_epoch=steps_per_epoch, seed=seed, start_epoch=start_epoch, augment=augment
+        x,
+        y,
+        batch_size,
+        steps_per_epoch=steps_per_epoch,
+        seed=seed,
+        start_epoch=start_epoch,
+        augment=augment,
+        trim=trim,
     )

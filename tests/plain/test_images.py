@@ -151,6 +151,7 @@ def test_batch_is_a_pure_function_of_seed_and_number():
         ({"steps_per_epoch": 0}, "steps_per_epoch=0"),
         ({"seed": -1}, "seed=-1"),
         ({"augment": 3}, "augment=3 must be a function"),
+        ({"trim": 3}, "trim=3 must be a function"),
         ({"seed": None}, "seed=None"),
         ({"x": 3}, "x must be an array"),
         ({"x": [[1, 2], [3]]}, "x must be an array"),
@@ -312,6 +313,12 @@ def test_changes_are_drawn_apart_from_the_order_of_the_pass():
     batches = datasets.example_batches(np.arange(10), np.arange(10), 5, steps_per_epoch=4, augment=augment)
     order = [np.concatenate([batches[2 * turn + place][0] for place in (0, 1)]).tolist() for turn in (0, 1)]
     assert len({tuple(numbers) for numbers in shuffled + order}) == 4 + 2
+
+
+def test_the_first_batch_of_an_epoch_is_not_trimmed():
+    x = np.zeros((10, 7))
+    batches = datasets.example_batches(x, x[:, 0], 5, steps_per_epoch=3, start_epoch=1, trim=lambda x: x[:, :4])
+    assert [batches[k][0].shape[1] for k in range(4)] == [7, 4, 4, 7]
 
 
 def test_a_crop_needs_a_generator():

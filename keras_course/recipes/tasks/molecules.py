@@ -90,17 +90,22 @@ class Screening(Task):
         return found | {f"{name}, one network": single[name] for name in data.score(probabilities[0])}
 
 
-def cut_to_largest(inputs: dict, rng: np.random.Generator | None = None) -> dict:
+def cut_to_largest(inputs: dict) -> dict:
     """Return padded graphs without the columns that are padding in all rows.
 
-    The number of nodes is rounded up to a multiple of 8, and that of edges follows from it, so that there are few
-    shapes to compile. It takes a generator that it does not use, to stand where an augmentation does.
+    The number of nodes is rounded up to a multiple of 8, and the number of edges follows from it, so that there are few
+    shapes to compile.
     """
-    nodes = (inputs["graph_ids"] >= 0).sum(axis=1).max()
-    edges = (inputs["receivers"] >= 0).sum(axis=1).max()
-    size = 8 * int(np.ceil(max(nodes, (edges - 16) / 2, 1) / 8))
-    sizes = {"nodes": size, "graph_ids": size, "globals": None}
-    return {name: array[:, : sizes.get(name, 2 * size + 16)] for name, array in inputs.items()}
+    largest = ((inputs[ids] >= 0).sum(axis=1).max() for ids in ("graph_ids", "receivers"))
+    num_nodes, num_edges = _sizes(*largest)
+    sizes = {"nodes": num_nodes, "graph_ids": num_nodes, "globals": None}
+    return {name: array[:, : sizes.get(name, num_edges)] for name, array in inputs.items()}
+
+
+def _sizes(num_nodes, num_edges):
+    """Return the padded numbers of nodes and edges of a batch whose largest graphs have these."""
+    size = 8 * int(np.ceil(max(num_nodes, (num_edges - 16) / 2, 1) / 8))
+    return size, 2 * size + 16
 
 
 def roc_auc(positive: np.ndarray, scores: np.ndarray) -> float:
@@ -120,10 +125,12 @@ class MoleculeData(Data):
         from keras_course.graphs import batch_graphs, molecule_graph
 
         graphs = [[molecule_graph(smiles, features=features) for smiles in part.smiles] for part in parts]
-        most = {size: max(getattr(g, size) for part in graphs for g in part) for size in ("num_nodes", "num_edges")}
-        self.x, self.valid_x, self.test_x = (batch_graphs(part, **most) for part in graphs)
+        most = (max(getattr(graph, size) for part in graphs for graph in part) for size in ("num_nodes", "num_edges"))
+        num_nodes, num_edges = (1 + size for size in _sizes(*most))  # more than any batch has once it is cut
+        self.x, self.valid_x, self.test_x = (batch_graphs(g, num_nodes=num_nodes, num_edges=num_edges) for g in graphs)
         self.y, self.valid_y, self.test_y = (target.astype("float32")[:, None] for target in targets)
-        self.validation = [(cut_to_largest(x), y) for x, y in in_batches((self.valid_x, self.valid_y))]
+        first, *others = in_batches((self.valid_x, self.valid_y))
+        self.validation = [first, *((cut_to_largest(x), y) for x, y in others)]
         self.size = f"{' + '.join(f'{len(part.smiles):,}' for part in parts)} molecules"
 
     def arguments(self, build) -> dict:
@@ -132,7 +139,7 @@ class MoleculeData(Data):
 
     def batches(self, batch_size, steps_per_epoch, seed, start_epoch) -> "datasets.ExampleBatches":
         options = {"steps_per_epoch": steps_per_epoch, "seed": seed, "start_epoch": start_epoch}
-        return datasets.example_batches(self.x, self.y, batch_size, augment=cut_to_largest, **options)
+        return datasets.example_batches(self.x, self.y, batch_size, trim=cut_to_largest, **options)
 
     @staticmethod
     def outputs(model, x) -> np.ndarray:
