@@ -24,14 +24,23 @@ def attention_network(
     *,
     hidden_dim,
     num_heads,
-    output_heads,
     dropout,
     attention_dropout,
     penalty,
+    output_heads=1,
     sparse=False,
     **network,
 ) -> keras.Model:
-    """Return a network of a layer of graph attention, whose heads are concatenated but for a last one that predicts."""
+    """Return a network of a layer of graph attention, whose heads are concatenated but for a last one that predicts.
+
+    Each builder passes all of its arguments, `locals()`, and differs from the others in the layer alone.
+
+    Args:
+        layer: function of units and of the options of `EdgeAttentionLayer` that returns a layer.
+        num_features, num_outputs, hidden_dim, num_heads, output_heads, dropout, attention_dropout, penalty, sparse: see
+            `gat`.
+        network: further arguments of `layered`.
+    """
     if hidden_dim % num_heads:
         raise ValueError(f"hidden_dim={hidden_dim} must be a multiple of num_heads={num_heads}")
     regularizer = keras.regularizers.L2(penalty / 2) if penalty else None
@@ -133,25 +142,7 @@ def gat(
         >>> gat(3, 2)(batch_graphs([path])).shape == (1, 3, 2)
         True
     """
-    return attention_network(
-        GraphAttention,
-        num_features,
-        num_outputs,
-        hidden_dim=hidden_dim,
-        num_layers=num_layers,
-        num_heads=num_heads,
-        output_heads=output_heads,
-        activation=activation,
-        dropout=dropout,
-        attention_dropout=attention_dropout,
-        penalty=penalty,
-        sparse=sparse,
-        level=level,
-        readout=readout,
-        num_graphs=num_graphs,
-        seed=seed,
-        name=name,
-    )
+    return attention_network(GraphAttention, **locals())
 
 
 @builder(
@@ -218,21 +209,4 @@ def gatv2(
         >>> gatv2(3, 2, level="graph")(batch_graphs([path])).shape == (1, 2)
         True
     """
-    return attention_network(
-        GraphAttentionV2,
-        num_features,
-        num_outputs,
-        hidden_dim=hidden_dim,
-        num_layers=num_layers,
-        num_heads=num_heads,
-        output_heads=output_heads,
-        activation=activation,
-        dropout=dropout,
-        attention_dropout=attention_dropout,
-        penalty=penalty,
-        level=level,
-        readout=readout,
-        num_graphs=num_graphs,
-        seed=seed,
-        name=name,
-    )
+    return attention_network(GraphAttentionV2, **locals())

@@ -78,8 +78,8 @@ class GraphConvolution(keras.layers.Layer):
         self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros") if self.use_bias else None
 
     def call(self, x, senders, receivers) -> Tensor:
-        num_nodes = ops.shape(x)[0]
-        h = ops.matmul(x, self.kernel) if self.use_kernel else x
+        num_nodes, last = ops.shape(x)[0], x.shape[-1] <= self.units  # the sum is of the narrower features
+        h = ops.matmul(x, self.kernel) if self.use_kernel and not last else x
         if self.normalization != "none":
             degrees = segment_count(receivers, num_nodes)[:, None]
             degrees = ops.cast(ops.maximum(degrees, ops.ones_like(degrees)), h.dtype)
@@ -88,6 +88,8 @@ class GraphConvolution(keras.layers.Layer):
         h = segment_sum(ops.take(h, senders, axis=0), receivers, num_nodes)
         if self.normalization != "none":
             h = ops.multiply(h, ops.rsqrt(degrees)) if self.normalization == "symmetric" else ops.divide(h, degrees)
+        if self.use_kernel and last:  # features without a gradient, such as the data, then need no sum backward
+            h = ops.matmul(h, self.kernel)
         return h if self.bias is None else ops.add(h, self.bias)
 
     def compute_output_spec(self, x, senders, receivers) -> keras.KerasTensor:

@@ -83,21 +83,4 @@ def dot_attention_gnn(
         >>> dot_attention_gnn(3, 2)(batch_graphs([path])).shape == (1, 3, 2)
         True
     """
-    return attention_network(
-        functools.partial(DotProductGraphAttention, use_bias=False),
-        num_features,
-        num_outputs,
-        hidden_dim=hidden_dim,
-        num_layers=num_layers,
-        num_heads=num_heads,
-        output_heads=1,
-        activation=activation,
-        dropout=dropout,
-        attention_dropout=attention_dropout,
-        penalty=penalty,
-        level=level,
-        readout=readout,
-        num_graphs=num_graphs,
-        seed=seed,
-        name=name,
-    )
+    return attention_network(functools.partial(DotProductGraphAttention, use_bias=False), **locals())

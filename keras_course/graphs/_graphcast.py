@@ -87,11 +87,14 @@ def graphcast(
         ValueError: a number is out of its range, or the region is none.
 
     Differences from the paper:
-        A number that is known of the time holds for all grid points. `linear_skip` is not in the paper. The network has
-        35.6 million parameters where the paper writes 36.7 million; its text does not tell the difference.
+        A number that is known of the time holds for all grid points. `linear_skip` is not in the paper. The network
+        that the paper describes has 35,580,643 parameters; the paper writes 36.7 million. The authors' code has 767,488
+        more that change no output: 526,336 update mesh nodes in the decoder, where nothing reads them, and 241,152
+        multiply zeros that are appended to the features of mesh nodes. We know no source of the other 0.35 million.
 
     References:
         Learning skillful medium-range global weather forecasting, Lam et al., 2023, https://arxiv.org/abs/2212.12794
+        Code of the authors: https://github.com/google-deepmind/graphcast
 
     Example:
         >>> import numpy as np

@@ -29,6 +29,8 @@ def train_part(
     """
     recipe, seed = order.recipe, _seed_of(order.seed, part)
     data = recipe.task.load(part, start)
+    if recipe.keep == "best" and data.validation is None:
+        raise ValueError(f"keep='best': {recipe.name!r} has no validation set, by which the best epoch is known")
     facts = _facts(recipe, data, part, seed, start)
     if folder is not None and (folder / _folder.RUN).exists():
         earlier = _folder.read_facts(folder)
@@ -42,7 +44,7 @@ def train_part(
         if verbose:
             print(f"Copied {count} of {len(model.weights)} weight arrays from {start.folder}", flush=True)
     compile_model(model, recipe, data)
-    recorder = Recorder(folder, facts["steps_per_epoch"])
+    recorder = Recorder(folder, facts["steps_per_epoch"], recipe.keep)
     if folder is not None:
         for asset in data.assets.values():
             asset.save(folder)
@@ -51,8 +53,8 @@ def train_part(
     if verbose and recipe.task.parts > 1:
         print(f"Part {part + 1} of {recipe.task.parts}", flush=True)
     _loop.fit(model, data, recorder, recipe, facts, callbacks, verbose)
-    row = recorder.rows[-1] if recorder.rows else {}
-    metrics = _measure(recipe, data, model, row, seed)
+    recorder.restore_best(model)
+    metrics = _measure(recipe, data, model, recorder.row, seed)
     if verbose and folder is not None:
         print(f"Saving to {folder} ...", flush=True)
     sample = data.sample(model, seed)
@@ -61,6 +63,7 @@ def train_part(
         "finished": records.today(),
         "value": metrics[recipe.task.metric.name],
         "metrics": metrics,
+        "kept_epoch": recorder.row.get("epoch", 0),
         **order.compared,
         "parameters": model.count_params(),
         "device": str(model.weights[0].value.device) if model.weights else "",
@@ -136,7 +139,7 @@ def _continued(facts, earlier, folder):
 
 
 def _measure(recipe, data, model, row, seed):
-    """Return the metrics after the last epoch. They must be finite there; in earlier epochs they need not be."""
+    """Return the metrics of the trained model. They must be finite; in other epochs they need not be."""
     measured, name = data.measure(model, row, seed), recipe.task.metric.name
     if not isinstance(measured, Mapping):
         raise ValueError(f"measure returned {measured!r}; it must return a dict with a number for each metric")

@@ -25,6 +25,8 @@ class Recipe:
         optimizer: an `AdamW`, `Muon` or `SGD`.
         steps: number of steps; 0 where nothing is trained, and the task only measures.
         batch_size: number of examples or windows in a step.
+        keep: which weights the run ends with: "last", those after the last epoch, or "best", those after the epoch with
+            the lowest validation loss.
         start: the recipe whose trained weights the run begins with; None begins with initial weights.
         expected: the value to expect,
         tolerance: from which one seed may differ by so much.
@@ -43,6 +45,7 @@ class Recipe:
     batch_size: int
     topic: str | None = None
     overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    keep: str = "last"
     start: "Recipe | None" = None
     expected: float | None = None
     tolerance: float = 0.0
@@ -73,6 +76,8 @@ class Recipe:
             raise ValueError(f"optimizer={self.optimizer!r} must be an AdamW, Muon or SGD of keras_course.recipes")
         if not isinstance(self.overrides, Mapping):
             raise ValueError(f"overrides={self.overrides!r} must be a dict of arguments of the builder")
+        if self.keep not in ("last", "best"):
+            raise ValueError(f"keep={self.keep!r} must be 'last' or 'best'")
         if not isinstance(self.start, Recipe | None):
             raise ValueError(f"start={self.start!r} must be a Recipe or None")
         whole_number(1, **{"task.parts": self.task.parts})

@@ -190,7 +190,7 @@ class Data:
 
         Args:
             model: the trained model.
-            row: the last epoch's row of the history; empty where nothing was trained.
+            row: the history's row of the epoch whose weights the model has; empty where nothing was trained.
             seed: seed of the run, for a measure that samples.
         """
         if "val_loss" not in row:

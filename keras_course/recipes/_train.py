@@ -224,7 +224,7 @@ def _all_parts(run_part, order, folder, earlier):
     metrics = recipe.task.combine([run.model for run in runs], [run.facts["metrics"] for run in runs])
     commits = {run.facts["commit"] for run in runs}
     facts = {
-        **{key: value for key, value in last.facts.items() if key not in ("part", "sample")},
+        **{key: value for key, value in last.facts.items() if key not in ("part", "sample", "kept_epoch")},
         **plan,
         "commit": last.facts["commit"] if len(commits) == 1 else None,
         "complete": True,

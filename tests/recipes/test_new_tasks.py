@@ -75,6 +75,25 @@ def test_resumed_run_ends_like_one_that_was_not_interrupted(name, full, first, t
         recipes.train(changed, resume=tmp_path / "stopped", verbose=0)
 
 
+@dataclasses.dataclass(frozen=True)
+class Unvalidated(toy_recipes.NodeClasses):
+    def load(self, part=0, start=None):
+        data = super().load()
+        data.validation = None
+        return data
+
+
+def test_weights_of_the_best_epoch_are_kept():
+    row = TOYS["toy_graph"]
+    run = recipes.train(row, verbose=0)
+    losses, (x, y, weights) = run.history["val_loss"], row.task.load().validation[0]
+    loss = run.model.evaluate(x, y, sample_weight=weights, verbose=0)
+    assert loss == pytest.approx(min(losses), abs=1e-5)
+    assert run.facts["kept_epoch"] == 1 + np.argmin(losses) < 5, "a run interrupted after 5 steps keeps earlier weights"
+    with pytest.raises(ValueError, match="keep='best': 'toy_graph' has no validation set"):
+        recipes.train(dataclasses.replace(row, task=Unvalidated()), verbose=0)
+
+
 def test_what_each_leaves(first, tmp_path):
     image = recipes.train(TOYS["toy_reconstruct"], out=tmp_path / "image", steps=2, verbose=0)
     assert (image.facts["sample"], image.sample.shape) == ("sample.png", (8, 8))
@@ -197,6 +216,7 @@ def test_defaults_of_data():
         ({"steps": -1}, "steps=-1"),
         ({"topic": None, "builder": len}, "preset='tiny': len has no presets, so preset must be None"),
         ({"start": 3}, "start=3"),
+        ({"keep": "first"}, "keep='first' must be 'last' or 'best'"),
     ],
 )
 def test_wrong_recipes(change, message):

@@ -18,8 +18,7 @@ class Citations(Task):
     """Predict the subjects of papers in a graph of citations; the metric is the test accuracy, its mean over all parts.
 
     A step sees the whole graph, and its loss is the mean over the few papers for training. Each part is a run with
-    initial weights and dropout of its own, on the same split. The last step counts; nothing is chosen by the papers
-    for validation.
+    initial weights and dropout of its own, on the same split.
 
     Args:
         data: name of a graph of papers in `keras_course.datasets`.
