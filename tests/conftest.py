@@ -136,9 +136,19 @@ def traced_once(monkeypatch):
 
 
 @pytest.fixture
-def drawn_by_numpy(monkeypatch):
+def drawn_by_numpy():
     """Initial weights are sampled by NumPy, for tests that do not look at their distribution."""
     import draws
-    import keras
 
-    monkeypatch.setattr(keras.initializers.VarianceScaling, "__call__", draws.by_numpy())
+    with draws.weights_by_numpy():
+        yield
+
+
+@pytest.fixture
+def called_at_once(monkeypatch):
+    """On JAX a layer or model is one program, also when it is called outside of one; else each operation in it is."""
+    if backend.current() == "jax":
+        import keras
+        import programs
+
+        monkeypatch.setattr(keras.Layer, "__call__", programs.at_once(keras.Layer.__call__))

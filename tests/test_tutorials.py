@@ -32,6 +32,7 @@ def capped(full, request):
         return
     request.getfixturevalue("drawn_by_numpy")
     request.getfixturevalue("traced_once")
+    request.getfixturevalue("called_at_once")
     before = keras.config.max_epochs(), keras.config.max_steps_per_epoch()
     keras.config.set_max_epochs(2)
     keras.config.set_max_steps_per_epoch(2)

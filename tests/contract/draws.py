@@ -4,27 +4,42 @@ First weights, because JAX compiles its own draw for each shape, half a second f
 backend draws its own.
 """
 
+import types
 from unittest import mock
 
 import keras
 import numpy as np
 from keras.src.backend import random
+from keras.src.initializers import random_initializers
+from scipy.special import ndtr, ndtri
+
+LAWS = {
+    "normal": lambda rng, shape, mean=0.0, stddev=1.0: rng.normal(mean, stddev, shape),
+    "truncated_normal": lambda rng, shape, mean=0.0, stddev=1.0: (
+        mean + stddev * ndtri(rng.uniform(ndtr(-2), ndtr(2), shape))
+    ),
+    "uniform": lambda rng, shape, minval=0.0, maxval=1.0: rng.uniform(minval, maxval, shape),
+}
 
 
-def by_numpy(seed=0):
-    """Return what can stand in for `VarianceScaling.__call__`: draws of the same scale, whose law is another.
+def weights_by_numpy():
+    """Return a context in which Keras's initializers draw from their distributions by NumPy.
 
     As in Keras, an initializer draws the same twice, and so do two with the same seed.
     """
     turns = {}
 
-    def draw(law, shape, dtype=None):
-        key = law.seed if isinstance(law.seed, int) else object()  # a SeedGenerator draws anew each time
-        rng = np.random.default_rng((seed, turns.setdefault(key, len(turns))))
-        fan_in = max(1, int(np.prod(shape[:-1])))
-        return keras.ops.convert_to_tensor(rng.normal(0, (law.scale / fan_in) ** 0.5, shape), dtype or "float32")
+    def sampler(law):
+        def draw(shape, *parameters, seed, dtype=None, **named):
+            key = seed if isinstance(seed, int) else object()  # a SeedGenerator draws anew each time
+            rng = np.random.default_rng((0, turns.setdefault(key, len(turns))))
+            return _tensor(law(rng, shape, *parameters, **named), dtype)
 
-    return draw
+        return draw
+
+    laws = {name: sampler(law) for name, law in LAWS.items()}
+    drawn = types.SimpleNamespace(**vars(random_initializers.random) | laws)
+    return mock.patch.object(random_initializers, "random", drawn)
 
 
 def noise_by_numpy():

@@ -16,7 +16,7 @@ import skewed
 import toys
 import variants
 from conformance import Subject, inputs_of, outputs_of, owns_its_loss
-from draws import by_numpy, noise_by_numpy
+from draws import noise_by_numpy, weights_by_numpy
 from keras import ops, tree
 
 from keras_course.checks.files import atomic_write
@@ -92,10 +92,10 @@ def compute(folder, names):
 
 
 def main(folder, names):
-    keras.initializers.VarianceScaling.__call__ = by_numpy()
-    for name, arrays in compute(folder, names):
-        # a reader sees whole files only
-        atomic_write(folder / f"{name}.npz", functools.partial(np.savez, **arrays))
+    with weights_by_numpy():
+        for name, arrays in compute(folder, names):
+            # a reader sees whole files only
+            atomic_write(folder / f"{name}.npz", functools.partial(np.savez, **arrays))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,40 @@
+"""Eager calls of layers as compiled programs: JAX compiles one program sooner than one for each operation in it."""
+
+import jax
+import numpy as np
+from keras import tree
+from keras.src.backend.common.stateless_scope import in_stateless_scope
+
+from keras_course import ops
+
+PLAIN = str | int | float | None
+
+
+def at_once(call):
+    """Return what can stand in for `Layer.__call__`: a call with arrays is one program, kept for the next call.
+
+    A layer that has changed in an attribute, or one of whose parts has, gets another program.
+    """
+    kept = {}
+
+    def called(layer, *args, **options):
+        plain = {name: value for name, value in options.items() if isinstance(value, PLAIN)}
+        arrays = {name: value for name, value in options.items() if name not in plain}
+        if not layer.built or in_stateless_scope() or not _are_arrays((args, arrays)):
+            return call(layer, *args, **options)
+        key = (id(layer), repr(plain), *map(_state, layer._flatten_layers()))
+        if key not in kept:
+            kept[key] = ops.jit(lambda args, arrays: call(layer, *args, **arrays, **plain), variables=layer.variables)
+        return kept[key](args, arrays)
+
+    return called
+
+
+def _are_arrays(args):
+    leaves = tree.flatten(args)
+    return all(isinstance(x, np.ndarray | jax.Array) and not isinstance(x, jax.core.Tracer) for x in leaves)
+
+
+def _state(layer):
+    """Return the attributes of a layer; what is no plain value is told by its identity."""
+    return tuple((name, value if isinstance(value, PLAIN) else id(value)) for name, value in vars(layer).items())
