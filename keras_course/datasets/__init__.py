@@ -21,6 +21,7 @@ from keras_course.datasets._list import find, get_dataset, list_datasets
 from keras_course.datasets._molecules import Molecules, esol, toy_molecules
 from keras_course.datasets._palindromes import palindromes
 from keras_course.datasets._particles import Particles, spring_particles
+from keras_course.datasets._scenes import SCENE_CLASSES, Scenes, lidar_scenes
 from keras_course.datasets._signals import shape_signals
 from keras_course.datasets._sounds import SOUND_CLASSES, SOUND_RATE, sounds
 from keras_course.datasets._stories import (
@@ -37,6 +38,7 @@ from keras_course.datasets._translations import Sentences, multi30k, phrases
 from keras_course.datasets._weather import Weather, era5_uk, rossby_haurwitz
 
 __all__ = [
+    "SCENE_CLASSES",
     "SOUND_CLASSES",
     "SOUND_RATE",
     "Chains",
@@ -48,6 +50,7 @@ __all__ = [
     "Molecules",
     "PairBatches",
     "Particles",
+    "Scenes",
     "Sentences",
     "Stories",
     "Table",
@@ -71,6 +74,7 @@ __all__ = [
     "get_dataset",
     "insert_empty_sentences",
     "iris",
+    "lidar_scenes",
     "list_datasets",
     "mask_tokens",
     "masked_batches",

@@ -14,6 +14,7 @@ from keras_course.graphs._attention import (
 )
 from keras_course.graphs._attention_networks import gat, gatv2
 from keras_course.graphs._batches import GraphBatches
+from keras_course.graphs._boxes import BoxLoss, average_precision, decode_boxes, encode_boxes, merge_boxes
 from keras_course.graphs._conversions import (
     from_networkx,
     from_scipy,
@@ -66,6 +67,7 @@ from keras_course.graphs._physics_figures import (
     plot_meshes,
     plot_trajectories,
 )
+from keras_course.graphs._point_gnn import PointMessages, RelativePositions, point_gnn
 from keras_course.graphs._roll_out import LatitudeError, forecast_errors, roll_out
 from keras_course.graphs._sage import SampleAndAggregate, graph_sage
 from keras_course.graphs._sets import deep_sets
@@ -76,6 +78,7 @@ from keras_course.graphs._special_cases import cnn_as_gnn, complete_graph, grid_
 __all__ = [
     "MLP",
     "BondMessages",
+    "BoxLoss",
     "DotProductGraphAttention",
     "EdgeAttention",
     "EdgeAttentionLayer",
@@ -97,7 +100,9 @@ __all__ = [
     "Molecule",
     "NeighborSample",
     "ParticleGraph",
+    "PointMessages",
     "Readout",
+    "RelativePositions",
     "SampleAndAggregate",
     "SelfLoops",
     "Set2Set",
@@ -105,14 +110,17 @@ __all__ = [
     "SplitGraphs",
     "SplitRows",
     "accelerations",
+    "average_precision",
     "batch_graphs",
     "bond_messages",
     "cnn_as_gnn",
     "complete_graph",
+    "decode_boxes",
     "deep_sets",
     "dmpnn",
     "dot_attention_gnn",
     "edge_attention",
+    "encode_boxes",
     "forecast_errors",
     "from_networkx",
     "from_scipy",
@@ -128,6 +136,7 @@ __all__ = [
     "icosahedral_mesh",
     "knn_graph",
     "layout",
+    "merge_boxes",
     "molecule_graph",
     "mpnn",
     "multi_mesh",
@@ -148,6 +157,7 @@ __all__ = [
     "plot_receptive_field",
     "plot_screening",
     "plot_trajectories",
+    "point_gnn",
     "radius_graph",
     "random_walk_noise",
     "roll_out",

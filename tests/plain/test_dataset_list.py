@@ -21,6 +21,7 @@ def test_list_datasets():
         "molecules",
         "weather",
         "particles",
+        "scenes",
     }
     for row in rows:
         twin = names[row.offline]
