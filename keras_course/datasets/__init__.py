@@ -34,6 +34,7 @@ from keras_course.datasets._stories import (
 )
 from keras_course.datasets._tables import Table, breast_cancer, diabetes, digits, iris
 from keras_course.datasets._text import split_text, text
+from keras_course.datasets._traffic import Traffic, road_traffic
 from keras_course.datasets._translations import Sentences, multi30k, phrases
 from keras_course.datasets._weather import Weather, era5_uk, rossby_haurwitz
 
@@ -55,6 +56,7 @@ __all__ = [
     "Stories",
     "Table",
     "TokenWindows",
+    "Traffic",
     "Weather",
     "blobs",
     "breast_cancer",
@@ -83,6 +85,7 @@ __all__ = [
     "pair_batches",
     "palindromes",
     "phrases",
+    "road_traffic",
     "rossby_haurwitz",
     "shape_signals",
     "sounds",

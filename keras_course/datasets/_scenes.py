@@ -16,7 +16,7 @@ SCENE_CLASSES = ("background", "car", "cyclist", "pedestrian")
 SIZES = np.array([[4.2, 1.8, 1.5], [1.8, 0.6, 1.7], [0.6, 0.6, 1.7]])  # typical length, width and height of a class
 CLUTTER = np.array([[4.0, 0.3, 1.8], [0.4, 0.4, 2.2], [0.9, 0.9, 1.0]])  # wall, post and shrub
 HEIGHT, NEAR, FAR = 1.8, 6.0, 24.0  # of the scanner, and the distances of what it sees
-VOXEL = 0.4  # side of a cube of which one point is kept
+VOXEL = 0.6  # side of a cube of which one point is kept
 FEWEST = 5  # points that an object needs, to be one that can be found
 
 
@@ -42,7 +42,7 @@ def lidar_scenes(num_train: int = 300, *, num_test: int = 60, seed: int = 0) -> 
 
     Each object is a box, whose size differs by up to 10 % from the typical size of its class. The scanner sends 20
     rings of rays ahead, and a ray ends on the first surface that it meets, so that near boxes hide what is behind them
-    and only the sides toward the scanner have points. The distance has an error of 2 cm. Of each cube of 40 cm one
+    and only the sides toward the scanner have points. The distance has an error of 2 cm. Of each cube of 60 cm one
     point is kept, and of the ground a fifth of those. An object with fewer than 5 points is left out, with its points.
 
     Args:
@@ -138,7 +138,7 @@ SCENES = (
     Dataset(
         name="lidar_scenes",
         kind="scenes",
-        size="300 + 60 scans of about 360 points",
+        size="300 + 60 scans of about 220 points",
         license="MIT",
         origin="simulated here",
         load=lidar_scenes,

@@ -4,6 +4,7 @@ from keras_course import backend
 
 backend.require()
 
+from keras_course.graphs._application_figures import plot_birds_eye
 from keras_course.graphs._attention import (
     DotProductGraphAttention,
     EdgeAttention,
@@ -74,6 +75,7 @@ from keras_course.graphs._sets import deep_sets
 from keras_course.graphs._smiles import Molecule, parse_smiles
 from keras_course.graphs._sparse import SparseProjection, sparse_features
 from keras_course.graphs._special_cases import cnn_as_gnn, complete_graph, grid_graph, transformer_as_gnn
+from keras_course.graphs._supersegment import GraphNetwork, eta_supersegment
 
 __all__ = [
     "MLP",
@@ -93,6 +95,7 @@ __all__ = [
     "GraphBatches",
     "GraphConvolution",
     "GraphIsomorphism",
+    "GraphNetwork",
     "InteractionNetwork",
     "LatitudeError",
     "LinearForecast",
@@ -121,6 +124,7 @@ __all__ = [
     "dot_attention_gnn",
     "edge_attention",
     "encode_boxes",
+    "eta_supersegment",
     "forecast_errors",
     "from_networkx",
     "from_scipy",
@@ -143,6 +147,7 @@ __all__ = [
     "neighbor_sample",
     "parse_smiles",
     "plot_adjacency",
+    "plot_birds_eye",
     "plot_edge_attention",
     "plot_encode_process_decode",
     "plot_forecast",

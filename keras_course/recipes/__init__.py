@@ -19,6 +19,7 @@ from keras_course.recipes.tasks.masked import MaskedTokens
 from keras_course.recipes.tasks.molecules import Screening, Solubility
 from keras_course.recipes.tasks.palindromes import Palindromes
 from keras_course.recipes.tasks.particles import Particles
+from keras_course.recipes.tasks.scenes import Detection
 from keras_course.recipes.tasks.signals import AveragePairs
 from keras_course.recipes.tasks.sounds import Sounds
 from keras_course.recipes.tasks.stories import Questions
@@ -35,6 +36,7 @@ __all__ = [
     "Classification",
     "CropAndFlip",
     "Data",
+    "Detection",
     "FoldChains",
     "Forecast",
     "MaskedTokens",

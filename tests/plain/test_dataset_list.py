@@ -22,6 +22,7 @@ def test_list_datasets():
         "weather",
         "particles",
         "scenes",
+        "traffic",
     }
     for row in rows:
         twin = names[row.offline]
