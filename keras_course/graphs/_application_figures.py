@@ -37,7 +37,7 @@ def plot_birds_eye(scenes, *, class_names=("background", "car", "cyclist", "pede
     """
     mapping(scenes=scenes)
     checked = {title: _check_scene(f"scenes[{title!r}]", scene, len(class_names)) for title, scene in scenes.items()}
-    figure, axes = panels(3.6 * len(checked), 3.9, 1, len(checked))
+    figure, axes = panels(3.6 * len(checked), 3.0, 1, len(checked))
     for ax, (title, (points, labels, boxes)) in zip(axes, checked.items(), strict=True):
         for k, name in enumerate(class_names):
             color, mine = f"C{k}" if k else "0.7", labels == k

@@ -24,6 +24,7 @@ from keras_course.recipes.tasks.signals import AveragePairs
 from keras_course.recipes.tasks.sounds import Sounds
 from keras_course.recipes.tasks.stories import Questions
 from keras_course.recipes.tasks.text import NextToken
+from keras_course.recipes.tasks.traffic import TravelTime
 from keras_course.recipes.tasks.translation import Translation
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "Task",
     "Trained",
     "Translation",
+    "TravelTime",
     "in_batches",
     "load_run",
     "train",

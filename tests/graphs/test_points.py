@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_course import datasets
+from keras_course import datasets, recipes
 from keras_course.graphs import (
     BoxLoss,
     Graph,
@@ -147,3 +147,18 @@ def test_points_are_on_the_boxes_of_their_objects():
             assert outermost.max() < 0.15  # on a side, but for the error of the distance
             assert np.linalg.norm(box[:2]) > np.linalg.norm(points[owners == k][:, :2], axis=1).min()  # the near sides
         assert (points[:, 2] > -0.1).all()
+
+
+def test_task_measures_what_is_found():
+    data = recipes.Detection(num_train=6, num_test=2).load()
+    model = point_gnn(**data.arguments(point_gnn), hidden_dim=4, num_layers=1)
+    metrics = data.measure(model, {}, seed=0)
+    assert set(metrics) >= {"average precision", "average precision of clusters", "cars", "pedestrians of clusters"}
+    classes = zip(data.test.boxes, data.test.classes, strict=True)
+    perfect = [{k: (x[c == k], np.ones(sum(c == k))) for k in (1, 2, 3)} for x, c in classes]
+    assert set(data.precision(perfect).values()) <= {100.0}
+    x, y = next(iter(data.batches(2, steps_per_epoch=1, seed=0, start_epoch=0)))
+    inside = y["classes"] > 0
+    nodes, boxes = x["nodes"][..., :3][inside], decode_boxes(x["nodes"][..., :3][inside], y["boxes"][inside][:, 1:])
+    assert (np.linalg.norm(nodes - boxes[:, :3], axis=1) < np.linalg.norm(boxes[:, 3:6], axis=1) / 2 + 0.2).all()
+    assert data.sample(model, seed=0).dtype == np.uint8

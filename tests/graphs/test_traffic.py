@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_course import datasets
+from keras_course import datasets, recipes
 from keras_course.datasets import _traffic
 from keras_course.graphs import Graph, GraphNetwork, batch_graphs, eta_supersegment
 
@@ -113,3 +113,20 @@ def test_simulator_keeps_vehicles_and_speed_limits():
     by_day = train.times.reshape(6, 13, 6, 10, 3)
     np.testing.assert_allclose(train.usual.reshape(by_day.shape)[0], by_day.mean(axis=0), rtol=1e-4)
     assert set(train.minutes) == set(range(390, 571, 15))
+
+
+def test_task_predicts_seconds_beside_simple_predictions():
+    data = recipes.TravelTime(num_train=3, num_test=1).load()
+    model = eta_supersegment(**data.arguments(eta_supersegment), hidden_dim=4)
+    model.set_weights([np.zeros_like(w) for w in model.get_weights()])
+    true, found = data.test.times.sum(axis=1), data.predictions(model)
+    for name in ("model", "sum of segments"):  # nothing beyond the usual time
+        np.testing.assert_allclose(found[name], data.test.usual.sum(axis=1), rtol=1e-5)
+    still = (data.test.segments[..., 0] / data.test.speeds[..., 0]).sum(axis=1)
+    np.testing.assert_allclose(found["current"][:, 2], still, rtol=1e-5)
+    metrics = data.measure(model, {}, seed=0)
+    np.testing.assert_allclose(metrics["RMSE of current"], np.sqrt(np.mean((still[:, None] - true) ** 2)), rtol=1e-5)
+    _, y = next(iter(data.batches(2, steps_per_epoch=1, seed=0, start_epoch=0)))
+    sums = y["segments"].sum(axis=1) * data.scales["segments"]
+    np.testing.assert_allclose(y["supersegment"] * data.scales["supersegment"], sums, atol=0.05)
+    assert len(data.sample(model, seed=0)["true"]) == 78

@@ -12,6 +12,7 @@ from keras_course.checks import positive, whole_number
 from keras_course.recipes._task import Data, Metric, Task, in_batches
 
 GROUPS = (2.0, 1.0, 0.5)  # largest distance of the centers of boxes that are merged, of cars, cyclists and pedestrians
+SHOWN = 3.0  # score from which on a box is drawn, about that of three points
 GROUND = 0.2  # height below which the baseline takes a point to be on the ground
 
 
@@ -135,7 +136,7 @@ class SceneData(Data):
         for n in range(min(2, len(labels))):
             points, owners, true, classes = (column[n] for column in self.test)
             by_class = {k: true[classes == k] for k in range(1, self.num_outputs)}
-            kept = {k: x[score > 0.5 * score.max(initial=1.0)] for k, (x, score) in boxes[n].items()}
+            kept = {k: x[score > SHOWN] for k, (x, score) in boxes[n].items()}
             scenes[f"scene {n + 1}: true"] = points, np.append(classes, 0)[owners], by_class
             scenes[f"scene {n + 1}: found"] = points, labels[n], kept
         canvas = FigureCanvasAgg(plot_birds_eye(scenes, class_names=datasets.SCENE_CLASSES))
