@@ -5,6 +5,7 @@ Images: `mnist_10k`, `cifar10_12k`, `digit_images`. `example_batches` yields bat
 on every backend, and `crop_and_flip` augments images.
 Tables: `digits`, `diabetes`, `breast_cancer`, `iris`. Points: `two_moons`, `blobs`, `spiral`,
 `gaussian_classes`. Graphs: `cora`, `citations`. Molecules: `esol`, `toy_molecules`.
+Scans of streets: `lidar_scenes`. Travel times: `road_traffic`.
 `list_datasets` returns the table of all sets, `get_dataset` one row of it, and `find` looks up what a user names. Each
 set that has to be downloaded has an offline twin in that table.
 """

@@ -56,7 +56,9 @@ def _check_scene(name, scene, num_classes):
         raise ValueError(f"{name} must be (points, labels, boxes)")
     points, labels = as_points(scene[0], 3, name=f"{name}[0]"), np.asarray(scene[1])
     if labels.shape != (len(points),) or labels.dtype.kind not in "iu" or not set(labels) <= set(range(num_classes)):
-        raise ValueError(f"{name}[1] must hold the class 0..{num_classes - 1} of each of {len(points)} points")
+        raise ValueError(
+            f"{name}[1] must hold the class of each of {len(points)} points, one of the {num_classes} of class_names"
+        )
     if not isinstance(scene[2], dict) or not set(scene[2]) <= set(range(num_classes)):
         raise ValueError(f"{name}[2] must be a dict of boxes by their class 0..{num_classes - 1}")
     boxes = {k: as_points(x, BOX, name=f"{name}[2][{k}]") for k, x in scene[2].items() if len(x)}

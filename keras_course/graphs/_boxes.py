@@ -97,8 +97,8 @@ class BoxLoss(keras.losses.Loss):
         0.5
     """
 
-    def __init__(self, name="box_loss", **kwargs):
-        super().__init__(name=name, **{"reduction": "sum", **kwargs})
+    def __init__(self, **kwargs):
+        super().__init__(**{"name": "box_loss", "reduction": "sum", **kwargs})
 
     def call(self, y_true, y_pred) -> Tensor:
         inside = ops.cast(y_true[..., 0] > 0, y_pred.dtype)
@@ -194,10 +194,13 @@ def average_precision(true: Sequence, found: Sequence, scores: Sequence, distanc
         >>> average_precision([[car, car + 9]], [[car + 0.1, car + 3]], [[0.9, 0.6]])
         50.0
     """
-    if not len(true) == len(found) == len(scores):
-        raise ValueError(f"true, found and scores have {len(true)}, {len(found)} and {len(scores)} scenes")
-    true = [_rows(f"true[{k}]", np.reshape(x, (-1, BOX)), BOX) for k, x in enumerate(true)]
-    found = [_rows(f"found[{k}]", np.reshape(x, (-1, BOX)), BOX) for k, x in enumerate(found)]
+    for name, column in (("true", true), ("found", found), ("scores", scores)):
+        if not isinstance(column, list | tuple) or len(column) != len(true):
+            raise ValueError(f"{name}={str(column)[:60]} must be a list with an entry for each scene of true")
+    true, found = (
+        [_rows(f"{name}[{k}]", x if len(x) else np.zeros((0, BOX)), BOX) for k, x in enumerate(column)]
+        for name, column in (("true", true), ("found", found))
+    )
     scores = [_scores_of(f"scores[{k}]", x, boxes) for k, (x, boxes) in enumerate(zip(scores, found, strict=True))]
     count = sum(map(len, true))
     if not count:

@@ -130,7 +130,7 @@ def test_average_precision_by_hand():
     assert average_precision(true, [[], []], [[], []]) == 0
     assert np.isnan(average_precision([[]], [[CAR]], [[1.0]]))
     for wrong in ({"found": [[CAR]]}, {"scores": [[0.9], [0.7]]}, {"scores": [[-1.0, 0.8, 0.1], [0.7]]}):
-        with pytest.raises(ValueError, match=r"scores"):
+        with pytest.raises(ValueError, match=r"found|scores"):
             average_precision(**{"true": true, "found": found, "scores": scores} | wrong)
 
 
