@@ -139,7 +139,8 @@ class Applications:
         import itertools
 
         def call():
-            self.model.fit(itertools.repeat(self.batch), steps_per_epoch=STEPS, shuffle=False, verbose=0)
+            batches = (batch for batch in itertools.repeat(self.batch))
+            self.model.fit(batches, steps_per_epoch=STEPS, shuffle=False, verbose=0)
             return self.model.optimizer.iterations.value
 
         seconds = common.median_seconds(call, repeats=3, warmups=1)
