@@ -111,3 +111,37 @@ class Neighbors:
 
         seeds = list(range(num_points // 10))
         return 1e6 * common.median_seconds(lambda: neighbor_sample(self.graph, seeds, [5, 5]).edges.size) / len(seeds)
+
+
+class Applications:
+    """A training step of a network for point clouds, and of one for travel times, per edge."""
+
+    params = (common.BACKENDS, ("point_gnn", "eta_supersegment"))
+    param_names = ("backend", "builder")
+    unit = "us/edge"
+
+    def setup(self, backend, builder):
+        common.select(backend)
+        from keras_course import graphs, recipes
+        from keras_course.ops import jit_training
+
+        build = getattr(graphs, builder)
+        task, batch_size = (recipes.Detection(), 4) if builder == "point_gnn" else (recipes.TravelTime(), 64)
+        data = task.load()
+        self.model = build(**data.arguments(build))
+        compiled = "auto" if backend == "jax" else False
+        self.model.compile("adam", **data.objective(self.model), jit_compile=compiled)
+        jit_training(self.model)
+        self.batch = next(iter(data.batches(batch_size, steps_per_epoch=STEPS, seed=0, start_epoch=0)))
+
+    def track_training(self, backend, builder):
+        """A step of `fit`, as the recipe makes it."""
+        import itertools
+
+        def call():
+            batches = (batch for batch in itertools.repeat(self.batch))
+            self.model.fit(batches, steps_per_epoch=STEPS, shuffle=False, verbose=0)
+            return self.model.optimizer.iterations.value
+
+        seconds = common.median_seconds(call, repeats=3, warmups=1)
+        return 1e6 * seconds / (STEPS * self.batch[0]["senders"].size)

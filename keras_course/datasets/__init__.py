@@ -5,6 +5,7 @@ Images: `mnist_10k`, `cifar10_12k`, `digit_images`. `example_batches` yields bat
 on every backend, and `crop_and_flip` augments images.
 Tables: `digits`, `diabetes`, `breast_cancer`, `iris`. Points: `two_moons`, `blobs`, `spiral`,
 `gaussian_classes`. Graphs: `cora`, `citations`. Molecules: `esol`, `toy_molecules`.
+Scans of streets: `lidar_scenes`. Travel times: `road_traffic`.
 `list_datasets` returns the table of all sets, `get_dataset` one row of it, and `find` looks up what a user names. Each
 set that has to be downloaded has an offline twin in that table.
 """
@@ -21,6 +22,7 @@ from keras_course.datasets._list import find, get_dataset, list_datasets
 from keras_course.datasets._molecules import Molecules, esol, toy_molecules
 from keras_course.datasets._palindromes import palindromes
 from keras_course.datasets._particles import Particles, spring_particles
+from keras_course.datasets._scenes import SCENE_CLASSES, Scenes, lidar_scenes
 from keras_course.datasets._signals import shape_signals
 from keras_course.datasets._sounds import SOUND_CLASSES, SOUND_RATE, sounds
 from keras_course.datasets._stories import (
@@ -33,10 +35,12 @@ from keras_course.datasets._stories import (
 )
 from keras_course.datasets._tables import Table, breast_cancer, diabetes, digits, iris
 from keras_course.datasets._text import split_text, text
+from keras_course.datasets._traffic import Traffic, road_traffic
 from keras_course.datasets._translations import Sentences, multi30k, phrases
 from keras_course.datasets._weather import Weather, era5_uk, rossby_haurwitz
 
 __all__ = [
+    "SCENE_CLASSES",
     "SOUND_CLASSES",
     "SOUND_RATE",
     "Chains",
@@ -48,10 +52,12 @@ __all__ = [
     "Molecules",
     "PairBatches",
     "Particles",
+    "Scenes",
     "Sentences",
     "Stories",
     "Table",
     "TokenWindows",
+    "Traffic",
     "Weather",
     "blobs",
     "breast_cancer",
@@ -71,6 +77,7 @@ __all__ = [
     "get_dataset",
     "insert_empty_sentences",
     "iris",
+    "lidar_scenes",
     "list_datasets",
     "mask_tokens",
     "masked_batches",
@@ -79,6 +86,7 @@ __all__ = [
     "pair_batches",
     "palindromes",
     "phrases",
+    "road_traffic",
     "rossby_haurwitz",
     "shape_signals",
     "sounds",

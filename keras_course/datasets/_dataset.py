@@ -57,7 +57,8 @@ class Dataset(NamedTuple):
         name: what the loading function is called, or what `text` is asked for.
         kind: "text" (loads to a str), "images" (to two `Images`), "table" (to a `Table`), "generator" (to arrays
             x, y), "sentences" (to three `Sentences`), "stories" (to two `Stories`), "chains" (to three `Chains`),
-            "citations" (to one `Citations`) or "molecules" (to three `Molecules`).
+            "citations" (to one `Citations`), "molecules" (to three `Molecules`), "scenes" (to two `Scenes`)
+            or "traffic" (to two `Traffic`).
         size: how much there is, in words.
         license: the terms of use.
         origin: who made it, or where it comes from.

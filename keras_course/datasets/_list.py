@@ -12,9 +12,11 @@ from keras_course.datasets._generators import GENERATORS
 from keras_course.datasets._images import IMAGES
 from keras_course.datasets._molecules import MOLECULES
 from keras_course.datasets._particles import PARTICLES
+from keras_course.datasets._scenes import SCENES
 from keras_course.datasets._stories import STORIES
 from keras_course.datasets._tables import TABLES
 from keras_course.datasets._text import TEXTS, read_own
+from keras_course.datasets._traffic import TRAFFIC
 from keras_course.datasets._translations import TRANSLATIONS
 from keras_course.datasets._weather import WEATHER
 
@@ -28,6 +30,8 @@ KINDS = {
     "chains": "a set of chains",
     "weather": "a set of weather fields",
     "particles": "a set of trajectories of particles",
+    "scenes": "a set of scenes",
+    "traffic": "a set of travel times",
     "citations": "a graph of papers",
     "molecules": "a set of molecules",
 }
@@ -45,7 +49,7 @@ def list_datasets() -> tuple[Dataset, ...]:
         ['digits', 'diabetes', 'breast_cancer', 'iris']
     """
     of_sequences = TEXTS + TRANSLATIONS + STORIES + CHAINS
-    return of_sequences + IMAGES + TABLES + GENERATORS + CITATIONS + MOLECULES + WEATHER + PARTICLES
+    return of_sequences + IMAGES + TABLES + GENERATORS + CITATIONS + MOLECULES + WEATHER + PARTICLES + SCENES + TRAFFIC
 
 
 @validate(name=string)
@@ -79,7 +83,7 @@ def find(data: str | os.PathLike, kinds: tuple[str, ...] = ("text",)) -> str:
     Args:
         data: name of a data set, or path of a UTF-8 text file if `kinds` has "text".
         kinds: which kinds of data sets are wanted, of "text", "images", "table", "generator", "sentences", "stories",
-            "chains", "citations", "molecules", "weather" and "particles".
+            "chains", "citations", "molecules", "weather", "particles", "scenes" and "traffic".
 
     Returns:
         What `text` takes in any working folder, or the name of a row of `list_datasets`.

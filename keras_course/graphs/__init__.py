@@ -4,6 +4,7 @@ from keras_course import backend
 
 backend.require()
 
+from keras_course.graphs._application_figures import plot_birds_eye
 from keras_course.graphs._attention import (
     DotProductGraphAttention,
     EdgeAttention,
@@ -14,6 +15,7 @@ from keras_course.graphs._attention import (
 )
 from keras_course.graphs._attention_networks import gat, gatv2
 from keras_course.graphs._batches import GraphBatches
+from keras_course.graphs._boxes import BoxLoss, average_precision, decode_boxes, encode_boxes, merge_boxes
 from keras_course.graphs._conversions import (
     from_networkx,
     from_scipy,
@@ -66,16 +68,19 @@ from keras_course.graphs._physics_figures import (
     plot_meshes,
     plot_trajectories,
 )
+from keras_course.graphs._point_gnn import PointMessages, RelativePositions, point_gnn
 from keras_course.graphs._roll_out import LatitudeError, forecast_errors, roll_out
 from keras_course.graphs._sage import SampleAndAggregate, graph_sage
 from keras_course.graphs._sets import deep_sets
 from keras_course.graphs._smiles import Molecule, parse_smiles
 from keras_course.graphs._sparse import SparseProjection, sparse_features
 from keras_course.graphs._special_cases import cnn_as_gnn, complete_graph, grid_graph, transformer_as_gnn
+from keras_course.graphs._supersegment import GraphNetwork, eta_supersegment
 
 __all__ = [
     "MLP",
     "BondMessages",
+    "BoxLoss",
     "DotProductGraphAttention",
     "EdgeAttention",
     "EdgeAttentionLayer",
@@ -90,6 +95,7 @@ __all__ = [
     "GraphBatches",
     "GraphConvolution",
     "GraphIsomorphism",
+    "GraphNetwork",
     "InteractionNetwork",
     "LatitudeError",
     "LinearForecast",
@@ -97,7 +103,9 @@ __all__ = [
     "Molecule",
     "NeighborSample",
     "ParticleGraph",
+    "PointMessages",
     "Readout",
+    "RelativePositions",
     "SampleAndAggregate",
     "SelfLoops",
     "Set2Set",
@@ -105,14 +113,18 @@ __all__ = [
     "SplitGraphs",
     "SplitRows",
     "accelerations",
+    "average_precision",
     "batch_graphs",
     "bond_messages",
     "cnn_as_gnn",
     "complete_graph",
+    "decode_boxes",
     "deep_sets",
     "dmpnn",
     "dot_attention_gnn",
     "edge_attention",
+    "encode_boxes",
+    "eta_supersegment",
     "forecast_errors",
     "from_networkx",
     "from_scipy",
@@ -128,12 +140,14 @@ __all__ = [
     "icosahedral_mesh",
     "knn_graph",
     "layout",
+    "merge_boxes",
     "molecule_graph",
     "mpnn",
     "multi_mesh",
     "neighbor_sample",
     "parse_smiles",
     "plot_adjacency",
+    "plot_birds_eye",
     "plot_edge_attention",
     "plot_encode_process_decode",
     "plot_forecast",
@@ -148,6 +162,7 @@ __all__ = [
     "plot_receptive_field",
     "plot_screening",
     "plot_trajectories",
+    "point_gnn",
     "radius_graph",
     "random_walk_noise",
     "roll_out",

@@ -19,10 +19,12 @@ from keras_course.recipes.tasks.masked import MaskedTokens
 from keras_course.recipes.tasks.molecules import Screening, Solubility
 from keras_course.recipes.tasks.palindromes import Palindromes
 from keras_course.recipes.tasks.particles import Particles
+from keras_course.recipes.tasks.scenes import Detection
 from keras_course.recipes.tasks.signals import AveragePairs
 from keras_course.recipes.tasks.sounds import Sounds
 from keras_course.recipes.tasks.stories import Questions
 from keras_course.recipes.tasks.text import NextToken
+from keras_course.recipes.tasks.traffic import TravelTime
 from keras_course.recipes.tasks.translation import Translation
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "Classification",
     "CropAndFlip",
     "Data",
+    "Detection",
     "FoldChains",
     "Forecast",
     "MaskedTokens",
@@ -54,6 +57,7 @@ __all__ = [
     "Task",
     "Trained",
     "Translation",
+    "TravelTime",
     "in_batches",
     "load_run",
     "train",

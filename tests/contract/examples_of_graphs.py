@@ -10,6 +10,7 @@ from keras_course.graphs import Graph, batch_graphs, to_scipy
 
 GRAPH = Graph(np.eye(3), senders=[0, 1], receivers=[1, 2])
 TOKENS = np.random.default_rng(0).normal(size=(3, 2, 4)).astype("float32")
+BOXES = np.ones((2, 7))
 
 GRAPHS = {
     # of the module
@@ -35,6 +36,16 @@ GRAPHS = {
     "graphs.plot_trajectories": {"paths": {"a": np.zeros((3, 2, 2))}},
     "graphs.random_walk_noise": {"shape": (1, 3, 2, 2), "scale": 0.1, "rng": Make(np.random.default_rng)},
     "graphs.roll_out": {"model": Make(forecaster), "states": np.zeros((1, 2, 5, 8, 1)), "steps": 2},
+    "graphs.GraphNetwork": {"hidden_dim": 4},
+    "graphs.PointMessages": {"hidden_dim": 4},
+    "graphs.average_precision": {"true": [BOXES], "found": [BOXES], "scores": [np.ones(2)]},
+    "graphs.decode_boxes": {"points": np.ones((2, 3)), "codes": np.ones((2, 8))},
+    "graphs.encode_boxes": {"points": np.ones((2, 3)), "boxes": BOXES},
+    "graphs.eta_supersegment": {"num_globals": 2, "num_horizons": 2, "hidden_dim": 4},
+    "graphs.merge_boxes": {"boxes": BOXES, "scores": np.ones(2), "distance": 1.0},
+    "graphs.plot_birds_eye": {"scenes": {"a": (np.eye(3), np.array([1, 1, 0]), {1: BOXES})},
+                              "class_names": ("ground", "car")},
+    "graphs.point_gnn": {"hidden_dim": 4},
     "graphs.Graph": {"nodes": np.eye(3, dtype="float32"), "senders": np.array([0, 1]), "receivers": np.array([1, 2]),
                      "edges": np.ones((2, 1), "float32"), "globals": np.ones((1, 2), "float32"),
                      "graph_ids": np.zeros(3, int)},

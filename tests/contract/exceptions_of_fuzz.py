@@ -16,7 +16,7 @@ RESULTS = {
     "datasets.ExampleBatches", "datasets.MaskedBatches", "layers.Routing",
     "datasets.Images", "datasets.PairBatches", "datasets.Sentences", "datasets.Table",
     "datasets.TokenWindows",
-    "datasets.Chains", "datasets.Particles", "datasets.Weather", "graphs.Mesh",
+    "datasets.Chains", "datasets.Particles", "datasets.Weather", "graphs.Mesh", "datasets.Scenes", "datasets.Traffic",
     "datasets.Molecules", "graphs.Molecule",
     "datasets.Citations", "graphs.EdgeAttention", "graphs.EdgeAttentionLayer",
     "graphs.NeighborSample",

@@ -21,6 +21,8 @@ def test_list_datasets():
         "molecules",
         "weather",
         "particles",
+        "scenes",
+        "traffic",
     }
     for row in rows:
         twin = names[row.offline]

@@ -2,6 +2,7 @@
 
 from keras_course.recipes._optimizers import AdamW
 from keras_course.recipes._recipe import Recipe
+from keras_course.recipes.tables._applications import APPLICATIONS
 from keras_course.recipes.tables._molecules import MOLECULES
 from keras_course.recipes.tables._physics import PHYSICS
 from keras_course.recipes.tasks.citations import Citations
@@ -69,4 +70,5 @@ TABLE = (
     ),
     *MOLECULES,
     *PHYSICS,
+    *APPLICATIONS,
 )
