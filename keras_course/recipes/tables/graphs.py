@@ -66,6 +66,8 @@ TABLE = (
         parts=1,
         preset="tiny",
         overrides={"hidden_dim": 16},
+        expected=88.0,
+        tolerance=2.0,
         minutes=1,
     ),
     *MOLECULES,
