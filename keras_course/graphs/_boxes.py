@@ -85,8 +85,9 @@ class BoxLoss(keras.losses.Loss):
 
         L = sum_i [c_i > 0] mean_k huber(y_ik - t_ik) / max(1, number of points on objects)
 
-    with huber(d) = d^2 / 2 for |d| < 1, and |d| - 1/2 beyond. Takes targets `(B, N, 9)`: the class c_i of a point, 0
-    for the background and -1 for padding, and then the code t_i of its box; and predicted codes y `(B, N, 8)`.
+    with huber(d) = d^2 / 2 for d between -1 and 1, and abs(d) - 1/2 beyond. Takes targets `(B, N, 9)`: the class c_i of
+    a point, 0 for the background and -1 for padding, and then the code t_i of its box; and predicted codes y
+    `(B, N, 8)`.
 
     Example:
         >>> import numpy as np
