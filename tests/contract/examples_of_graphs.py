@@ -34,7 +34,7 @@ GRAPHS = {
     "graphs.plot_meshes": {"levels": (0, 1)},
     "graphs.plot_trajectories": {"paths": {"a": np.zeros((3, 2, 2))}},
     "graphs.random_walk_noise": {"shape": (1, 3, 2, 2), "scale": 0.1, "rng": Make(np.random.default_rng)},
-    "graphs.roll_out": {"model": Make(forecaster), "states": np.zeros((1, 2, 5, 8, 1)), "steps": 2},
+    "graphs.roll_out": {"model": Make(forecaster), "states": np.zeros((1, 2, 3)), "steps": 2},
     "graphs.Graph": {"nodes": np.eye(3, dtype="float32"), "senders": np.array([0, 1]), "receivers": np.array([1, 2]),
                      "edges": np.ones((2, 1), "float32"), "globals": np.ones((1, 2), "float32"),
                      "graph_ids": np.zeros(3, int)},
