@@ -26,7 +26,6 @@ from models_of_fuzz import (
     saved_vit,
     sentence_transformer,
     small_mlp,
-    small_transformer,
     square,
     story_model,
 )
@@ -73,7 +72,7 @@ EXAMPLES = {
     "attention": {"q": TOKEN_FEATURES, "k": TOKEN_FEATURES, "v": TOKEN_FEATURES, "x": TOKEN_FEATURES,
                   "context": TOKEN_FEATURES, **{f"w_{name}": np.eye(4, dtype="float32") for name in "qkvo"},
                   "w": np.ones(4, "float32"), "num_heads": 2, "input_shape": (8, 8, 1), "patch_size": 4,
-                  "model": Make(small_transformer),
+                  "model": Make(sentence_transformer),
                   "source": np.array([[3, 4]]), "target": np.array([[1, 5]]), "sources": [[3, 4]], "start": 1,
                   "stop": 2, "num_digits": 3, "num_positions": 4, "hidden_dim": 8},
     "perceptron": {"loss": half, "function": np.sin, "z": np.ones(3), "weights": np.array([1.0, 2.0]), "bias": 0.5},
@@ -122,9 +121,9 @@ EXAMPLES = {
        for name, gates in (("elman", 1), ("lstm", 4), ("gru", 3))},
     "attention.plot_gated_cell": {"cell": "lstm"},
     "attention.plot_seq2seq": {"attention": True},
-    "attention.translate": {"beams": 1, "max_length": 2},
+    "attention.translate": {"beams": 1, "length_penalty": 0.5, "max_length": 2},
     "attention.translate_sentences": {
-        "model": Make(sentence_transformer), "sentences": ["a", "low"], "beams": 1,
+        "sentences": ["low"], "beams": 1, "length_penalty": 0.5,
         "tokenizer": keras_course.language.BPETokenizer.train("low low lower", vocab_size=257)},
     "attention.recurrent_network": {"input_shape": (3, 4)},
     "attention.class_token_maps": {"model": Make(image_transformer), "images": np.zeros((1, 8, 8, 1), "float32")},

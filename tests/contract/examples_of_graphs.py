@@ -35,7 +35,7 @@ GRAPHS = {
     "graphs.plot_meshes": {"levels": (0, 1)},
     "graphs.plot_trajectories": {"paths": {"a": np.zeros((3, 2, 2))}},
     "graphs.random_walk_noise": {"shape": (1, 3, 2, 2), "scale": 0.1, "rng": Make(np.random.default_rng)},
-    "graphs.roll_out": {"model": Make(forecaster), "states": np.zeros((1, 2, 5, 8, 1)), "steps": 2},
+    "graphs.roll_out": {"model": Make(forecaster), "states": np.zeros((1, 2, 3)), "steps": 2},
     "graphs.GraphNetwork": {"hidden_dim": 4},
     "graphs.PointMessages": {"hidden_dim": 4},
     "graphs.average_precision": {"true": [BOXES], "found": [BOXES], "scores": [np.ones(2)]},

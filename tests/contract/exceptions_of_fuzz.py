@@ -84,6 +84,9 @@ DOWNLOADED = {"datasets.cora", "datasets.era5_uk", "datasets.esol", "datasets.mn
 # Where any call takes over ten seconds: these are only tried by the full run
 SLOWEST = {"autodiff.optimize_shape", "datasets.cifar10_12k", "language.scaling_sweep"}
 
+# What imports another library, for seconds: as in tests/peers, tried on PyTorch or by the full run
+PEERS = {"graphs.to_torch_geometric"}
+
 # Where a call that is accepted takes long: by default these are only given what is always wrong (JAX and TensorFlow,
 # which compile, give it to all)
 SLOW = {
