@@ -72,6 +72,7 @@ from keras_course.graphs._sets import deep_sets
 from keras_course.graphs._smiles import Molecule, parse_smiles
 from keras_course.graphs._sparse import SparseProjection, sparse_features
 from keras_course.graphs._special_cases import cnn_as_gnn, complete_graph, grid_graph, transformer_as_gnn
+from keras_course.graphs._sphere import GridNodes, GridToMesh, MeshProcessor, MeshToGrid, NodesToGrid
 
 __all__ = [
     "MLP",
@@ -90,12 +91,17 @@ __all__ = [
     "GraphBatches",
     "GraphConvolution",
     "GraphIsomorphism",
+    "GridNodes",
+    "GridToMesh",
     "InteractionNetwork",
     "LatitudeError",
     "LinearForecast",
     "Mesh",
+    "MeshProcessor",
+    "MeshToGrid",
     "Molecule",
     "NeighborSample",
+    "NodesToGrid",
     "ParticleGraph",
     "Readout",
     "SampleAndAggregate",
