@@ -75,6 +75,7 @@ from keras_course.graphs._sets import deep_sets
 from keras_course.graphs._smiles import Molecule, parse_smiles
 from keras_course.graphs._sparse import SparseProjection, sparse_features
 from keras_course.graphs._special_cases import cnn_as_gnn, complete_graph, grid_graph, transformer_as_gnn
+from keras_course.graphs._sphere import GridNodes, GridToMesh, MeshProcessor, MeshToGrid, NodesToGrid
 from keras_course.graphs._supersegment import GraphNetwork, eta_supersegment
 
 __all__ = [
@@ -96,12 +97,17 @@ __all__ = [
     "GraphConvolution",
     "GraphIsomorphism",
     "GraphNetwork",
+    "GridNodes",
+    "GridToMesh",
     "InteractionNetwork",
     "LatitudeError",
     "LinearForecast",
     "Mesh",
+    "MeshProcessor",
+    "MeshToGrid",
     "Molecule",
     "NeighborSample",
+    "NodesToGrid",
     "ParticleGraph",
     "PointMessages",
     "Readout",

@@ -7,8 +7,9 @@ are on the first axis and the batch on the second, `(N, B, C)`: all states share
 import keras
 from keras import ops
 
+from keras_course.checks import validate, whole
 from keras_course.graphs._interaction import MLP, InteractionNetwork
-from keras_course.graphs._mesh import WeatherGraph, grid_of, node_features, weather_graph
+from keras_course.graphs._mesh import WeatherGraph, check_grid, grid_of, node_features, weather_graph
 from keras_course.layers._activations import get_activation
 from keras_course.layers._initializers import get_initializer, sibling
 from keras_course.ops._types import Tensor
@@ -24,6 +25,7 @@ class OnSphere(keras.layers.Layer):
         kernel_initializer: initializer of the matrices.
     """
 
+    @validate(mesh_level=whole(0, 8), hidden_dim=whole(1))
     def __init__(
         self,
         grid_shape,
@@ -35,6 +37,7 @@ class OnSphere(keras.layers.Layer):
         kernel_initializer="glorot_uniform",
         **kwargs,
     ):
+        check_grid(grid_shape, region)
         super().__init__(**kwargs)
         self.grid_shape, self.region = tuple(grid_shape), None if region is None else tuple(region)
         self.mesh_level, self.hidden_dim = int(mesh_level), int(hidden_dim)
@@ -86,12 +89,23 @@ class OnSphere(keras.layers.Layer):
 class GridToMesh(OnSphere):
     """The encoder: embeds grid points, mesh nodes and edges, and sends one message along each edge to the mesh.
 
-    Takes `(H W, B, F)`; returns features of the grid `(H W, B, C)` and of the mesh `(N, B, C)`. The arguments are those
-    of `OnSphere`.
+    Takes `(H W, B, F)`; returns features of the grid `(H W, B, C)` and of the mesh `(N, B, C)`.
+
+    Args:
+        grid_shape, region, mesh_level: see `graphcast`.
+        hidden_dim: C.
+        activation, kernel_initializer: of the perceptrons, as options.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.graphs import GridToMesh
+        >>> grid, mesh = GridToMesh((7, 12), None, mesh_level=1, hidden_dim=8)(np.zeros((84, 1, 5)))
+        >>> grid.shape == (84, 1, 8), mesh.shape == (42, 1, 8)
+        (True, True)
     """
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+    def __init__(self, grid_shape, region, mesh_level, hidden_dim, **kwargs):
+        super().__init__(grid_shape, region, mesh_level, hidden_dim, **kwargs)
         self.embed_grid, self.embed_mesh = self.mlp("embed_grid"), self.mlp("embed_mesh")
         self.embed_edges = self.mlp("embed_edges")
         self.interact, self.update_grid = self.interaction("interaction"), self.mlp("update_grid")
@@ -118,14 +132,23 @@ class GridToMesh(OnSphere):
 class MeshProcessor(OnSphere):
     """The processor: interaction networks on the multi-mesh, whose edges of all lengths exchange messages at once.
 
-    Takes and returns `(N, B, C)`. Arguments as `OnSphere`, and:
+    Takes and returns features of the mesh `(N, B, C)`.
 
     Args:
+        grid_shape, region, mesh_level, hidden_dim, activation, kernel_initializer: see `GridToMesh`.
         num_layers: number of interaction networks, each with its own weights.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.graphs import MeshProcessor
+        >>> layer = MeshProcessor((7, 12), None, mesh_level=1, hidden_dim=8, num_layers=2)
+        >>> layer(np.zeros((42, 1, 8))).shape == (42, 1, 8)
+        True
     """
 
-    def __init__(self, *args, num_layers, **kwargs):
-        super().__init__(*args, **kwargs)
+    @validate(num_layers=whole(0))
+    def __init__(self, grid_shape, region, mesh_level, hidden_dim, *, num_layers, **kwargs):
+        super().__init__(grid_shape, region, mesh_level, hidden_dim, **kwargs)
         self.num_layers = int(num_layers)
         self.embed_edges = self.mlp("embed_edges")
         self.steps = [self.interaction(f"interaction_{k}") for k in range(num_layers)]
@@ -153,15 +176,23 @@ class MeshProcessor(OnSphere):
 class MeshToGrid(OnSphere):
     """The decoder: sends messages from the corners of the triangle around each grid point, and reads the point out.
 
-    Takes features of the mesh `(N, B, C)` and of the grid `(H W, B, C)`; returns `(H W, B, num_outputs)`. Arguments as
-    `OnSphere`, and:
+    Takes features of the mesh `(N, B, C)` and of the grid `(H W, B, C)`; returns `(H W, B, num_outputs)`.
 
     Args:
+        grid_shape, region, mesh_level, hidden_dim, activation, kernel_initializer: see `GridToMesh`.
         num_outputs: numbers for each grid point.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.graphs import MeshToGrid
+        >>> layer = MeshToGrid((7, 12), None, mesh_level=1, hidden_dim=8, num_outputs=3)
+        >>> layer(np.zeros((42, 1, 8)), np.zeros((84, 1, 8))).shape == (84, 1, 3)
+        True
     """
 
-    def __init__(self, *args, num_outputs, **kwargs):
-        super().__init__(*args, **kwargs)
+    @validate(num_outputs=whole(1))
+    def __init__(self, grid_shape, region, mesh_level, hidden_dim, *, num_outputs, **kwargs):
+        super().__init__(grid_shape, region, mesh_level, hidden_dim, **kwargs)
         self.num_outputs = int(num_outputs)
         self.embed_edges, self.interact = self.mlp("embed_edges"), self.interaction("interaction")
         self.read_out = MLP(self.hidden_dim, num_outputs, norm=False, name="read_out", **self.options())
@@ -192,9 +223,16 @@ class GridNodes(keras.layers.Layer):
 
     Args:
         region: see `graphcast`.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.graphs import GridNodes
+        >>> GridNodes()(np.zeros((1, 2, 7, 12, 4))).shape == (84, 1, 11)
+        True
     """
 
     def __init__(self, region=None, **kwargs):
+        check_grid((2, 2), region)
         super().__init__(**kwargs)
         self.region = None if region is None else tuple(region)
 
@@ -224,9 +262,16 @@ class NodesToGrid(keras.layers.Layer):
 
     Args:
         grid_shape: (H, W).
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.graphs import NodesToGrid
+        >>> NodesToGrid((7, 12))(np.zeros((84, 1, 3))).shape == (1, 7, 12, 3)
+        True
     """
 
     def __init__(self, grid_shape, **kwargs):
+        check_grid(grid_shape, None)
         super().__init__(**kwargs)
         self.grid_shape = tuple(grid_shape)
 

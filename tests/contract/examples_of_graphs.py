@@ -16,7 +16,8 @@ GRAPHS = {
     # of the module
     "graphs": {"smiles": "CCO", "num_edge_features": 3, "units": 4, "molecules": {"ethanol": "CCO"},
                "graph": GRAPH, "graphs": [GRAPH, GRAPH], "points": np.array([[0.0], [1.0], [3.0]]),
-               "num_graphs": 2, "num_nodes": 3, "height": 2},
+               "num_graphs": 2, "num_nodes": 3, "height": 2,
+               "grid_shape": (5, 8), "region": None, "mesh_level": 0, "hidden_dim": 4, "num_layers": 1},
     # of one callable
     "graphs.InteractionNetwork": {"hidden_dim": 4},
     "graphs.LatitudeError": {"grid_shape": (5, 8)},
