@@ -37,7 +37,8 @@ def grown(flow, seed=0, scale=0.3):
     """Return a flow with larger weights than at the start, so that it is far from the identity."""
     rng = np.random.default_rng(seed)
     portable_init(flow, seed)
-    flow.set_weights([w + scale * rng.normal(size=w.shape) if "float" in str(w.dtype) else w for w in flow.get_weights()])
+    for weight in flow.trainable_weights:
+        weight.assign(weight + (scale * rng.normal(size=weight.shape)).astype("float32"))
     return flow
 
 

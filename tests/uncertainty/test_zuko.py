@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_course import ops as course_ops
 from keras_course import uncertainty
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("zuko") is None, reason="needs zuko")
@@ -27,13 +28,15 @@ flows = {
     "realnvp": zuko.flows.RealNVP(transforms=3, **sizes),
     "masked_autoregressive_flow": zuko.flows.MAF(transforms=3, **sizes),
     "neural_spline_flow": zuko.flows.NSF(transforms=3, bins=5, **sizes),
+    "continuous_flow": zuko.flows.CNF(atol=1e-6, rtol=1e-6, **sizes),
 }
 x, context = 2 * torch.randn(7, 3), torch.randn(7, 2)
 found = {"x": x.numpy(), "context": context.numpy()}
 for name, flow in flows.items():
     with torch.no_grad():
         for weight in flow.parameters():
-            weight.add_(0.3 * torch.randn_like(weight))
+            weight.add_((0.05 if name == 'continuous_flow' else 0.3) * torch.randn_like(weight))
+        flow.eval()
         found[name + ".log_prob"] = flow(context).log_prob(x).numpy()
         found[name + ".inverse"] = flow(context).transform.inv(x).numpy()
     found |= {f"{name}.weight.{key}": weight.detach().numpy() for key, weight in flow.named_parameters()}
@@ -41,11 +44,21 @@ np.savez(sys.argv[1], **found)
 """
 
 OPTIONS = {  # of our builders
-    "nice": {},
-    "realnvp": {},
-    "masked_autoregressive_flow": {},
-    "neural_spline_flow": {"conditioner": "autoregressive", "num_bins": 5},
+    "nice": {"num_layers": 3},
+    "realnvp": {"num_layers": 3},
+    "masked_autoregressive_flow": {"num_layers": 3},
+    "neural_spline_flow": {"num_layers": 3, "conditioner": "autoregressive", "num_bins": 5},
+    "continuous_flow": {"num_steps": 6},
 }
+array = ops.convert_to_numpy
+
+
+def with_weights(name, oracle):
+    flow = getattr(uncertainty, name)(3, 2, hidden_dims=(8, 9), **OPTIONS[name])
+    values = [value.T for key, value in oracle.items() if key.startswith(f"{name}.weight.")]
+    scales = [np.zeros(3)] if name == "nice" else []  # zuko has none
+    flow.set_weights([*values, *scales])
+    return flow
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +72,26 @@ def oracle(tmp_path_factory):
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_equal_densities(name, oracle):
-    flow = getattr(uncertainty, name)(3, 2, num_layers=3, hidden_dims=(8, 9), **OPTIONS[name])
-    values = [value.T for key, value in oracle.items() if key.startswith(f"{name}.weight.")]
-    scales = [np.zeros(3)] if name == "nice" else []  # zuko has none
-    flow.set_weights([*values, *scales])
-    x, context = oracle["x"], oracle["context"]
-    log_prob = ops.convert_to_numpy(flow.log_prob(x, context))
-    np.testing.assert_allclose(log_prob, oracle[f"{name}.log_prob"], rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(ops.convert_to_numpy(flow.inverse(x, context)), oracle[f"{name}.inverse"], atol=1e-4)
+    flow = with_weights(name, oracle)
+
+    def both(x, context):
+        return flow.log_prob(x, context), flow.inverse(x, context)
+
+    log_prob, x = course_ops.jit(both, variables=flow.variables)(oracle["x"], oracle["context"])
+    np.testing.assert_allclose(array(log_prob), oracle[f"{name}.log_prob"], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(array(x), oracle[f"{name}.inverse"], rtol=1e-4, atol=1e-4)
+
+
+def test_adaptive_solver(oracle):
+    """The adaptive solver finds the densities of zuko's, and needs more steps for a smaller tolerance."""
+    flow = with_weights("continuous_flow", oracle)
+    steps = []
+    for tolerance, error in ((1e-3, 1e-2), (1e-6, 1e-4)):
+        z, log_det, count = flow.transforms[0].solve(oracle["x"], oracle["context"], tolerance=tolerance)
+        log_prob = array(log_det) - (array(z) ** 2 / 2 + np.log(2 * np.pi) / 2).sum(axis=1)
+        np.testing.assert_allclose(log_prob, oracle["continuous_flow.log_prob"], atol=error)
+        steps.append(count)
+    assert steps[0] < steps[1]
+    message = "did not converge: after max_steps=2 steps it is at t=.* of 1 with tolerance=1e-06"
+    with pytest.raises(RuntimeError, match=message):
+        flow.transforms[0].solve(oracle["x"], oracle["context"], tolerance=1e-6, max_steps=2)

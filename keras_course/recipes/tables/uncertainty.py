@@ -5,7 +5,7 @@ from keras_course.recipes._recipe import Recipe
 from keras_course.recipes.tasks.density import Density
 
 
-def _moons(name, words, builder, overrides, *, preset="tiny", steps=4000, peak_rate=2e-3, **options):
+def _moons(name, words, builder, overrides, *, preset="tiny", steps=12_000, peak_rate=2e-3, **options):
     """Two moons with noise 0.05; their entropy is about 0.283 nats, and one Gaussian has 1.883."""
     return Recipe(
         name=name,
