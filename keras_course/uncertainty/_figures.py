@@ -150,19 +150,19 @@ def plot_coupling(inverse: bool = False) -> "Figure":
         1
     """
     start, end = ("z", "x") if inverse else ("x", "z")
-    changed = "(z_b - t) exp(-s)" if inverse else "exp(s) x_b + t"
+    changed = "$(z_b - t) e^{-s}$" if inverse else "$e^s x_b + t$"
     blocks = {
-        "a": Block(0, 0, f"{start}_a", "data"),
-        "b": Block(0, 2, f"{start}_b", "data"),
+        "a": Block(0, 0, f"${start}_a$", "data"),
+        "b": Block(0, 2, f"${start}_b$", "data"),
         "network": Block(1.2, 1, "network"),
         "change": Block(2.4, 2, changed),
-        "out_a": Block(3.6, 0, f"{end}_a = {start}_a", "data"),
-        "out_b": Block(3.6, 2, f"{end}_b", "data"),
+        "out_a": Block(3.6, 0, f"${end}_a = {start}_a$", "data"),
+        "out_b": Block(3.6, 2, f"${end}_b$", "data"),
     }
     arrows = [
         Arrow("a", "out_a"),
         Arrow("a", "network"),
-        Arrow("network", "change", "s, t"),
+        Arrow("network", "change", "$s, t$"),
         Arrow("b", "change"),
         Arrow("change", "out_b"),
     ]

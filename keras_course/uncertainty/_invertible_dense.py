@@ -94,7 +94,7 @@ def glow_flow(
 
         z = exp(s) z + t                                s, t learned for each feature
         z = U L P z                                     see `InvertibleDense`
-        z_b = exp(s) z_b + t,  s, t = network(z_a, c)    an affine coupling
+        z_b = exp(s) z_b + t,  s, t = network(z_a, c)    an affine coupling, which keeps the same half each time
 
     Args:
         num_features: D, at least 2.
@@ -126,7 +126,7 @@ def glow_flow(
         True
     """
     reverse, layers = tuple(range(num_features))[::-1], []
-    options = {"hidden_dims": hidden_dims, "activation": activation}
+    options = {"hidden_dims": hidden_dims, "activation": activation, "alternate": False}  # the matrices mix
     for k, coupling in enumerate(couplings(Affine, num_features, num_layers, seed, **options)):
         layers += [DiagonalAffine(name=f"actnorm_{k}"), InvertibleDense(reverse, name=f"matrix_{k}"), coupling]
     return Flow(num_features, layers, context_dim=context_dim, name=name)

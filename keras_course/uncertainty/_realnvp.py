@@ -15,8 +15,10 @@ from keras_course.uncertainty._transforms import DiagonalAffine
 SEED = whole(0, 2_000_000_000)
 
 
-def couplings(function, num_features, num_layers, seed, **options) -> list[Coupling]:
-    """Return couplings that keep the features of even and of odd index in turn; `function` makes the function of each.
+def couplings(function, num_features, num_layers, seed, alternate=True, **options) -> list[Coupling]:
+    """Return couplings that keep the features of even index, or those of even and of odd index in turn.
+
+    `function` makes the function of each.
 
     Raises:
         ValueError: `num_features` is less than 2.
@@ -24,7 +26,13 @@ def couplings(function, num_features, num_layers, seed, **options) -> list[Coupl
     if num_features < 2:
         raise ValueError(f"num_features={num_features} must be at least 2: a coupling changes features given others")
     return [
-        Coupling(function(), range_of(k % 2, num_features), seed=layer_seed, name=f"coupling_{k}", **options)
+        Coupling(
+            function(),
+            range_of(k % 2 if alternate else 0, num_features),
+            seed=layer_seed,
+            name=f"coupling_{k}",
+            **options,
+        )
         for k, layer_seed in enumerate(seeds(seed, num_layers))
     ]
 
