@@ -4,8 +4,9 @@ Text: `text`, `split_text`, and `token_windows`, `validation_windows` to train l
 Images: `mnist_10k`, `cifar10_12k`, `digit_images`. `example_batches` yields batches in an order that is the same
 on every backend, and `crop_and_flip` augments images.
 Tables: `digits`, `diabetes`, `breast_cancer`, `iris`. Points: `two_moons`, `blobs`, `spiral`,
-`gaussian_classes`. Graphs: `cora`, `citations`. Molecules: `esol`, `toy_molecules`.
-Scans of streets: `lidar_scenes`. Travel times: `road_traffic`.
+`gaussian_classes`, and for density estimation `two_spirals`, `pinwheel`, `checkerboard`, `rings`, `eight_gaussians`.
+Graphs: `cora`, `citations`. Molecules: `esol`, `toy_molecules`. Scans of streets: `lidar_scenes`. Travel times:
+`road_traffic`.
 `list_datasets` returns the table of all sets, `get_dataset` one row of it, and `find` looks up what a user names. Each
 set that has to be downloaded has an offline twin in that table.
 """
@@ -22,6 +23,7 @@ from keras_course.datasets._list import find, get_dataset, list_datasets
 from keras_course.datasets._molecules import Molecules, esol, toy_molecules
 from keras_course.datasets._palindromes import palindromes
 from keras_course.datasets._particles import Particles, spring_particles
+from keras_course.datasets._planar import checkerboard, eight_gaussians, pinwheel, rings, two_spirals
 from keras_course.datasets._scenes import SCENE_CLASSES, Scenes, lidar_scenes
 from keras_course.datasets._signals import shape_signals
 from keras_course.datasets._sounds import SOUND_CLASSES, SOUND_RATE, sounds
@@ -61,6 +63,7 @@ __all__ = [
     "Weather",
     "blobs",
     "breast_cancer",
+    "checkerboard",
     "cifar10_12k",
     "citations",
     "cora",
@@ -68,6 +71,7 @@ __all__ = [
     "diabetes",
     "digit_images",
     "digits",
+    "eight_gaussians",
     "encode_stories",
     "era5_uk",
     "esol",
@@ -86,6 +90,8 @@ __all__ = [
     "pair_batches",
     "palindromes",
     "phrases",
+    "pinwheel",
+    "rings",
     "road_traffic",
     "rossby_haurwitz",
     "shape_signals",
@@ -101,6 +107,7 @@ __all__ = [
     "toy_chains",
     "toy_molecules",
     "two_moons",
+    "two_spirals",
     "validation_windows",
 ]
 

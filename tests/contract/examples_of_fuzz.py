@@ -10,6 +10,7 @@ import tempfile
 import keras
 import numpy as np
 from examples_of_graphs import GRAPHS
+from examples_of_uncertainty import UNCERTAINTY
 from models_of_fuzz import (
     Make,
     average,
@@ -88,6 +89,7 @@ EXAMPLES = {
     "portable": {},
     # of one callable
     **GRAPHS,
+    **UNCERTAINTY,
     "attention.expert_loads": {"tokens": np.array([[3, 4]]), "model": Make(expert_model)},
     "attention.fill_masks": {"tokens": np.array([[3, 4]]), "mask_token": 1, "model": Make(masked_model)},
     **{f"attention.{name}": {"hidden_dim": 8, "num_layers": 1, "num_heads": 2} for name in (

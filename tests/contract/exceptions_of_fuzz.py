@@ -75,6 +75,7 @@ KINDS = {
     "graphs.plot_globes.label": "text", "graphs.plot_globes.latitude": "number",
     "graphs.plot_forecast.label": "text", "graphs.plot_graph_network.title": "text",
     "graphs.from_networkx.feature": "text", "graphs.to_networkx.feature": "text",
+    **{f"uncertainty.{name}.y": "structure" for name in ("dormand_prince", "runge_kutta")},
     "plots.line_panels.style": "text", "plots.image_grid.cmap": "text",
 }  # fmt: skip
 
@@ -94,7 +95,7 @@ SLOW = {
     "convnets.efficientnet", "convnets.maximize_feature", "convnets.resnet", "convnets.resnet_to_convnext",
     "convnets.vgg", "fundamentals.KerasClassifier", "fundamentals.KerasRegressor", "fundamentals.mlp_sweep",
     "language.gpt", "perceptron.mlp", "training.deep_mlp", "training.gradient_noise",
-    "training.learning_rate_range_test",
+    "training.learning_rate_range_test", "uncertainty.dormand_prince",
 }  # fmt: skip
 
 # What looks wrong and is right
@@ -112,6 +113,7 @@ ALLOWED = {
     "graphs.forecast_errors.predicted": {"NaN in it"},  # a forecast may have diverged
     **{f"graphs.Graph.{x}": {"None"} for x in ("edges", "globals", "graph_ids")},  # it has none, and is one graph
     "graphs.plot_graphs.positions": {"None"},  # chosen by distances
+    "uncertainty.plot_flow_paths.color": {"None"},  # one color
     **{f"graphs.bond_messages.{x}": {"-1 in it"} for x in ("senders", "receivers")},  # padding
     **{f"ops.segment_{x}.ids": {"-1 in it"} for x in ("count", "max", "mean", "softmax", "sum")},
     "attention.load_vit.path": {"''"},

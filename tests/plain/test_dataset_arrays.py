@@ -248,7 +248,38 @@ def test_gaussian_classes_that_there_are_not(bad):
         datasets.gaussian_classes(5, **bad)
 
 
-@pytest.mark.parametrize("draw", [datasets.two_moons, datasets.blobs, datasets.spiral, datasets.gaussian_classes])
+def test_points_of_densities_lie_where_they_should():
+    x, square = datasets.checkerboard(2000, seed=1)
+    column, row = np.floor(x.T / 2).astype(int) + 2
+    assert ((column + row) % 2 == 0).all()
+    assert np.abs(np.bincount(square) / 2000 - 1 / 8).max() < 0.03
+    x, ring = datasets.rings(500, noise=0.0)
+    np.testing.assert_allclose(np.linalg.norm(x, axis=1), 0.75 * (1 + ring), rtol=1e-5)
+    x, _ = datasets.eight_gaussians(500, noise=0.0)
+    assert len(np.unique(x.round(4), axis=0)) == 8
+    x, arm = datasets.two_spirals(500, noise=0.0)
+    assert np.linalg.norm(x, axis=1).max() < 3.31
+    assert np.linalg.norm(x[arm == 0].mean(axis=0) + x[arm == 1].mean(axis=0)) < 0.5
+    x, _ = datasets.pinwheel(2000)
+    assert np.linalg.norm(x.mean(axis=0)) < 0.15
+
+
+def test_entropy_of_two_moons():
+    """The density of two moons is a mean of Gaussians along half circles; its entropy is about 0.283 nats."""
+    x, _ = datasets.two_moons(10_000, noise=0.05)
+    angles = np.linspace(0, np.pi, 200)
+    upper = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    squares = ((x[:, None] - np.concatenate([upper, [1.0, 0.5] - upper])) ** 2).sum(axis=-1) / 0.05**2
+    log_density = np.log(np.exp(-squares / 2).mean(axis=1) / (2 * np.pi * 0.05**2))
+    assert -log_density.mean() == pytest.approx(0.283, abs=0.02)
+
+
+PLANAR = [getattr(datasets, name) for name in ("two_spirals", "pinwheel", "checkerboard", "rings", "eight_gaussians")]
+
+
+@pytest.mark.parametrize(
+    "draw", [datasets.two_moons, datasets.blobs, datasets.spiral, datasets.gaussian_classes, *PLANAR]
+)
 def test_generators_are_functions_of_their_seed(draw):
     assert same(draw(seed=5), draw(seed=5))
     assert not same(draw(seed=5), draw(seed=6))
@@ -274,6 +305,8 @@ def test_generators_are_functions_of_their_seed(draw):
         *((draw, {"seed": True}) for draw in (datasets.two_moons, datasets.blobs, datasets.gaussian_classes)),
         *((draw, {"noise": float("inf")}) for draw in (datasets.two_moons, datasets.spiral)),
         (datasets.blobs, {"spread": float("inf")}),
+        *((draw, {"num_points": 0}) for draw in PLANAR),
+        *((draw, {"noise": -1.0}) for draw in PLANAR),
     ],
 )
 def test_bad_arguments_of_generators(draw, bad):

@@ -1,0 +1,148 @@
+"""Our spline flow beside zuko: the same networks and splines, and the same work, timed in turn.
+
+    python -m benchmarks.peers.uncertainty [WORK ...] [--rounds 5] [--compile] [--record]
+
+A flow of 5 autoregressive splines of 8 bins, with networks of two hidden layers of 64, on 8 features. The works:
+
+- spline_training: a step of Adam on batches of 256 examples, `steps` times.
+- spline_sampling: 1,000 samples, which take 8 passes through each network, `steps` times.
+
+zuko runs eagerly, and with --compile its networks and splines go through `torch.compile`, too.
+"""
+
+import argparse
+import importlib.util
+import sys
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks import common
+from benchmarks.peers import turns
+from keras_course import backend, records
+
+
+class Work(NamedTuple):
+    """What one call does."""
+
+    title: str
+    rows: int
+    steps: int
+    num_features: int = 8
+    num_layers: int = 5
+    num_bins: int = 8
+    hidden_dims: tuple[int, ...] = (64, 64)
+
+
+WORKS = {
+    "spline_training": Work("spline_training", rows=256, steps=20),
+    "spline_sampling": Work("spline_sampling", rows=1_000, steps=5),
+}
+
+
+def data_of(work):
+    return np.random.default_rng(0).normal(size=(work.steps * work.rows, work.num_features)).astype("float32")
+
+
+def zuko_flow(work):
+    """Return the flow of zuko."""
+    import zuko
+
+    sizes = {"bins": work.num_bins, "hidden_features": work.hidden_dims}
+    return zuko.flows.NSF(work.num_features, transforms=work.num_layers, **sizes)
+
+
+def zuko_call(work, compiled=False):
+    """Return the call that does `work` with zuko."""
+    import torch
+
+    device = common.torch_device()
+    flow = zuko_flow(work).to(device)
+    x = torch.from_numpy(data_of(work)).to(device)
+    wrap = torch.compile if compiled else lambda function: function
+    if work.title == "spline_sampling":
+        inverse = wrap(lambda z: flow().transform.inv(z))
+
+        def sample():
+            with torch.no_grad():
+                for _ in range(work.steps):
+                    samples = inverse(torch.randn(work.rows, work.num_features, device=device))
+            return float(samples.std())
+
+        return sample
+    loss_of, optimizer = wrap(lambda x: -flow().log_prob(x).mean()), torch.optim.Adam(flow.parameters(), 1e-3)
+
+    def train():
+        for batch in x.split(work.rows):
+            optimizer.zero_grad(set_to_none=True)
+            loss = loss_of(batch)
+            loss.backward()
+            optimizer.step()
+        return loss.item()
+
+    return train
+
+
+def our_call(work, name):
+    """Return the call that does `work` with our builder: `fit`, or `sample`."""
+    common.select(name)
+    import keras
+
+    from keras_course.ops import jit_training
+    from keras_course.uncertainty import neural_spline_flow
+
+    sizes = {"num_layers": work.num_layers, "num_bins": work.num_bins, "hidden_dims": work.hidden_dims}
+    model = neural_spline_flow(work.num_features, conditioner="autoregressive", **sizes)
+    if work.title == "spline_sampling":
+
+        def sample():
+            for seed in range(work.steps):
+                samples = model.sample(work.rows, seed=seed)
+            return float(keras.ops.convert_to_numpy(samples).std())
+
+        return sample
+    model.compile(keras.optimizers.Adam(1e-3), jit_compile="auto" if name == "jax" else False)
+    jit_training(model)
+    x = data_of(work)
+    fit = common.fit_examples(model, x, x[:, 0], work.rows)
+
+    def train():
+        common.synchronize(fit())
+        return float(model._loss_tracker.result())
+
+    return train
+
+
+def comparison(work, with_compile=False):
+    """Return `({peer: maker}, {backend: maker})` for `turns.compare`."""
+    peers = {"torch, zuko": (zuko_call, work)}
+    if with_compile:
+        peers["torch, zuko, torch.compile"] = (zuko_call, work, True)
+    return peers, {each: (our_call, work, each) for each in backend.available()}
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.uncertainty", description=__doc__.split("\n")[0])
+    parser.add_argument("work", nargs="*", help=f"some of {', '.join(WORKS)} (default all)")
+    parser.add_argument("--rounds", type=int, default=5, help="timed calls of each implementation (default 5)")
+    parser.add_argument("--compile", action="store_true", help="torch.compile for zuko, too")
+    parser.add_argument("--record", action="store_true", help="append the result to docs/results")
+    options = parser.parse_args(arguments)
+    if options.rounds < 1:
+        parser.error(f"--rounds {options.rounds} must be at least 1")
+    if unknown := set(options.work) - set(WORKS):
+        parser.error(f"work {', '.join(sorted(unknown))} is none of {', '.join(WORKS)}")
+    if missing := [name for name in ("torch", "zuko") if importlib.util.find_spec(name) is None]:
+        sys.exit(f"This comparison needs {' and '.join(missing)}. Install with: pip install 'keras_course[torch,test]'")
+    docs = records.docs_of_checkout() if options.record else None  # before minutes are spent on it
+    for name in options.work or WORKS:
+        work = WORKS[name]
+        peers, ours = comparison(work, options.compile)
+        rows = turns.compare(work.title, work.steps * work.rows, "examples", peers, ours, options.rounds)
+        if docs is not None:
+            origin = {each: records.origin(*dict.fromkeys((each, "torch", "zuko"))) for each in ours}
+            records.record_speeds([{**row, **origin[row["backend"]]} for row in rows], "uncertainty", docs)
+
+
+if __name__ == "__main__":
+    main()

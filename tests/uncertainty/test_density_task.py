@@ -1,0 +1,68 @@
+"""The task of estimating a density, and its figures."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from keras_course import recipes
+from keras_course.recipes import AdamW, Density, Recipe
+from keras_course.uncertainty import grid_density, plot_coupling, plot_densities, plot_flow_paths
+
+RATES = AdamW(peak_rate=1e-2, final_rate=1e-3, warmup=1)
+
+
+def test_a_run(tmp_path):
+    """A run measures the likelihood of test points, and shows points, samples and the density side by side."""
+    options = {"topic": "uncertainty", "builder": "realnvp", "preset": "tiny", "overrides": {"hidden_dims": (8,)}}
+    task = Density(num_train=200, num_test=100)
+    recipe = Recipe("moons", "two moons", task, optimizer=RATES, steps=4, batch_size=50, **options)
+    run = recipes.train(recipe, out=tmp_path / "run", verbose=0)
+    assert run.facts["metrics"]["test NLL"] == run.value < 10
+    assert run.facts["metrics"]["test NLL of one Gaussian"] == pytest.approx(1.88, abs=0.2)
+    assert (tmp_path / "run" / "sample.png").stat().st_size > 1000
+
+
+def test_batches_follow_from_their_number():
+    data = Density(num_train=100, num_test=10).load()
+    batches = data.batches(20, 5, seed=1, start_epoch=0)
+    first = [next(batches)[0] for _ in range(10)]
+    (later,) = next(data.batches(20, 5, seed=1, start_epoch=1))
+    np.testing.assert_array_equal(later, first[5])
+    assert len(np.unique(np.concatenate(first[:5]), axis=0)) == 100
+
+
+def test_other_data():
+    task = Density().on("rings")
+    assert task == dataclasses.replace(Density(), data="rings")
+    assert dataclasses.replace(task, num_train=30, num_test=3).load().train.shape == (30, 2)
+    with pytest.raises(ValueError, match="data='squares'"):
+        Density("squares")
+    with pytest.raises(ValueError, match="data='squares'"):
+        task.on("squares")
+    with pytest.raises(ValueError, match="num_test=0"):
+        Density(num_test=0)
+
+
+def test_grid_has_the_second_coordinate_along_its_rows():
+    density = grid_density(lambda points: -np.abs(points[:, 1] - 3), ((0, 1), (0, 4)), size=4)
+    assert (density[3] == density.max()).all()
+    assert density[0, 0] == pytest.approx(np.exp(-2.5))
+
+
+def test_figures():
+    figure = plot_densities({"points": np.zeros((3, 2)), "density": np.eye(5)}, ((-1, 1), (0, 2)))
+    assert [ax.get_title() for ax in figure.axes] == ["points", "density"]
+    assert figure.axes[1].images[0].get_extent() == [-1, 1, 0, 2]
+    assert len(plot_flow_paths([0, 0.5, 1], np.zeros((3, 4, 2)), [0, 1, 2, 3]).axes[0].lines) == 4
+    for flag, formula in ((False, "$e^s x_b + t$"), (True, "$(z_b - t) e^{-s}$")):
+        assert formula in [text.get_text() for text in plot_coupling(flag).axes[0].texts]
+    for call, message in (
+        (lambda: plot_densities({}), "contents is empty"),
+        (lambda: plot_densities({"a": np.zeros((3, 4))}), r"contents\['a'\] has shape"),
+        (lambda: plot_densities({"a": np.eye(3)}, ((0, 0), (0, 1))), "limits"),
+        (lambda: plot_flow_paths([0.0], np.zeros((2, 3, 2))), "paths has shape"),
+        (lambda: plot_flow_paths([0.0], np.zeros((1, 3, 2)), [1.0]), "color has 1 entries"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
