@@ -38,8 +38,8 @@ class Autoregressive(Transform):
 
         z_i = g(x_i; p_i),  p_i = network_i(x_j for j before i, c)
 
-    J is triangular, so log |det J| is the sum of log dz_i/dx_i. All z_i take one pass through the network. The inverse
-    takes D passes: x_i is known after pass i.
+    J is triangular, so log abs(det J) is the sum of log dz_i/dx_i. All z_i take one pass through the network. The
+    inverse takes D passes: x_i is known after pass i.
 
     Args:
         function: g, a `MonotonicFunction`: `Affine()` as in MAF, or a spline.

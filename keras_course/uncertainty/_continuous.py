@@ -183,7 +183,7 @@ def continuous_flow(
 
     Takes x (B, D), or {"x": (B, D), "context": (B, C)}; returns {"z": (B, D), "log_prob": (B,)}:
 
-        dx/dt = v(x, t; c) from x(0) = x to x(1) = z,  log |det J| = integral of the trace of dv/dx
+        dx/dt = v(x, t; c) from x(0) = x to x(1) = z,  log abs(det J) = integral of the trace of dv/dx
 
     Args:
         num_features: D.

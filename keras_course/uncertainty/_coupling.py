@@ -29,7 +29,7 @@ class Coupling(Transform):
 
         z_a = x_a,  z_b = g(x_b; p),  p = network(x_a, c)
 
-    J is triangular with the derivatives of g, and ones, on its diagonal, so log |det J| is the sum of log dz_b/dx_b.
+    J is triangular with the derivatives of g, and ones, on its diagonal, so log abs(det J) is the sum of log dz_b/dx_b.
     The inverse needs the network once as well, because x_a = z_a.
 
     Args:

@@ -30,7 +30,7 @@ def normal_log_density(z) -> Tensor:
 class Flow(keras.Model):
     """A normalizing flow: the density of x that a standard normal z and transforms z = f_n(... f_1(x)) define.
 
-        log p(x | c) = log N(f(x; c); 0, I) + log |det df/dx|
+        log p(x | c) = log N(f(x; c); 0, I) + log abs(det df/dx)
 
     Takes x (B, D), or {"x": (B, D), "context": (B, C)} if `context_dim` is not 0. Returns {"z": (B, D),
     "log_prob": (B,)}. The model owns its loss, the mean negative log-likelihood in nats: compile it with an optimizer
@@ -78,7 +78,7 @@ class Flow(keras.Model):
         return ops.mean(losses if sample_weight is None else losses * ops.cast(sample_weight, "float32"))
 
     def transform(self, x, context=None) -> tuple[Tensor, Tensor]:
-        """Return z = f(x; c) (B, D) and log |det df/dx| (B,): the forward direction."""
+        """Return z = f(x; c) (B, D) and log abs(det df/dx) (B,): the forward direction."""
         return compose(self.transforms, *self._rows("x", x, context))
 
     def inverse(self, z, context=None) -> Tensor:
@@ -86,7 +86,7 @@ class Flow(keras.Model):
         return self._inverse(*self._rows("z", z, context))
 
     def log_abs_det_jacobian(self, x, context=None) -> Tensor:
-        """Return log |det df/dx| (B,)."""
+        """Return log abs(det df/dx) (B,)."""
         return self.transform(x, context)[1]
 
     def log_prob(self, x, context=None) -> Tensor:

@@ -62,9 +62,9 @@ class Shift(MonotonicFunction):
 
 @keras.saving.register_keras_serializable("keras_course")
 class Affine(MonotonicFunction):
-    """z = exp(s) x + t, with log dz/dx = s. The parameters are t and a, and s is a, softly limited to |s| < log 1000:
+    """z = exp(s) x + t, with log dz/dx = s. The parameters are t and a; s is a, softly limited to abs(s) < log 1000:
 
-        s = a / (1 + |a| / log 1000)
+        s = a / (1 + abs(a) / log 1000)
 
     References:
         Density estimation using Real NVP, Dinh, Sohl-Dickstein and Bengio, 2017, https://arxiv.org/abs/1605.08803
@@ -81,5 +81,5 @@ class Affine(MonotonicFunction):
 
 
 def limited(x, limit) -> Tensor:
-    """Return x / (1 + |x| / limit), which lies between -limit and limit."""
+    """Return x / (1 + abs(x) / limit), which lies between -limit and limit."""
     return x / (1 + ops.abs(x) / limit)

@@ -19,7 +19,7 @@ from keras_course.uncertainty._transforms import DiagonalAffine, Transform, chec
 
 @keras.saving.register_keras_serializable("keras_course")
 class InvertibleDense(Transform):
-    """Multiply by an invertible matrix: z = U L P x, with log |det J| = sum_i log U_ii.
+    """Multiply by an invertible matrix: z = U L P x, with log abs(det J) = sum_i log U_ii.
 
     It generalizes a permutation, and starts as one: L and U start as identities. The factors make the determinant a
     product of D numbers, and the inverse two triangular systems. On an image, Glow applies such a matrix to the

@@ -43,7 +43,7 @@ def masked_autoregressive_flow(
     Takes x (B, D), or {"x": (B, D), "context": (B, C)}; returns {"z": (B, D), "log_prob": (B,)}:
 
         z_i = exp(s_i) x_i + t_i,  s_i, t_i = network_i(x_j for j before i, c)      L times, each in the reverse order
-        log |det J| = sum of all s_i
+        log abs(det J) = sum of all s_i
 
     A density takes L passes through networks, a sample L D of them.
 
@@ -111,7 +111,7 @@ def neural_spline_flow(
     Takes x (B, D), or {"x": (B, D), "context": (B, C)}; returns {"z": (B, D), "log_prob": (B,)}:
 
         z_a = x_a,  z_b = spline(x_b; p),  p = network(x_a, c)       L times, each keeping what the last one changed
-        log |det J| = sum of the logarithms of all slopes
+        log abs(det J) = sum of the logarithms of all slopes
 
     Outside [-b, b] a spline is the identity, so scale the data to lie inside.
 

@@ -190,7 +190,7 @@ def umnn(
 
         z_i = offset_i + integral of f(t; h_i) over t from 0 to x_i         L times, each in the reverse order
         offset_i, h_i = network_i(x_j for j before i, c)
-        log |det J| = sum_i log f(x_i; h_i)
+        log abs(det J) = sum_i log f(x_i; h_i)
 
     Samples are slow: each feature needs a bisection.
 

@@ -60,7 +60,7 @@ def nice(
     Takes x (B, D), or {"x": (B, D), "context": (B, C)}; returns {"z": (B, D), "log_prob": (B,)}:
 
         z_a = x_a,  z_b = x_b + t(x_a, c)             L times, each keeping the features that the last one changed
-        z = exp(s) z,  log |det J| = sum_i s_i
+        z = exp(s) z,  log abs(det J) = sum_i s_i
 
     Args:
         num_features: D, at least 2.
@@ -111,7 +111,7 @@ def realnvp(
     Takes x (B, D), or {"x": (B, D), "context": (B, C)}; returns {"z": (B, D), "log_prob": (B,)}:
 
         z_a = x_a,  z_b = exp(s) x_b + t,  s, t = network(x_a, c)       L times, each keeping what the last one changed
-        log |det J| = sum of all s
+        log abs(det J) = sum of all s
 
     Args:
         num_features: D, at least 2.

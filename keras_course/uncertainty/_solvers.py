@@ -69,7 +69,7 @@ def dormand_prince(f, y, start, stop, *, tolerance=1e-5, max_steps=1000, variabl
     """Solve dy/dt = f(t, y) from `start` to `stop` in steps whose size follows from an estimate of the error.
 
     Two methods, of order 5 and 4, share seven slopes. The difference of their results estimates the error of a step. A
-    step is accepted if the error is at most tolerance (1 + |y|), in the root mean square over all entries; the next
+    step is accepted if the error is at most tolerance (1 + abs(y)), in the root mean square over all entries; the next
     step has the size h 0.9 error^(-1/5), with the error in units of that bound. The loop is one compiled program, and
     has no gradient.
 

@@ -1,7 +1,7 @@
 """Transforms: invertible functions whose Jacobian determinant is cheap.
 
 Notation: x (B, D) data, z (B, D) latent variables, c (B, C) context; z = f(x; c) with the Jacobian J = dz/dx, and
-log_det (B,) = log |det J|. The forward direction is from the data to the base distribution.
+log_det (B,) = log abs(det J). The forward direction is from the data to the base distribution.
 """
 
 import keras
@@ -76,7 +76,7 @@ def check_length(order, num_features) -> None:
 
 @keras.saving.register_keras_serializable("keras_course")
 class Permutation(Transform):
-    """Reorder the features: z_i = x_{order_i}, with log |det J| = 0.
+    """Reorder the features: z_i = x_{order_i}, with log abs(det J) = 0.
 
     Args:
         order: for each latent variable the index of its feature.
@@ -114,7 +114,7 @@ def take(x, indices) -> Tensor:
 
 @keras.saving.register_keras_serializable("keras_course")
 class DiagonalAffine(Transform):
-    """Scale and shift each feature: z_i = exp(s_i) x_i + t_i, with log |det J| = sum_i s_i.
+    """Scale and shift each feature: z_i = exp(s_i) x_i + t_i, with log abs(det J) = sum_i s_i.
 
     Without the shift it is the last layer of NICE; with it, the layer that Glow calls actnorm.
 
