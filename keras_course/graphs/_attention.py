@@ -4,7 +4,6 @@ Notation: x (N, F) are the features of a union of graphs, senders and receivers 
 an edge from node j to node i has a score e_ij and a weight alpha_ij in every head.
 """
 
-import abc
 from typing import NamedTuple
 
 import keras
@@ -21,7 +20,7 @@ from keras_course.ops import segment_softmax, segment_sum
 from keras_course.ops._types import Tensor
 
 
-class EdgeAttentionLayer(keras.layers.Layer, abc.ABC):
+class EdgeAttentionLayer(keras.layers.Layer):
     """What all graph attention has in common; a subclass says how an edge is scored.
 
         alpha_ij = exp(e_ij) / sum_{k in N(i)} exp(e_ik),  h_i' = sum_{j in N(i)} alpha_ij v_j + b
@@ -66,13 +65,13 @@ class EdgeAttentionLayer(keras.layers.Layer, abc.ABC):
         width = self.num_heads * self.units if self.concat else self.units
         self.bias = self.add_weight(name="bias", shape=(width,), initializer="zeros") if self.use_bias else None
 
-    @abc.abstractmethod
     def add_projections(self, num_features) -> None:
         """Add the matrices of the scores and the values."""
+        raise NotImplementedError
 
-    @abc.abstractmethod
     def messages_and_scores(self, x, senders, receivers) -> tuple[Tensor, Tensor]:
         """Return the values of the senders `(E, H, C)`, and the scores of the edges `(E, H)`."""
+        raise NotImplementedError
 
     def split_heads(self, h) -> Tensor:
         """Return `(N, H C)` as `(N, H, C)`."""

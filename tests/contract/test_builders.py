@@ -179,7 +179,7 @@ def published(full):
         yield from ((row.name, preset) for preset in (presets if full else {*presets[:1], *presets[-1:]}))
 
 
-@pytest.mark.usefixtures("drawn_by_numpy")
+@pytest.mark.usefixtures("full" if META else "drawn_by_numpy")  # on "meta" nothing is drawn, at any size
 def test_published_parameter_counts(full):
     for name, preset in published(full):
         build = reference.MODELS[name]
