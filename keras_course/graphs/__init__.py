@@ -50,7 +50,7 @@ from keras_course.graphs._inputs import (
 )
 from keras_course.graphs._interaction import MLP, InteractionNetwork
 from keras_course.graphs._isomorphism import GraphIsomorphism, gin
-from keras_course.graphs._linear_forecast import LinearForecast
+from keras_course.graphs._linear_forecast import LinearForecast, LocalForecast
 from keras_course.graphs._mesh import Mesh, icosahedral_mesh, multi_mesh
 from keras_course.graphs._message_passing import EdgeNetwork, GatedMessages, Set2Set, mpnn
 from keras_course.graphs._molecule_figures import (
@@ -102,6 +102,7 @@ __all__ = [
     "InteractionNetwork",
     "LatitudeError",
     "LinearForecast",
+    "LocalForecast",
     "Mesh",
     "MeshProcessor",
     "MeshToGrid",

@@ -22,6 +22,7 @@ GRAPHS = {
     "graphs.InteractionNetwork": {"hidden_dim": 4},
     "graphs.LatitudeError": {"grid_shape": (5, 8)},
     "graphs.LinearForecast": {"num_components": 2},
+    "graphs.LocalForecast": {"reach": 1},
     "graphs.MLP": {"hidden_dim": 4, "units": 3},
     "graphs.ParticleGraph": {"radius": 0.2, "box": ((0.0, 1.0), (0.0, 1.0))},
     "graphs.accelerations": {"positions": np.ones((1, 3, 2))},

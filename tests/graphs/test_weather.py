@@ -7,6 +7,7 @@ import pytest
 from keras_course.graphs import (
     LatitudeError,
     LinearForecast,
+    LocalForecast,
     forecast_errors,
     graphcast,
     icosahedral_mesh,
@@ -144,6 +145,20 @@ def test_linear_forecast_is_exact_for_a_wave_that_moves():
     np.testing.assert_allclose(model.roll_out(waves[None, :2], 38)[0], waves[2:], atol=1e-6)
     with pytest.raises(ValueError, match="targets"):
         LinearForecast(2).fit(states, waves)
+
+
+def test_local_forecast_finds_the_weights_of_the_neighbors():
+    forcings, path = rng.normal(size=(30, 1)), [rng.normal(size=(5, 6, 1)), rng.normal(size=(5, 6, 1))]
+    for forcing in forcings:
+        east = np.pad(path[-1], ((0, 0), (0, 1), (0, 0)), mode="edge")[:, 1:]
+        path.append(0.5 * path[-1] - 0.3 * path[-2] + 0.2 * east + forcing)
+    path = np.stack(path)
+    states = np.stack([path[:-2], path[1:-1]], axis=1)
+    model = LocalForecast(1).fit(states[:20], path[2:22], forcings[:20])
+    forecast = model.roll_out(states[20:21], 10, forcings[None, 20:])
+    np.testing.assert_allclose(forecast[0], path[22:], atol=1e-6)
+    with pytest.raises(ValueError, match="targets"):
+        LocalForecast(1).fit(states, path)
 
 
 def test_published_graph_of_the_paper():

@@ -12,7 +12,7 @@ from keras_course import datasets
 from keras_course.checks import flag, not_negative, string, whole_number
 from keras_course.recipes._task import Data, Metric, Task, in_batches
 
-COMPONENTS = (5, 10, 20, 40, 80, 160)  # of the linear model; the validation set chooses
+COMPONENTS, REACHES = (5, 10, 20, 40, 80, 160), (0, 1, 2)  # of linear models; the validation set chooses
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,8 +20,10 @@ class Forecast(Task):
     """Predict the weather one step ahead, and roll the model out; the metric is the error of the last step.
 
     The error is the root mean square over grid points, by area, variables and test forecasts, in standard deviations of
-    a variable. Beside it stand the errors of persistence, which predicts that nothing changes, and of a linear model
-    (`keras_course.graphs.LinearForecast`).
+    a variable. Beside it stand the errors of persistence, which predicts that nothing changes, and of the linear model
+    with the lowest error on the validation set: a `LinearForecast` of all grid points, or a `LocalForecast` (both in
+    `keras_course.graphs`). It sees the states and forcings that the model sees. A tenth of many series, or the last
+    fifth of the time before the test set, is for validation; all else that is fitted sees the rest.
 
     Args:
         data: name of a set of weather fields in `keras_course.datasets`.
@@ -109,9 +111,9 @@ class WeatherData(Data):
         train, test = datasets.get_dataset(task.data).load()
         self.variables, self.region, self.grid_shape = train.variables, train.region, train.fields.shape[2:4]
         self.num_outputs = len(train.variables)
-        self.norm = Normalization.of(train, task.time_of_day)
-        train, test = (part._replace(fields=self.norm(part.fields, part.hours)) for part in (train, test))
         fit, valid = _split(train)
+        self.norm = Normalization.of(fit, task.time_of_day)
+        fit, valid, test = (part._replace(fields=self.norm(part.fields, part.hours)) for part in (fit, valid, test))
         self.train, self.valid = self._windows(fit, 1), self._windows(valid, 1)
         self.valid_forecasts = self._windows(valid, min(task.steps, self._longest(valid)))
         self.test = self._windows(test, task.steps)
@@ -188,8 +190,8 @@ class WeatherData(Data):
         return self._forecasts[1]
 
     def _linear(self, windows):
-        """Return the forecasts of the linear model whose number of components is best on the validation set."""
-        from keras_course.graphs import LinearForecast
+        """Return the forecasts of the linear model that is best on the validation set."""
+        from keras_course.graphs import LinearForecast, LocalForecast
 
         timed = self.task.time_of_day
         first = self.train["forcings"][:, 0] if timed else None
@@ -202,7 +204,8 @@ class WeatherData(Data):
             gaps = forecast(model, self.valid_forecasts) - self.valid_forecasts["targets"]
             return float(np.mean(gaps[:, -1] ** 2))
 
-        models = [LinearForecast(k).fit(self.train["states"], self.train["targets"][:, 0], first) for k in COMPONENTS]
+        models = [*map(LinearForecast, COMPONENTS), *map(LocalForecast, REACHES)]
+        models = [model.fit(self.train["states"], self.train["targets"][:, 0], first) for model in models]
         return forecast(min(models, key=error), windows)
 
     def _persistence(self, windows):
@@ -254,10 +257,10 @@ class WeatherData(Data):
 
 
 def _split(weather):
-    """Return the part to fit and the part to validate: the last tenth of the series, or the last eighth of the time."""
+    """Return the part to fit and the part to validate: the last tenth of the series, or the last fifth of the time."""
     count, length = weather.fields.shape[:2]
     if count > 1:
         first = count - max(1, count // 10)
         return tuple(weather._replace(fields=weather.fields[part]) for part in (slice(first), slice(first, None)))
-    parts = slice(length * 7 // 8), slice(length * 7 // 8, None)
+    parts = slice(length * 4 // 5), slice(length * 4 // 5, None)
     return tuple(weather._replace(fields=weather.fields[:, part], hours=weather.hours[part]) for part in parts)
