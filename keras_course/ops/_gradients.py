@@ -273,7 +273,7 @@ def jacobian(fn, argnums=0, mode="reverse") -> Callable:
 def _units(x):
     """Return the unit vectors of the space of x, each shaped like x."""
     size = math.prod(x.shape)
-    return keras.ops.reshape(keras.ops.eye(size, dtype=x.dtype), (size, *x.shape))
+    return keras.ops.unstack(keras.ops.reshape(keras.ops.eye(size, dtype=x.dtype), (size, *x.shape)), num=size)
 
 
 def hessian(fn, argnums=0) -> Callable:
