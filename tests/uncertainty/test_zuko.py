@@ -92,6 +92,9 @@ def test_adaptive_solver(oracle):
         log_prob = array(log_det) - (array(z) ** 2 / 2 + np.log(2 * np.pi) / 2).sum(axis=1)
         np.testing.assert_allclose(log_prob, oracle["continuous_flow.log_prob"], atol=error)
         steps.append(count)
+    np.testing.assert_allclose(
+        array(flow.log_prob(oracle["x"], oracle["context"], tolerance=1e-6)), log_prob, atol=1e-5
+    )
     assert steps[0] < steps[1]
     message = "did not converge: after max_steps=2 steps it is at t=.* of 1 with tolerance=1e-06"
     with pytest.raises(RuntimeError, match=message):
