@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from keras_course import ops as course_ops
-from keras_course.checks import as_points, validate, whole
+from keras_course.checks import as_points, positive, validate, whole
 from keras_course.ops._types import Tensor
 from keras_course.uncertainty._transforms import Transform, compose
 
@@ -89,9 +89,14 @@ class Flow(keras.Model):
         """Return log abs(det df/dx) (B,)."""
         return self.transform(x, context)[1]
 
-    def log_prob(self, x, context=None) -> Tensor:
-        """Return the log-density of x (B, D) given context (B, C), in nats: (B,)."""
-        z, log_det = self.transform(x, context)
+    @validate(tolerance=positive)
+    def log_prob(self, x, context=None, *, tolerance=None) -> Tensor:
+        """Return the log-density of x (B, D) given context (B, C), in nats: (B,).
+
+        With a tolerance, an adaptive solver evaluates continuous-time transforms, without gradient. Their fixed steps
+        are an approximation, whose error training can exploit.
+        """
+        z, log_det = compose(self.transforms, *self._rows("x", x, context), tolerance)
         return log_det + normal_log_density(z)
 
     @validate(num_samples=whole(1), seed=whole(0))

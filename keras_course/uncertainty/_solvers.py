@@ -24,7 +24,7 @@ def runge_kutta(f, y, start, stop, num_steps) -> tuple:
         y <- y + h/6 (k_1 + 2 k_2 + 2 k_3 + k_4)
 
     Args:
-        f: function of a number and a tuple of tensors that returns a tuple like it.
+        f: function of a scalar and a tuple of tensors that returns a tuple like it.
         y: a tuple of tensors, the state at `start`.
         start, stop: times; the solution may run backwards.
         num_steps: number of steps.
@@ -39,15 +39,17 @@ def runge_kutta(f, y, start, stop, num_steps) -> tuple:
         >>> round(float(y), 4)  # e
         2.7183
     """
-    y, h = _state(y), (stop - start) / num_steps
-    for k in range(num_steps):
-        t = start + k * h
+    h = (stop - start) / num_steps
+
+    def step(y, t):
         k1 = f(t, y)
         k2 = f(t + h / 2, _moved(y, h, [k1], [1 / 2]))
         k3 = f(t + h / 2, _moved(y, h, [k2], [1 / 2]))
         k4 = f(t + h, _moved(y, h, [k3], [1]))
-        y = _moved(y, h, [k1, k2, k3, k4], [1 / 6, 1 / 3, 1 / 3, 1 / 6])
-    return y
+        return _moved(y, h, [k1, k2, k3, k4], [1 / 6, 1 / 3, 1 / 3, 1 / 6]), None
+
+    times = ops.convert_to_tensor(start + h * np.arange(num_steps), dtype="float32")
+    return ops.scan(step, _state(y), times)[0]
 
 
 # The tableau of Dormand and Prince: times and weights of seven slopes. The last row is the step of order 5.

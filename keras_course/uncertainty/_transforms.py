@@ -47,15 +47,25 @@ class Transform(keras.layers.Layer):
         """Return x (B, D)."""
         raise NotImplementedError(f"{type(self).__name__} must define inverse(z, context)")
 
+    def solve(self, x, context=None, *, tolerance=1e-5) -> tuple[Tensor, Tensor, int]:
+        """Return z, log_det and 0 steps. A transform that takes a solver overrides this by an adaptive one."""
+        return *(self(x) if context is None else self(x, context)), 0
+
     def compute_output_spec(self, x, context=None, **options) -> tuple:
         return keras.KerasTensor(x.shape, "float32"), keras.KerasTensor(x.shape[:1], "float32")
 
 
-def compose(transforms, x, context=None) -> tuple[Tensor, Tensor]:
-    """Apply transforms one after the other: z = f_n(... f_1(x)), and log_det is the sum of theirs."""
+def compose(transforms, x, context=None, tolerance=None) -> tuple[Tensor, Tensor]:
+    """Apply transforms one after the other: z = f_n(... f_1(x)), and log_det is the sum of theirs.
+
+    With a tolerance each is solved to it.
+    """
     z, log_det = x, 0.0
     for transform in transforms:
-        z, change = transform(z) if context is None else transform(z, context)
+        if tolerance is None:
+            z, change = transform(z) if context is None else transform(z, context)
+        else:
+            z, change, _ = transform.solve(z, context, tolerance=tolerance)
         log_det = change + log_det
     return z, log_det
 

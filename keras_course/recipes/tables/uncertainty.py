@@ -57,8 +57,8 @@ TABLE = (
         "a continuous-time flow",
         "continuous_flow",
         {"hidden_dims": (64, 64)},
-        steps=6_000,
-        peak_rate=5e-3,
-        minutes=2,
+        steps=2_400,
+        peak_rate=3e-3,
+        minutes=3,
     ),
 )
