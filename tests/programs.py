@@ -8,6 +8,7 @@ from keras.src.backend.common.stateless_scope import in_stateless_scope
 from keras_course import ops
 
 PLAIN = str | int | float | None
+NOTES = {"_called", "_parent_path"}  # what Keras writes down at the first call
 
 
 def at_once(call):
@@ -37,4 +38,5 @@ def _are_arrays(args):
 
 def _state(layer):
     """Return the attributes of a layer; what is no plain value is told by its identity."""
-    return tuple((name, value if isinstance(value, PLAIN) else id(value)) for name, value in vars(layer).items())
+    own = {name: value for name, value in vars(layer).items() if name not in NOTES}
+    return tuple((name, value if isinstance(value, PLAIN) else id(value)) for name, value in own.items())

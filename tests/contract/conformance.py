@@ -78,7 +78,7 @@ class Subject:
             self.optimizer = compile_model(self.model)
         for variable in self.optimizer.momentums:
             variable.assign(ops.zeros(variable.shape, variable.dtype))
-        loss = train_step(self.model, x)
+        loss = train_step(self.model, x, self.outputs)
         assert np.isfinite(loss), "the loss is not finite"
         gradients = gradients_in(self.optimizer, self.model)
         self.weights_after_step = self.model.get_weights()
@@ -161,13 +161,13 @@ def compile_model(model):
     return optimizer
 
 
-def train_step(model, x):
-    """Make one step of training towards ones, with noise by NumPy, and return its loss."""
+def train_step(model, x, outputs):
+    """Make one step of training towards ones, shaped like `outputs`, with noise by NumPy, and return its loss."""
     with noise_by_numpy():
         if owns_its_loss(model):
             return float(model.train_on_batch(x))
-        shapes = tree.map_structure(lambda part: np.ones(part.shape, "float32"), model(x))
-        return float(np.ravel(model.train_on_batch(x, shapes))[0])  # the sum, before the loss of each output
+        y = tree.pack_sequence_as(model.output, [np.ones(part.shape, "float32") for part in outputs])
+        return float(np.ravel(model.train_on_batch(x, y))[0])  # the sum, before the loss of each output
 
 
 def gradients_in(optimizer, model):
@@ -253,7 +253,7 @@ def check_policies(subject):
                 assert np.isfinite(_array(loss)), f"{policy}: the loss is not finite"
             if subject.thorough and policy.startswith("mixed"):
                 compile_model(model)
-                assert np.isfinite(train_step(model, subject.x)), f"{policy}: the loss is not finite"
+                assert np.isfinite(train_step(model, subject.x, subject.outputs)), f"{policy}: the loss is not finite"
             elif subject.thorough:
                 assert all(np.isfinite(y).all() for y in outputs_of(model, subject.x)), f"{policy}: outputs not finite"
         finally:
