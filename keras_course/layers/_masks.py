@@ -45,7 +45,7 @@ def causal_mask(queries, keys) -> Tensor:
         >>> ops.convert_to_numpy(causal_mask([2, 3], [0, 1, 2, 3])[0, 0]).astype(int).tolist()
         [[1, 1, 1, 0], [1, 1, 1, 1]]
     """
-    return (keys[None, :] <= queries[:, None])[None, None]
+    return ops.less_equal(keys[None, :], queries[:, None])[None, None]
 
 
 @on_tensors(queries=1, keys=1)
@@ -69,7 +69,10 @@ def window_mask(queries, keys, window=None) -> Tensor | None:
         >>> ops.convert_to_numpy(window_mask([2, 3], [0, 1, 2, 3], 2)[0, 0]).astype(int).tolist()
         [[0, 1, 1, 1], [0, 0, 1, 1]]
     """
-    return None if window is None else (ops.abs(queries[:, None] - keys[None, :]) < window)[None, None]
+    if window is None:
+        return None
+    distances = ops.abs(ops.subtract(queries[:, None], keys[None, :]))
+    return (distances < window)[None, None]
 
 
 def window_blocks(q, k, v, window) -> tuple[list[Tensor], Tensor]:
