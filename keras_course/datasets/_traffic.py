@@ -49,7 +49,7 @@ def road_traffic(num_train: int = 60, *, num_test: int = 20, seed: int = 0) -> t
 
     A queue grows against the traffic, with the speed w of about 4 m/s. Vehicles enter and leave at ramps, too. Each day
     has more or less demand than usual, and accidents, which close some lanes of a segment for up to 45 minutes. The
-    true travel time is that of a vehicle that moves with the speed q / k of the segment where it is.
+    true travel time is the time of a vehicle that moves with the speed q / k of the segment where it is.
 
     Args:
         num_train: number of days to train on, with 78 requests each: 13 times for 6 supersegments.

@@ -29,7 +29,7 @@ class InvertibleDense(Transform):
         order: P, for each entry of P x the index of its feature.
 
     Differences from the paper:
-        P is fixed as in the paper; the paper starts with a random rotation.
+        The paper starts with a random rotation; this layer starts with L = U = I.
 
     References:
         Glow: Generative Flow with Invertible 1x1 Convolutions, Kingma and Dhariwal, 2018,

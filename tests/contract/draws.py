@@ -13,7 +13,7 @@ from keras.src.backend import random
 from keras.src.initializers import random_initializers
 from scipy.special import ndtr, ndtri
 
-LAWS = {
+DISTRIBUTIONS = {
     "normal": lambda rng, shape, mean=0.0, stddev=1.0: rng.normal(mean, stddev, shape),
     "truncated_normal": lambda rng, shape, mean=0.0, stddev=1.0: (
         mean + stddev * ndtri(rng.uniform(ndtr(-2), ndtr(2), shape))
@@ -29,16 +29,16 @@ def weights_by_numpy():
     """
     turns = {}
 
-    def sampler(law):
+    def sampler(distribution):
         def draw(shape, *parameters, seed, dtype=None, **named):
             key = seed if isinstance(seed, int) else object()  # a SeedGenerator draws anew each time
             rng = np.random.default_rng((0, turns.setdefault(key, len(turns))))
-            return _tensor(law(rng, shape, *parameters, **named), dtype)
+            return _tensor(distribution(rng, shape, *parameters, **named), dtype)
 
         return draw
 
-    laws = {name: sampler(law) for name, law in LAWS.items()}
-    drawn = types.SimpleNamespace(**vars(random_initializers.random) | laws)
+    samplers = {name: sampler(distribution) for name, distribution in DISTRIBUTIONS.items()}
+    drawn = types.SimpleNamespace(**vars(random_initializers.random) | samplers)
     return mock.patch.object(random_initializers, "random", drawn)
 
 

@@ -18,8 +18,8 @@ PLANAR = ("two_moons", "two_spirals", "pinwheel", "checkerboard", "rings", "eigh
 class Density(Task):
     """Estimate a density from points; the metric is the mean negative log-likelihood of test points, in nats.
 
-    Beside it stands that of one Gaussian with the mean and the covariance of the training points. Continuous-time flows
-    are evaluated by an adaptive solver, as the error of fixed steps can make their likelihood look better.
+    Beside it stands the NLL of one Gaussian with the mean and the covariance of the training points. Continuous-time
+    flows are evaluated by an adaptive solver, as the error of fixed steps can make their likelihood look better.
 
     Args:
         data: "two_moons", "two_spirals", "pinwheel", "checkerboard", "rings" or "eight_gaussians".

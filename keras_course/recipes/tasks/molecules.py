@@ -54,8 +54,9 @@ class Screening(Task):
     """Find active molecules in a library; the metric is the percentage of active ones among the best of the ranking.
 
     Several networks are trained on the same molecules from different initial weights, and the library is ranked by the
-    mean of their probabilities. Beside the metric stand the percentage of active molecules in the whole library, the
-    area under the ROC curve, and that of the deviation of the networks as a test for wrong predictions.
+    mean of their probabilities. Beside the metric stand the percentage of active molecules in the whole library and two
+    areas under ROC curves: of the probability as a test for active molecules, and of the deviation of the networks as a
+    test for wrong predictions.
 
     Args:
         num_train: number of training molecules.

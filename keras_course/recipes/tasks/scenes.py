@@ -12,7 +12,7 @@ from keras_course.checks import positive, whole_number
 from keras_course.recipes._task import Data, Metric, Task, in_batches
 
 GROUPS = (2.0, 1.0, 0.5)  # largest distance of the centers of boxes that are merged, of cars, cyclists and pedestrians
-SHOWN = 3.0  # score from which on a box is drawn, about that of three points
+SHOWN = 3.0  # score from which on a box is drawn, about the sum of three points
 GROUND = 0.2  # height below which the baseline takes a point to be on the ground
 
 
@@ -20,8 +20,8 @@ GROUND = 0.2  # height below which the baseline takes a point to be on the groun
 class Detection(Task):
     """Find cars, cyclists and pedestrians in scans of streets; the metric is the mean average precision.
 
-    A found box is right if its center, seen from above, is near that of a true box of its class. Beside it stands a
-    method without learning of shapes: clusters of the points above the ground, each with the class of the training
+    A found box is right if its center, seen from above, is near the center of a true box of its class. Beside it stands
+    a method without learning of shapes: clusters of the points above the ground, each with the class of the training
     cluster that is most similar in its extent, and with the center of the box that is parallel to its main axes.
 
     Args:
@@ -56,7 +56,7 @@ class SceneData(Data):
     def __init__(self, task):
         from keras_course.graphs import batch_graphs
 
-        self.task, self._found = task, None
+        self.task = task
         self.train, self.test = datasets.lidar_scenes(task.num_train, num_test=task.num_test)
         self.size = f"{task.num_train:,} + {task.num_test:,} scans"
         parts = self._graphs(self.train), self._graphs(self.test)
@@ -94,17 +94,15 @@ class SceneData(Data):
 
         from keras_course.graphs import decode_boxes, merge_boxes
 
-        if self._found is None or self._found[0] is not model:
-            outputs = model.predict(self.test_x, batch_size=20, verbose=0)
-            shares = ops.convert_to_numpy(ops.softmax(outputs["classes"]))
-            labels, boxes = [], []
-            for points, p, codes in zip(self.test.points, shares, outputs["boxes"], strict=True):
-                p, every = p[: len(points)], decode_boxes(points, codes[: len(points)])
-                labels.append(p.argmax(axis=-1))
-                mine = {k: labels[-1] == k for k in range(1, self.num_outputs)}
-                boxes.append({k: merge_boxes(every[m], p[m, k], GROUPS[k - 1]) for k, m in mine.items()})
-            self._found = model, labels, boxes
-        return self._found[1:]
+        outputs = model.predict(self.test_x, batch_size=20, verbose=0)
+        probabilities = ops.convert_to_numpy(ops.softmax(outputs["classes"]))
+        labels, boxes = [], []
+        for points, p, codes in zip(self.test.points, probabilities, outputs["boxes"], strict=True):
+            p, every = p[: len(points)], decode_boxes(points, codes[: len(points)])
+            labels.append(p.argmax(axis=-1))
+            mine = {k: labels[-1] == k for k in range(1, self.num_outputs)}
+            boxes.append({k: merge_boxes(every[m], p[m, k], GROUPS[k - 1]) for k, m in mine.items()})
+        return labels, boxes
 
     def precision(self, found) -> dict[str, float]:
         """Return the average precision of each class of boxes with their scores, a dict by class for each scene."""
@@ -165,8 +163,8 @@ def clusters(train: datasets.Scenes, test: datasets.Scenes) -> list[dict]:
     """Return the boxes and scores by class that clusters of points suggest for each test scene.
 
     A cluster is a connected part of the graph of the points above the ground that are less than 0.8 m apart. Its class
-    is that of most of the five training clusters with the most similar length, width and height, and its score is their
-    fraction.
+    is the most frequent one among the five training clusters with the most similar length, width and height, and its
+    score is their fraction.
     """
     from sklearn.neighbors import KNeighborsClassifier
 
@@ -179,11 +177,11 @@ def clusters(train: datasets.Scenes, test: datasets.Scenes) -> list[dict]:
     found = []
     for points in test.points:
         every = np.array([_around(points[cluster]) for cluster in _connected(points)]).reshape(-1, 7)
-        shares = np.zeros((len(every), len(datasets.SCENE_CLASSES)))
+        probabilities = np.zeros((len(every), len(datasets.SCENE_CLASSES)))
         if len(every):
-            shares[:, model.classes_] = model.predict_proba(every[:, 3:6])
-        best = shares.argmax(axis=1)
-        found.append({k: (every[best == k], shares[best == k, k]) for k in range(1, shares.shape[1])})
+            probabilities[:, model.classes_] = model.predict_proba(every[:, 3:6])
+        best = probabilities.argmax(axis=1)
+        found.append({k: (every[best == k], probabilities[best == k, k]) for k in range(1, probabilities.shape[1])})
     return found
 
 

@@ -47,7 +47,7 @@ class TrafficData(Data):
     loss_unit = "Huber losses of the supersegment and of the segments"
 
     def __init__(self, task):
-        self.task, self._predicted = task, None
+        self.task = task
         self.train, self.test = datasets.road_traffic(task.num_train, num_test=task.num_test)
         self.num_outputs = self.train.times.shape[-1]
         self.size = f"{task.num_train:,} + {task.num_test:,} days, {len(self.train.times):,} requests to train on"
@@ -60,7 +60,7 @@ class TrafficData(Data):
         self.validation = [(x, self._targets(y)) for x, y in in_batches((self.test_x, test_y), 256)]
 
     def _examples(self, traffic):
-        """Return inputs, and targets (M, N + 1, H): those of the segments, and of the supersegment in the last row."""
+        """Return inputs, and targets (M, N + 1, H): of the segments, and in the last row of the supersegment."""
         count, nodes = traffic.times.shape[:2]
         x = {"nodes": ((_features(traffic) - self.mean) / self.deviation).astype("float32")}
         first = np.arange(nodes - 1, dtype="int32")
@@ -96,27 +96,24 @@ class TrafficData(Data):
 
     def predictions(self, model) -> dict[str, np.ndarray]:
         """Return travel times of the test requests (M, H) in seconds, by who predicts them."""
-        if self._predicted is None or self._predicted[0] is not model:
-            outputs = model.predict(self.test_x, batch_size=256, verbose=0)
-            usual = self.test.usual.sum(axis=1)
-            segments = self.scales["segments"] * np.asarray(outputs["segments"]).sum(axis=1)
-            found = {
-                "model": usual + self.scales["supersegment"] * np.asarray(outputs["supersegment"]),
-                "sum of segments": usual + segments,
-                "current": current(self.test)[:, None] * np.ones(self.num_outputs),
-                "usual": usual,
-                "mixture": mixture(self.train, self.test),
-            }
-            self._predicted = model, found
-        return self._predicted[1]
+        outputs = model.predict(self.test_x, batch_size=256, verbose=0)
+        usual = self.test.usual.sum(axis=1)
+        segments = self.scales["segments"] * np.asarray(outputs["segments"]).sum(axis=1)
+        return {
+            "model": usual + self.scales["supersegment"] * np.asarray(outputs["supersegment"]),
+            "sum of segments": usual + segments,
+            "current": current(self.test)[:, None] * np.ones(self.num_outputs),
+            "usual": usual,
+            "mixture": mixture(self.train, self.test),
+        }
 
     def measure(self, model, row, seed) -> dict[str, float]:
-        true, metrics = self.test.times.sum(axis=1), {}
-        for name, predicted in self.predictions(model).items():
+        true, predictions, metrics = self.test.times.sum(axis=1), self.predictions(model), {}
+        for name, predicted in predictions.items():
             of, wrong = "" if name == "model" else f" of {name}", predicted - true
             metrics[f"RMSE{of}"] = float(np.sqrt(np.mean(wrong**2)))
             metrics[f"bad ETAs in %{of}"] = 100 * float((np.abs(wrong) > BAD * true).mean())
-        last = {name: x[:, -1] - true[:, -1] for name, x in self.predictions(model).items()}
+        last = {name: x[:, -1] - true[:, -1] for name, x in predictions.items()}
         metrics |= {f"RMSE of the last horizon, {name}": float(np.sqrt(np.mean(x**2))) for name, x in last.items()}
         return metrics
 

@@ -85,9 +85,10 @@ class Pairs(Data):
         self.sha256 = hashlib.sha256(both.encode("utf-8")).hexdigest()
         self.facts = {"source": task.source, "languages": ["en", "de"], "prompt": self._sides(self.test)[0][0]}
         self.sources, self.targets = self._encode(train)
-        validation = [pairs[i : i + _BATCH] for pairs in self._encode(validation) for i in range(0, len(pairs), _BATCH)]
-        half = len(validation) // 2
-        self.validation = [in_pairs(*batch) for batch in zip(validation[:half], validation[half:], strict=True)]
+        sources, targets = self._encode(validation)
+        longest = max(map(len, (*sources, *targets)))  # TensorFlow wants batches of one length
+        starts = range(0, len(sources), _BATCH)
+        self.validation = [in_pairs(sources[i : i + _BATCH], targets[i : i + _BATCH], longest) for i in starts]
 
     def _encode(self, sentences):
         """Return sources and targets as tokens, without pairs that are longer than the context."""
