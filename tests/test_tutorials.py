@@ -51,8 +51,11 @@ def test_page_runs(path, full, monkeypatch):
         monkeypatch.setattr(part, method, lambda *args, **options: None)  # progress bars are not outputs
     printed = pages.run(path)
     plt.close("all")
-    assert len(printed) == path.read_text(encoding="utf-8").count("\n```python\n") > 0
+    text = path.read_text(encoding="utf-8")
+    assert len(printed) == text.count("\n```python\n") > 0
     if path.parent == TUTORIALS:
+        languages = set(re.findall(r"^```(\w+)", text, flags=re.MULTILINE))
+        assert languages <= {"python", "text", "console"}  # a block of `sh` would be a cell of the notebook
         if full:
             pages.write_outputs(path, printed)
         pages.check_outputs(path, printed)
