@@ -59,9 +59,15 @@ def test_page_runs(path, full, monkeypatch):
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_github_shows_the_formulas_as_they_are_written(path):
-    """GitHub takes a backslash before a punctuation mark away, also within $...$: no thin space, no end of a row."""
-    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+def test_github_and_notebooks_show_a_page_as_it_is_written(path):
+    """GitHub takes a backslash before a punctuation mark away, also within $...$: no thin space, no end of a row.
+
+    Jupytext makes cells of `python` blocks and of shell blocks such as `sh`; other blocks stay text.
+    """
+    page = path.read_text(encoding="utf-8")
+    if path.parent == TUTORIALS:
+        assert set(re.findall(r"^```(\w+)", page, flags=re.MULTILINE)) <= {"python", "text", "console"}
+    text = re.sub(r"```.*?```", "", page, flags=re.DOTALL)
     for formula in re.findall(r"\$\$.*?\$\$|\$[^$\n]+\$", text, flags=re.DOTALL):
         assert not re.search(r"\\[!-/:-@\[-`{-~]|\\$", formula, flags=re.MULTILINE), f"{formula} in {path.name}"
 

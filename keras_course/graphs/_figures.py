@@ -254,14 +254,14 @@ def plot_graph_network(title: str = "") -> "Figure":
         "L": Block(2.8, 1, "layer L"),
         "edges": Block(2.1, 2.3, "edges", "data"),
         "node": Block(4.4, 0, "dense", "weight"),
-        "edge": Block(4.4, 1, "ends, dense", "weight"),
-        "graph": Block(4.4, 2, "mean, dense", "weight"),
-        "y": Block(5.6, 0, "N outputs", "data"),
-        "y2": Block(5.6, 1, "E outputs", "data"),
-        "y3": Block(5.6, 2, "1 output", "data"),
+        "edge": Block(4.4, 1, "both ends,\ndense", "weight"),
+        "graph": Block(4.4, 2, "readout,\ndense", "weight"),
+        "y": Block(5.6, 0, "nodes: N x K", "data"),
+        "y2": Block(5.6, 1, "edges: E x K", "data"),
+        "y3": Block(5.6, 2, "graph: K", "data"),
     }
     arrows = [Arrow("x", "1", "N x F"), Arrow("1", "L", "N x C"), Arrow("edges", "1"), Arrow("edges", "L")]
-    arrows += [Arrow("L", kind, "N x C" if kind == "edge" else "") for kind in ("node", "edge", "graph")]
+    arrows += [Arrow("L", kind, "N x C") for kind in ("node", "edge", "graph")]
     arrows += [Arrow("node", "y"), Arrow("edge", "y2"), Arrow("graph", "y3")]
     return diagram(blocks, arrows, title=title)
 

@@ -48,7 +48,7 @@ def plot_molecules(molecules: Mapping[str, str], *, numbers: bool = False) -> "F
         ax.set_aspect("equal")
     for ax, (title, molecule) in zip(axes, read.items(), strict=False):
         _draw(ax, molecule, numbers)
-        ax.set_title(title, fontsize=10, parse_math=False)
+        ax.set_title(title, fontsize=10, pad=14 if numbers else 6, parse_math=False)
     return figure
 
 
@@ -71,9 +71,18 @@ def _draw(ax, molecule, numbers):
         options = {"ha": "center", "va": "center", "zorder": 2}
         ax.text(*positions[k], label, color=_COLORS.get(element, "black"), fontsize=9, bbox=box, **options)
         if numbers:
-            options |= {"xytext": (7, 6), "textcoords": "offset points", "color": "0.5", "fontsize": 6}
+            beside = 11 * _free_direction(positions[bonds[(bonds == k).any(axis=1)].sum(axis=1) - k] - positions[k])
+            options |= {"xytext": beside, "textcoords": "offset points", "color": "0.3", "fontsize": 7.5}
             ax.annotate(str(k), positions[k], **options)
     ax.margins(0.12)
+
+
+def _free_direction(bonds):
+    """Return the unit vector in the middle of the largest angle between the bonds of an atom `(K, 2)`."""
+    angles = np.sort(np.arctan2(bonds[:, 1], bonds[:, 0])) if len(bonds) else np.zeros(1)
+    gaps = np.diff(angles, append=angles[0] + 2 * np.pi)
+    middle = (angles + gaps / 2)[gaps.argmax()]
+    return np.array([np.cos(middle), np.sin(middle)])
 
 
 def plot_molecule_histograms(smiles: Sequence[str], solubility: Sequence[float]) -> "Figure":

@@ -204,7 +204,7 @@ def plot_forecast(true, predicted, *, region=None, label="") -> "Figure":
         >>> import numpy as np
         >>> from keras_course.graphs import plot_forecast
         >>> [axes.get_title() for axes in plot_forecast(np.eye(4), np.ones((4, 4))).axes[:3]]
-        ['field', 'forecast', 'error']
+        ['truth', 'forecast', 'error']
     """
     string(label=label)
     true, predicted = as_floats("true", true), as_floats("predicted", predicted)
@@ -216,12 +216,12 @@ def plot_forecast(true, predicted, *, region=None, label="") -> "Figure":
     figure, axes = panels(10, 2.4 if region is None else 2.9, 1, 3)
     low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
     largest = max(np.abs(predicted - true).max(), 1e-12)
-    fields = {"field": (true, "viridis", low, high), "forecast": (predicted, "viridis", low, high)}
+    fields = {"truth": (true, "viridis", low, high), "forecast": (predicted, "viridis", low, high)}
     fields["error"] = (predicted - true, "RdBu_r", -largest, largest)
     for ax, (title, (field, colors, least, most)) in zip(axes, fields.items(), strict=True):
         image = ax.pcolormesh(grid.longitudes, grid.latitudes, field, cmap=colors, vmin=least, vmax=most)
         ax.set(title=title, xlabel="longitude (degrees)")
-        if title != "field":
+        if title != "truth":
             figure.colorbar(image, ax=ax, label=label)
     axes[0].set_ylabel("latitude (degrees)")
     return figure
