@@ -21,9 +21,9 @@ class MixtureLayer(keras.layers.Layer):
     def __init__(self, head, num_features, seed, **kwargs):
         super().__init__(**{"autocast": False, **kwargs})
         self.mixture_head, shape = head, (head.num_components, num_features)
-        normal = keras.initializers.RandomNormal(stddev=1.0, seed=seed)
+        self.means_initializer = keras.initializers.RandomNormal(stddev=1.0, seed=seed)
         self.logits = self.add_weight(shape[:1], initializer="zeros", name="logits")
-        self.means = self.add_weight(shape, initializer=normal, name="means")
+        self.means = self.add_weight(shape, initializer=self.means_initializer, name="means")
         self.scales = self.add_weight(shape, initializer="zeros", name="scales")
         self.built = True
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course.checks import between_0_and_1, choice, positive, tensor, validate, whole
+from keras_course.checks import between_0_and_1, choice, positive, string, tensor, validate, whole
 from keras_course.ops._types import Tensor
 from keras_course.uncertainty._mixture import GaussianMixture
 
@@ -27,7 +27,7 @@ class Head(keras.losses.Loss):
         name: name of the loss.
     """
 
-    @validate(num_outputs=whole(1))
+    @validate(num_outputs=whole(1), name=string)
     def __init__(self, num_outputs, *, name="head", reduction="sum_over_batch_size"):
         super().__init__(name=name, reduction=reduction)
         self.num_outputs = int(num_outputs)
