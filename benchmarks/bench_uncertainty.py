@@ -1,4 +1,4 @@
-"""Lecture 10: speed and memory of normalizing flows (smaller is better)."""
+"""Lecture 10: speed and memory of normalizing flows and of networks with a head (smaller is better)."""
 
 from . import common
 
@@ -50,6 +50,32 @@ class Flows:
     def track_sampling(self, backend, builder):
         """Samples from the base distribution, and back to the data."""
         return 1e6 * common.median_seconds(lambda: self.model.sample(EXAMPLES, seed=1)) / EXAMPLES
+
+
+class Heads:
+    """A training step of a network with a head, per example."""
+
+    params = (common.BACKENDS, ["gaussian_network", "mdn", "quantile_network"])
+    param_names = ("backend", "builder")
+    unit = "us/example"
+
+    def setup(self, backend, builder):
+        common.select(backend)
+        import numpy as np
+
+        from keras_course import uncertainty
+
+        self.x = np.random.default_rng(0).normal(size=(STEPS * BATCH, FEATURES)).astype("float32")
+        self.model = getattr(uncertainty, builder)((FEATURES,), 1)
+
+    def track_training(self, backend, builder):
+        """A step of `fit`, as a recipe makes it."""
+        from keras_course.ops import jit_training
+
+        self.model.compile("adam", self.model.head, jit_compile="auto" if backend == "jax" else False)
+        jit_training(self.model)
+        call = common.fit_examples(self.model, self.x, self.x[:, :1], BATCH)
+        return 1e6 * common.median_seconds(call, repeats=3, warmups=1) / len(self.x)
 
 
 class Memory:

@@ -48,3 +48,6 @@ def test_benchmarks_run(monkeypatch):
     assert suite.track_log_prob(backend.current(), "realnvp") > 0
     assert suite.track_training(backend.current(), "realnvp") > 0
     assert suite.track_sampling(backend.current(), "realnvp") > 0
+    heads = bench_uncertainty.Heads()
+    heads.setup(backend.current(), "mdn")
+    assert heads.track_training(backend.current(), "mdn") > 0
