@@ -5,6 +5,7 @@ Images: `mnist_10k`, `cifar10_12k`, `digit_images`. `example_batches` yields bat
 on every backend, and `crop_and_flip` augments images.
 Tables: `digits`, `diabetes`, `breast_cancer`, `iris`. Points: `two_moons`, `blobs`, `spiral`,
 `gaussian_classes`, and for density estimation `two_spirals`, `pinwheel`, `checkerboard`, `rings`, `eight_gaussians`.
+Noisy regressions: `varying_noise`, `inverse_sine`.
 Graphs: `cora`, `citations`. Molecules: `esol`, `toy_molecules`. Scans of streets: `lidar_scenes`. Travel times:
 `road_traffic`.
 `list_datasets` returns the table of all sets, `get_dataset` one row of it, and `find` looks up what a user names. Each
@@ -21,6 +22,7 @@ from keras_course.datasets._generators import blobs, gaussian_classes, spiral, t
 from keras_course.datasets._images import Images, cifar10_12k, digit_images, mnist_10k
 from keras_course.datasets._list import find, get_dataset, list_datasets
 from keras_course.datasets._molecules import Molecules, esol, toy_molecules
+from keras_course.datasets._noisy import inverse_sine, varying_noise
 from keras_course.datasets._palindromes import palindromes
 from keras_course.datasets._particles import Particles, spring_particles
 from keras_course.datasets._planar import checkerboard, eight_gaussians, pinwheel, rings, two_spirals
@@ -80,6 +82,7 @@ __all__ = [
     "gaussian_classes",
     "get_dataset",
     "insert_empty_sentences",
+    "inverse_sine",
     "iris",
     "lidar_scenes",
     "list_datasets",
@@ -109,6 +112,7 @@ __all__ = [
     "two_moons",
     "two_spirals",
     "validation_windows",
+    "varying_noise",
 ]
 
 _NEEDS_KERAS = {

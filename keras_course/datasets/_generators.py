@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_course.checks import as_floats, not_negative, numpy_seed, validate, whole, whole_number
 from keras_course.datasets._dataset import Dataset
+from keras_course.datasets._noisy import inverse_sine, varying_noise
 from keras_course.datasets._palindromes import palindromes
 from keras_course.datasets._planar import checkerboard, eight_gaussians, pinwheel, rings, two_spirals
 from keras_course.datasets._signals import shape_signals
@@ -184,6 +185,8 @@ GENERATORS = (
         _row(load, "any number of points", "sampled here, as in the experiments of FFJORD")
         for load in (two_spirals, pinwheel, checkerboard, rings, eight_gaussians)
     ),
+    _row(varying_noise, "any number of points, 1 feature and 1 target", "sampled here"),
+    _row(inverse_sine, "any number of points, 1 feature and 1 target", "sampled here, as in Bishop 1994"),
     _row(palindromes, "any number of sequences of any length, 2 classes", "sampled here, after the course's task"),
     _row(shape_signals, "any number of signals of any length", "sampled here, after Fleuret's lecture 13.2"),
     _row(sounds, "any number of sounds, 7 classes", "synthesized here, with the formants of Peterson and Barney 1952"),

@@ -13,6 +13,7 @@ from keras_course.recipes._task import Data, Metric, Sound, Task, Trained, in_ba
 from keras_course.recipes._train import DEFAULT, RECIPES, Run, train
 from keras_course.recipes.tasks.chains import FoldChains
 from keras_course.recipes.tasks.citations import Citations
+from keras_course.recipes.tasks.conditional import ConditionalDensity
 from keras_course.recipes.tasks.density import Density
 from keras_course.recipes.tasks.examples import Classification, CropAndFlip, Regression
 from keras_course.recipes.tasks.forecast import Forecast
@@ -36,6 +37,7 @@ __all__ = [
     "AveragePairs",
     "Citations",
     "Classification",
+    "ConditionalDensity",
     "CropAndFlip",
     "Data",
     "Density",

@@ -5,16 +5,41 @@ from keras_course import backend
 backend.require()
 
 from keras_course.uncertainty._autoregressive import Autoregressive
+from keras_course.uncertainty._calibration import (
+    Reliability,
+    conformal_quantile,
+    expected_calibration_error,
+    fit_temperature,
+    reliability,
+)
 from keras_course.uncertainty._continuous import ContinuousTransform, continuous_flow
 from keras_course.uncertainty._coupling import Coupling
 from keras_course.uncertainty._figures import grid_density, plot_coupling, plot_densities, plot_flow_paths
 from keras_course.uncertainty._flow import Flow
 from keras_course.uncertainty._functions import Affine, MonotonicFunction, Shift
+from keras_course.uncertainty._gmm import gmm
+from keras_course.uncertainty._head_figures import (
+    conditional_density,
+    plot_density_network,
+    plot_intervals,
+    plot_reliability,
+)
+from keras_course.uncertainty._heads import GaussianHead, Head, QuantileHead, pinball_loss
 from keras_course.uncertainty._invertible_dense import InvertibleDense, glow_flow
 from keras_course.uncertainty._masked_flows import masked_autoregressive_flow, neural_spline_flow
+from keras_course.uncertainty._mixture import GaussianMixture, mix
 from keras_course.uncertainty._monotonic import MonotonicIntegral, clenshaw_curtis, umnn
 from keras_course.uncertainty._networks import MaskedDense
+from keras_course.uncertainty._probabilistic import ProbabilisticModel, gaussian_network, mdn, quantile_network
 from keras_course.uncertainty._realnvp import nice, realnvp
+from keras_course.uncertainty._scores import (
+    Uncertainty,
+    calibration_curve,
+    coverage,
+    gaussian_crps,
+    sample_crps,
+    split_variance,
+)
 from keras_course.uncertainty._solvers import dormand_prince, runge_kutta
 from keras_course.uncertainty._splines import RationalQuadraticSpline
 from keras_course.uncertainty._transforms import DiagonalAffine, Permutation, Transform
@@ -26,26 +51,52 @@ __all__ = [
     "Coupling",
     "DiagonalAffine",
     "Flow",
+    "GaussianHead",
+    "GaussianMixture",
+    "Head",
     "InvertibleDense",
     "MaskedDense",
     "MonotonicFunction",
     "MonotonicIntegral",
     "Permutation",
+    "ProbabilisticModel",
+    "QuantileHead",
     "RationalQuadraticSpline",
+    "Reliability",
     "Shift",
     "Transform",
+    "Uncertainty",
+    "calibration_curve",
     "clenshaw_curtis",
+    "conditional_density",
+    "conformal_quantile",
     "continuous_flow",
+    "coverage",
     "dormand_prince",
+    "expected_calibration_error",
+    "fit_temperature",
+    "gaussian_crps",
+    "gaussian_network",
     "glow_flow",
+    "gmm",
     "grid_density",
     "masked_autoregressive_flow",
+    "mdn",
+    "mix",
     "neural_spline_flow",
     "nice",
+    "pinball_loss",
     "plot_coupling",
     "plot_densities",
+    "plot_density_network",
     "plot_flow_paths",
+    "plot_intervals",
+    "plot_reliability",
+    "quantile_network",
     "realnvp",
+    "reliability",
     "runge_kutta",
+    "sample_crps",
+    "split_variance",
     "umnn",
 ]

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def _check_limits(**argument):
+def check_limits(**argument) -> None:
+    """Raise a ValueError unless an argument is two pairs of numbers that increase."""
     ((name, limits),) = argument.items()
     sides = limits if isinstance(limits, tuple | list) else ()
     if len(sides) != 2 or not all(
@@ -23,7 +24,7 @@ def _check_limits(**argument):
         raise ValueError(f"{name}={limits!r} must be two pairs (low, high) with low < high")
 
 
-@validate(log_prob=function, limits=_check_limits, size=whole(2))
+@validate(log_prob=function, limits=check_limits, size=whole(2))
 def grid_density(log_prob: Callable, limits=((-4.0, 4.0), (-4.0, 4.0)), size=100) -> np.ndarray:
     """Return a density of the plane on a grid, (size, size), the first row at the lowest second coordinate.
 
@@ -46,7 +47,7 @@ def grid_density(log_prob: Callable, limits=((-4.0, 4.0), (-4.0, 4.0)), size=100
     return np.exp(ops.convert_to_numpy(log_prob(points.astype("float32"))).astype("float64")).reshape(size, size)
 
 
-@validate(limits=_check_limits)
+@validate(limits=check_limits)
 def plot_densities(contents: Mapping[str, np.ndarray], limits=((-4.0, 4.0), (-4.0, 4.0))) -> "Figure":
     """Draw densities and points of the plane side by side, up to four panels in a row.
 

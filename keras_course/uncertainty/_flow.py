@@ -115,7 +115,7 @@ class Flow(keras.Model):
 
     def _rows(self, name, x, context):
         """Return x and the context as tensors, or raise a ValueError."""
-        x, context = _as_rows(name, x, self.num_features), self._context(context)
+        x, context = as_rows(name, x, self.num_features), self._context(context)
         if context is not None and x.shape[0] != context.shape[0]:
             raise ValueError(f"context has {context.shape[0]} rows, and {name} has {x.shape[0]}; they must be as many")
         return x, context
@@ -125,7 +125,7 @@ class Flow(keras.Model):
             raise ValueError(f"context=None must be given: this flow takes rows of {self.context_dim} features")
         if context is not None and not self.context_dim:
             raise ValueError("context must be None: this flow was built with context_dim=0")
-        return None if context is None else _as_rows("context", context, self.context_dim)
+        return None if context is None else as_rows("context", context, self.context_dim)
 
     def get_config(self) -> dict:
         return {
@@ -141,7 +141,7 @@ class Flow(keras.Model):
         return cls(**{**config, "transforms": transforms})
 
 
-def _as_rows(name, x, columns):
+def as_rows(name, x, columns):
     """Return rows as a float32 tensor (B, columns); what is no tensor yet must be finite."""
     if not ops.is_tensor(x):
         x = as_points(x, columns, name=name)

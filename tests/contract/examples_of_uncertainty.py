@@ -4,7 +4,18 @@ import keras
 import numpy as np
 from models_of_fuzz import Make
 
-from keras_course.uncertainty import Affine, DiagonalAffine
+from keras_course.perceptron import mlp
+from keras_course.uncertainty import (
+    Affine,
+    DiagonalAffine,
+    GaussianHead,
+    GaussianMixture,
+    gaussian_network,
+    reliability,
+)
+
+ROW, PROBABILITIES = np.array([0.1, 0.4, 0.8]), np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
+SMALL = {"input_shape": (1,), "num_outputs": 1, "hidden_dims": (4,)}
 
 
 def standard_normal(points):
@@ -27,6 +38,25 @@ UNCERTAINTY = {
     "uncertainty.plot_flow_paths": {"times": [0.0, 1.0], "paths": np.zeros((2, 3, 2)), "color": np.arange(3.0)},
     **{f"uncertainty.{name}": {"num_features": 2, "hidden_dims": (4,), "num_layers": 1} for name in (
         "nice", "realnvp", "masked_autoregressive_flow", "neural_spline_flow", "glow_flow")},
+    **{f"uncertainty.{name}": SMALL for name in ("gaussian_network", "mdn", "quantile_network")},
+    "uncertainty.gmm": {"num_features": 2, "num_components": 2},
+    "uncertainty.GaussianMixture": {"logits": np.zeros(2), "means": np.eye(2), "deviations": np.ones((2, 2))},
+    "uncertainty.mix": {"members": [GaussianMixture([0.0], [[0.0]], [[1.0]])]},
+    "uncertainty.ProbabilisticModel": {"network": Make(lambda: mlp((2,), 2, hidden_dims=(4,))),
+                                       "head": GaussianHead(1)},
+    "uncertainty.pinball_loss": {"y": ROW, "quantiles": ROW[:, None], "levels": (0.9,)},
+    "uncertainty.split_variance": {"means": PROBABILITIES, "variances": PROBABILITIES},
+    "uncertainty.gaussian_crps": {"y": ROW, "mean": ROW, "deviation": ROW},
+    "uncertainty.sample_crps": {"y": ROW, "samples": PROBABILITIES},
+    "uncertainty.coverage": {"y": ROW, "low": ROW - 1, "high": ROW + 1},
+    "uncertainty.calibration_curve": {"probabilities": ROW, "levels": ROW},
+    **{f"uncertainty.{name}": {"probabilities": PROBABILITIES, "labels": np.array([0, 1, 1])} for name in (
+        "reliability", "expected_calibration_error")},
+    "uncertainty.fit_temperature": {"logits": PROBABILITIES, "labels": np.array([0, 1, 1])},
+    "uncertainty.conformal_quantile": {"scores": ROW, "level": 0.5},
+    "uncertainty.conditional_density": {"model": Make(lambda: gaussian_network(**SMALL)), "size": 4},
+    "uncertainty.plot_intervals": {"x": ROW, "intervals": {"a": (ROW, ROW, ROW)}, "points": (ROW, ROW)},
+    "uncertainty.plot_reliability": {"diagrams": {"a": reliability(PROBABILITIES, [0, 1, 1])}},
     "uncertainty.umnn": {"num_features": 2, "hidden_dims": (4,), "integrand_dims": (4,), "degree": 2},
     "uncertainty.continuous_flow": {"num_features": 2, "hidden_dims": (4,), "num_steps": 1},
 }  # fmt: skip

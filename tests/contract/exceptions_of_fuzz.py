@@ -21,6 +21,7 @@ RESULTS = {
     "datasets.Citations", "graphs.EdgeAttention", "graphs.EdgeAttentionLayer",
     "graphs.NeighborSample",
     "datasets.Stories",
+    "uncertainty.Head", "uncertainty.Reliability", "uncertainty.Uncertainty",
     "ops.known",
     "recipes.train", "recipes.load_run", "backend.require", "convnets.copy_weights",
 }  # fmt: skip
@@ -75,6 +76,8 @@ KINDS = {
     "graphs.plot_globes.label": "text", "graphs.plot_globes.latitude": "number",
     "graphs.plot_forecast.label": "text", "graphs.plot_graph_network.title": "text",
     "graphs.from_networkx.feature": "text", "graphs.to_networkx.feature": "text",
+    **{f"uncertainty.GaussianMixture.{x}": "tensor" for x in ("logits", "means", "deviations")},
+    **{f"uncertainty.pinball_loss.{x}": "tensor" for x in ("y", "quantiles")},
     **{f"uncertainty.{name}.y": "structure" for name in ("dormand_prince", "runge_kutta")},
     "plots.line_panels.style": "text", "plots.image_grid.cmap": "text",
 }  # fmt: skip

@@ -275,16 +275,28 @@ def test_entropy_of_two_moons():
 
 
 PLANAR = [getattr(datasets, name) for name in ("two_spirals", "pinwheel", "checkerboard", "rings", "eight_gaussians")]
+NOISY = [datasets.varying_noise, datasets.inverse_sine]
 
 
 @pytest.mark.parametrize(
-    "draw", [datasets.two_moons, datasets.blobs, datasets.spiral, datasets.gaussian_classes, *PLANAR]
+    "draw", [datasets.two_moons, datasets.blobs, datasets.spiral, datasets.gaussian_classes, *PLANAR, *NOISY]
 )
 def test_generators_are_functions_of_their_seed(draw):
     assert same(draw(seed=5), draw(seed=5))
     assert not same(draw(seed=5), draw(seed=6))
     x, y = draw()
-    assert (x.dtype, y.dtype) == (np.float32, np.int32)
+    assert (x.dtype, y.dtype) == (np.float32, np.float32 if draw in NOISY else np.int32)
+
+
+def test_noisy_regressions():
+    """The noise is what the equations say."""
+    for x, gap, scale in (
+        ((xy := datasets.varying_noise(20_000))[0], xy[1] - np.sin(2 * np.pi * xy[0]), 0.05 * (1 + 9 * xy[0])),
+        ((xy := datasets.inverse_sine(20_000))[1], xy[0] - xy[1] - 0.3 * np.sin(2 * np.pi * xy[1]), 0.05),
+    ):
+        assert x.shape == (20_000, 1)
+        assert x.mean() == pytest.approx(0.5, abs=0.01)
+        assert (gap / scale).std() == pytest.approx(1, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -305,8 +317,8 @@ def test_generators_are_functions_of_their_seed(draw):
         *((draw, {"seed": True}) for draw in (datasets.two_moons, datasets.blobs, datasets.gaussian_classes)),
         *((draw, {"noise": float("inf")}) for draw in (datasets.two_moons, datasets.spiral)),
         (datasets.blobs, {"spread": float("inf")}),
-        *((draw, {"num_points": 0}) for draw in PLANAR),
-        *((draw, {"noise": -1.0}) for draw in PLANAR),
+        *((draw, {"num_points": 0}) for draw in (*PLANAR, *NOISY)),
+        *((draw, {"noise": -1.0}) for draw in (*PLANAR, *NOISY)),
     ],
 )
 def test_bad_arguments_of_generators(draw, bad):

@@ -1,4 +1,4 @@
-"""The task of estimating a density, and its figures."""
+"""The tasks of estimating a density, and their figures."""
 
 import dataclasses
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from keras_course import recipes
-from keras_course.recipes import AdamW, Density, Recipe
+from keras_course.recipes import AdamW, ConditionalDensity, Density, Recipe
+from keras_course.recipes.tasks.conditional import conditional_entropy, true_log_density
 from keras_course.uncertainty import grid_density, plot_coupling, plot_densities, plot_flow_paths
 
 RATES = AdamW(peak_rate=1e-2, final_rate=1e-3, warmup=1)
@@ -21,6 +22,33 @@ def test_a_run(tmp_path):
     assert run.facts["metrics"]["test NLL"] == run.value == pytest.approx(run.history["val_loss"][-1], abs=1e-4)
     assert run.facts["metrics"]["test NLL of one Gaussian"] == pytest.approx(1.88, abs=0.2)
     assert (tmp_path / "run" / "sample.png").stat().st_size > 1000
+
+
+def test_a_run_with_a_target(tmp_path):
+    """A run measures the likelihood of test targets beside that of the true density."""
+    options = {"topic": "uncertainty", "builder": "mdn", "preset": "tiny", "overrides": {"hidden_dims": (8,)}}
+    task = ConditionalDensity("inverse_sine", num_train=200, num_test=100)
+    recipe = Recipe("inverse", "inverse", task, optimizer=RATES, steps=4, batch_size=50, **options)
+    run = recipes.train(recipe, out=tmp_path / "run", verbose=0)
+    metrics = run.facts["metrics"]
+    assert metrics["test NLL"] == run.value == pytest.approx(run.history["val_loss"][-1], abs=1e-4)
+    assert metrics["test NLL"] > metrics["test NLL of the true density"]
+    assert (tmp_path / "run" / "sample.png").stat().st_size > 1000
+
+
+def test_true_densities():
+    """They add up to 1 over y, and their mean on many points is the entropy."""
+    for data in ("varying_noise", "inverse_sine"):
+        task = ConditionalDensity(data, num_test=20_000)
+        x, y = (getattr(task.load(), name) for name in ("test_x", "test_y"))
+        found = -true_log_density(data, 0.05, x, y).mean()
+        assert found == pytest.approx(conditional_entropy(data, 0.05), abs=0.02)
+        grid = np.linspace(0, 1, 801)[:, None] if data == "inverse_sine" else np.linspace(-4, 4, 8_001)[:, None]
+        density = np.exp(true_log_density(data, 0.05, np.full_like(grid, 0.4), grid))
+        assert np.trapezoid(density, grid[:, 0]) == pytest.approx(1, abs=1e-3)
+    assert ConditionalDensity().on("inverse_sine").data == "inverse_sine"
+    with pytest.raises(ValueError, match="data='two_moons'"):
+        ConditionalDensity("two_moons")
 
 
 def test_batches_follow_from_their_number():
