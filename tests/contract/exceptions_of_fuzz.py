@@ -21,7 +21,7 @@ RESULTS = {
     "datasets.Citations", "graphs.EdgeAttention", "graphs.EdgeAttentionLayer",
     "graphs.NeighborSample",
     "datasets.Stories",
-    "uncertainty.Head", "uncertainty.Reliability", "uncertainty.Uncertainty",
+    "uncertainty.Head", "uncertainty.LinearPosterior", "uncertainty.Reliability", "uncertainty.Uncertainty",
     "ops.known",
     "recipes.train", "recipes.load_run", "backend.require", "convnets.copy_weights",
 }  # fmt: skip
