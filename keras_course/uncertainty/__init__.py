@@ -5,6 +5,7 @@ from keras_course import backend
 backend.require()
 
 from keras_course.uncertainty._autoregressive import Autoregressive
+from keras_course.uncertainty._bayesian import bayes_by_backprop, bayesian_gaussian_network
 from keras_course.uncertainty._calibration import (
     Reliability,
     conformal_quantile,
@@ -46,7 +47,7 @@ from keras_course.uncertainty._scores import (
 from keras_course.uncertainty._solvers import dormand_prince, runge_kutta
 from keras_course.uncertainty._splines import RationalQuadraticSpline
 from keras_course.uncertainty._transforms import DiagonalAffine, Permutation, Transform
-from keras_course.uncertainty._variational import VariationalConv2D, VariationalDense, bayes_by_backprop
+from keras_course.uncertainty._variational import VariationalConv2D, VariationalDense
 
 __all__ = [
     "Affine",
@@ -76,6 +77,7 @@ __all__ = [
     "VariationalConv2D",
     "VariationalDense",
     "bayes_by_backprop",
+    "bayesian_gaussian_network",
     "calibration_curve",
     "clenshaw_curtis",
     "conditional_density",

@@ -1,4 +1,4 @@
-"""Bayes by backprop: layers with a Gaussian distribution over each weight.
+"""Layers with a Gaussian distribution over each weight.
 
 Notation: w one of W weights; prior p(w) = N(0, s^2), approximate posterior q(w) = N(m, softplus(r)^2); N training
 examples; x (B, ...) inputs, a pre-activations.
@@ -7,11 +7,9 @@ examples; x (B, ...) inputs, a pre-activations.
 import math
 
 import keras
-import numpy as np
 from keras import ops
 
-from keras_course._registry import builder
-from keras_course.checks import choice, numpy_seed, positive, validate, whole, wholes
+from keras_course.checks import choice, positive, validate, whole
 from keras_course.layers._activations import get_activation
 from keras_course.ops._types import Tensor
 
@@ -73,7 +71,7 @@ def _divergence(mean, deviation, prior_deviation):
     return 0.5 * ops.sum(ratio + ops.square(mean / prior_deviation) - 1.0 - ops.log(ratio))
 
 
-_OPTIONS = {
+OPTIONS = {
     "num_examples": whole(1),
     "prior_deviation": positive,
     "initial_deviation": positive,
@@ -120,15 +118,14 @@ class VariationalDense(_Variational, keras.layers.Layer):
         https://arxiv.org/abs/1506.02557
 
     Example:
-        >>> import numpy as np
-        >>> from keras_course.uncertainty import VariationalDense
+        >>>         >>> from keras_course.uncertainty import VariationalDense
         >>> layer = VariationalDense(4, num_examples=100)
         >>> x = np.ones((3, 2), "float32")
         >>> layer(x).shape == (3, 4), bool((layer(x, training=True) != layer(x)).any())
         (True, True)
     """
 
-    @validate(units=whole(1), **_OPTIONS)
+    @validate(units=whole(1), **OPTIONS)
     def __init__(
         self,
         units,
@@ -176,13 +173,12 @@ class VariationalConv2D(_Variational, keras.layers.Layer):
         Weight Uncertainty in Neural Networks, Blundell et al., 2015, https://arxiv.org/abs/1505.05424
 
     Example:
-        >>> import numpy as np
-        >>> from keras_course.uncertainty import VariationalConv2D
+        >>>         >>> from keras_course.uncertainty import VariationalConv2D
         >>> VariationalConv2D(4, 3, num_examples=100)(np.ones((2, 8, 8, 1), "float32")).shape == (2, 8, 8, 4)
         True
     """
 
-    @validate(filters=whole(1), kernel_size=whole(1), strides=whole(1), padding=choice("same", "valid"), **_OPTIONS)
+    @validate(filters=whole(1), kernel_size=whole(1), strides=whole(1), padding=choice("same", "valid"), **OPTIONS)
     def __init__(
         self,
         filters,
@@ -212,94 +208,3 @@ class VariationalConv2D(_Variational, keras.layers.Layer):
     def get_config(self) -> dict:
         own = {name: getattr(self, name) for name in ("filters", "kernel_size", "strides", "padding")}
         return {**super().get_config(), **own}
-
-
-@builder(
-    reference="Blundell et al., 2015, https://arxiv.org/abs/1505.05424",
-    presets={
-        "tiny": {"input_shape": (2,), "num_outputs": 2, "num_examples": 100},
-        "tiny_conv": {"input_shape": (8, 8, 1), "num_outputs": 3, "num_examples": 100, "filters": (4,)},
-        "mnist": {
-            "input_shape": (28, 28),
-            "num_outputs": 10,
-            "num_examples": 60_000,
-            "hidden_dims": (400, 400),
-            "parameters": 956_820,  # two for each weight
-        },
-    },
-)
-@validate(
-    input_shape=wholes(1),
-    num_outputs=whole(1),
-    filters=wholes(1),
-    hidden_dims=wholes(1),
-    **{name: check for name, check in _OPTIONS.items() if name != "seed"},
-    seed=numpy_seed,
-)
-def bayes_by_backprop(
-    input_shape,
-    num_outputs,
-    *,
-    num_examples,
-    filters=(),
-    hidden_dims=(64, 64),
-    activation="relu",
-    prior_deviation=1.0,
-    initial_deviation=0.05,
-    noise="activations",
-    seed=0,
-    name="bayes_by_backprop",
-) -> keras.Model:
-    """Build a network with a Gaussian distribution over each weight, for classification or regression.
-
-    Takes x `(B, *input_shape)`; returns `(B, K)`, raw outputs such as logits. The losses of the model hold KL(q || p) /
-    N, so `compile` with a mean negative log-likelihood trains it by maximizing the ELBO. `monte_carlo_prediction`
-    and `stochastic_passes` sample predictions.
-
-    Args:
-        input_shape: shape of one example; (H, W, C) with `filters`.
-        num_outputs: K.
-        num_examples: N, size of the training set.
-        filters: number of filters of each 3x3 convolution before the dense layers; each halves height and width.
-        hidden_dims: widths of the hidden layers.
-        activation: of the hidden layers.
-        prior_deviation: standard deviation of the prior of each weight.
-        initial_deviation: standard deviation of each weight at the start.
-        noise: "activations" (local reparameterization) or "weights"; see `VariationalDense`.
-        seed: whole number, seed of the initial means and of the noise.
-        name: name of the model.
-
-    Returns:
-        An uncompiled `keras.Model` with two parameters for each weight.
-
-    Raises:
-        ValueError: a number is out of its range, `noise` or `activation` is unknown, or `input_shape` does not fit
-            `filters`.
-
-    Differences from the paper: see `VariationalDense`.
-
-    References:
-        Weight Uncertainty in Neural Networks, Blundell et al., 2015, https://arxiv.org/abs/1505.05424
-
-    Example:
-        >>> import numpy as np
-        >>> from keras_course.uncertainty import bayes_by_backprop
-        >>> model = bayes_by_backprop((3,), 1, num_examples=1000)
-        >>> model(np.zeros((5, 3))).shape == (5, 1)
-        True
-    """
-    if filters and len(input_shape) != 3:
-        raise ValueError(f"input_shape={input_shape!r} must be (H, W, C) with filters={filters!r}")
-    options = {"num_examples": num_examples, "prior_deviation": prior_deviation, "noise": noise}
-    options["initial_deviation"] = initial_deviation
-    seeds = iter(np.random.default_rng(seed).integers(2_000_000_000, size=len(filters) + len(hidden_dims) + 1).tolist())
-    phi = get_activation(activation)
-
-    h = x = keras.Input(input_shape, name="x")
-    for i, count in enumerate(filters):
-        convolution = VariationalConv2D(count, activation=phi, seed=next(seeds), **options, name=f"convolution_{i}")
-        h = keras.layers.MaxPooling2D(padding="same", name=f"pooling_{i}")(convolution(h))
-    h = keras.layers.Flatten(name="flatten")(h) if len(input_shape) > 1 else h
-    for i, units in enumerate(hidden_dims):
-        h = VariationalDense(units, activation=phi, seed=next(seeds), **options, name=f"hidden_{i}")(h)
-    return keras.Model(x, VariationalDense(num_outputs, seed=next(seeds), **options, name="head")(h), name=name)

@@ -40,6 +40,7 @@ UNCERTAINTY = {
         "nice", "realnvp", "masked_autoregressive_flow", "neural_spline_flow", "glow_flow")},
     **{f"uncertainty.{name}": SMALL for name in ("gaussian_network", "mdn", "quantile_network")},
     "uncertainty.deep_ensemble": SMALL,
+    "uncertainty.bayesian_gaussian_network": {**SMALL, "num_examples": 9},
     "uncertainty.bayes_by_backprop": {**SMALL, "num_examples": 9, "filters": ()},
     "uncertainty.EnsembleDense": {"num_members": 3, "units": 2},
     "uncertainty.VariationalDense": {"units": 2, "num_examples": 9},
