@@ -3,7 +3,8 @@
 Text: `text`, `split_text`, and `token_windows`, `validation_windows` to train language models on it.
 Images: `mnist_10k`, `cifar10_12k`, `digit_images`. `example_batches` yields batches in an order that is the same
 on every backend, and `crop_and_flip` augments images.
-Tables: `digits`, `diabetes`, `breast_cancer`, `iris`. Points: `two_moons`, `blobs`, `spiral`,
+Tables: `digits`, `diabetes`, `breast_cancer`, `iris`; `concrete`, `yacht`, `wine_quality_red`, `kin8nm` with the fixed
+splits of `uci_split`. Points: `two_moons`, `blobs`, `spiral`,
 `gaussian_classes`, and for density estimation `two_spirals`, `pinwheel`, `checkerboard`, `rings`, `eight_gaussians`.
 Noisy regressions: `varying_noise`, `inverse_sine`.
 Graphs: `cora`, `citations`. Molecules: `esol`, `toy_molecules`. Scans of streets: `lidar_scenes`. Travel times:
@@ -41,6 +42,7 @@ from keras_course.datasets._tables import Table, breast_cancer, diabetes, digits
 from keras_course.datasets._text import split_text, text
 from keras_course.datasets._traffic import Traffic, road_traffic
 from keras_course.datasets._translations import Sentences, multi30k, phrases
+from keras_course.datasets._uci import concrete, kin8nm, uci_split, wine_quality_red, yacht
 from keras_course.datasets._weather import Weather, era5_uk, rossby_haurwitz
 
 __all__ = [
@@ -68,6 +70,7 @@ __all__ = [
     "checkerboard",
     "cifar10_12k",
     "citations",
+    "concrete",
     "cora",
     "crop_and_flip",
     "diabetes",
@@ -84,6 +87,7 @@ __all__ = [
     "insert_empty_sentences",
     "inverse_sine",
     "iris",
+    "kin8nm",
     "lidar_scenes",
     "list_datasets",
     "mask_tokens",
@@ -111,8 +115,11 @@ __all__ = [
     "toy_molecules",
     "two_moons",
     "two_spirals",
+    "uci_split",
     "validation_windows",
     "varying_noise",
+    "wine_quality_red",
+    "yacht",
 ]
 
 _NEEDS_KERAS = {

@@ -18,6 +18,7 @@ from keras_course.datasets._tables import TABLES
 from keras_course.datasets._text import TEXTS, read_own
 from keras_course.datasets._traffic import TRAFFIC
 from keras_course.datasets._translations import TRANSLATIONS
+from keras_course.datasets._uci import UCI
 from keras_course.datasets._weather import WEATHER
 
 KINDS = {
@@ -46,10 +47,11 @@ def list_datasets() -> tuple[Dataset, ...]:
     Example:
         >>> from keras_course import datasets
         >>> [row.name for row in datasets.list_datasets() if row.kind == "table"]
-        ['digits', 'diabetes', 'breast_cancer', 'iris']
+        ['digits', 'diabetes', 'breast_cancer', 'iris', 'concrete', 'yacht', 'wine_quality_red', 'kin8nm']
     """
     of_sequences = TEXTS + TRANSLATIONS + STORIES + CHAINS
-    return of_sequences + IMAGES + TABLES + GENERATORS + CITATIONS + MOLECULES + WEATHER + PARTICLES + SCENES + TRAFFIC
+    of_examples = IMAGES + TABLES + UCI + GENERATORS
+    return of_sequences + of_examples + CITATIONS + MOLECULES + WEATHER + PARTICLES + SCENES + TRAFFIC
 
 
 @validate(name=string)

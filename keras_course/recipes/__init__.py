@@ -21,6 +21,7 @@ from keras_course.recipes.tasks.masked import MaskedTokens
 from keras_course.recipes.tasks.molecules import Screening, Solubility
 from keras_course.recipes.tasks.palindromes import Palindromes
 from keras_course.recipes.tasks.particles import Particles
+from keras_course.recipes.tasks.predictive import PredictiveRegression
 from keras_course.recipes.tasks.scenes import Detection
 from keras_course.recipes.tasks.signals import AveragePairs
 from keras_course.recipes.tasks.sounds import Sounds
@@ -50,6 +51,7 @@ __all__ = [
     "NextToken",
     "Palindromes",
     "Particles",
+    "PredictiveRegression",
     "Questions",
     "Recipe",
     "Regression",

@@ -5,6 +5,7 @@ from keras_course import backend
 backend.require()
 
 from keras_course.uncertainty._autoregressive import Autoregressive
+from keras_course.uncertainty._bayesian import bayes_by_backprop, bayesian_gaussian_network
 from keras_course.uncertainty._calibration import (
     Reliability,
     conformal_quantile,
@@ -14,6 +15,7 @@ from keras_course.uncertainty._calibration import (
 )
 from keras_course.uncertainty._continuous import ContinuousTransform, continuous_flow
 from keras_course.uncertainty._coupling import Coupling
+from keras_course.uncertainty._ensemble import EnsembleDense, EnsembleHead, deep_ensemble
 from keras_course.uncertainty._figures import grid_density, plot_coupling, plot_densities, plot_flow_paths
 from keras_course.uncertainty._flow import Flow
 from keras_course.uncertainty._functions import Affine, MonotonicFunction, Shift
@@ -26,9 +28,11 @@ from keras_course.uncertainty._head_figures import (
 )
 from keras_course.uncertainty._heads import GaussianHead, Head, QuantileHead, pinball_loss
 from keras_course.uncertainty._invertible_dense import InvertibleDense, glow_flow
+from keras_course.uncertainty._linear import LinearPosterior, linear_posterior
 from keras_course.uncertainty._masked_flows import masked_autoregressive_flow, neural_spline_flow
 from keras_course.uncertainty._mixture import GaussianMixture, mix
 from keras_course.uncertainty._monotonic import MonotonicIntegral, clenshaw_curtis, umnn
+from keras_course.uncertainty._monte_carlo import monte_carlo_prediction, stochastic_passes
 from keras_course.uncertainty._networks import MaskedDense
 from keras_course.uncertainty._probabilistic import ProbabilisticModel, gaussian_network, mdn, quantile_network
 from keras_course.uncertainty._realnvp import nice, realnvp
@@ -43,6 +47,7 @@ from keras_course.uncertainty._scores import (
 from keras_course.uncertainty._solvers import dormand_prince, runge_kutta
 from keras_course.uncertainty._splines import RationalQuadraticSpline
 from keras_course.uncertainty._transforms import DiagonalAffine, Permutation, Transform
+from keras_course.uncertainty._variational import VariationalConv2D, VariationalDense
 
 __all__ = [
     "Affine",
@@ -50,11 +55,14 @@ __all__ = [
     "ContinuousTransform",
     "Coupling",
     "DiagonalAffine",
+    "EnsembleDense",
+    "EnsembleHead",
     "Flow",
     "GaussianHead",
     "GaussianMixture",
     "Head",
     "InvertibleDense",
+    "LinearPosterior",
     "MaskedDense",
     "MonotonicFunction",
     "MonotonicIntegral",
@@ -66,12 +74,17 @@ __all__ = [
     "Shift",
     "Transform",
     "Uncertainty",
+    "VariationalConv2D",
+    "VariationalDense",
+    "bayes_by_backprop",
+    "bayesian_gaussian_network",
     "calibration_curve",
     "clenshaw_curtis",
     "conditional_density",
     "conformal_quantile",
     "continuous_flow",
     "coverage",
+    "deep_ensemble",
     "dormand_prince",
     "expected_calibration_error",
     "fit_temperature",
@@ -80,9 +93,11 @@ __all__ = [
     "glow_flow",
     "gmm",
     "grid_density",
+    "linear_posterior",
     "masked_autoregressive_flow",
     "mdn",
     "mix",
+    "monte_carlo_prediction",
     "neural_spline_flow",
     "nice",
     "pinball_loss",
@@ -98,5 +113,6 @@ __all__ = [
     "runge_kutta",
     "sample_crps",
     "split_variance",
+    "stochastic_passes",
     "umnn",
 ]

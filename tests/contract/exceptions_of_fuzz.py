@@ -21,7 +21,7 @@ RESULTS = {
     "datasets.Citations", "graphs.EdgeAttention", "graphs.EdgeAttentionLayer",
     "graphs.NeighborSample",
     "datasets.Stories",
-    "uncertainty.Head", "uncertainty.Reliability", "uncertainty.Uncertainty",
+    "uncertainty.Head", "uncertainty.LinearPosterior", "uncertainty.Reliability", "uncertainty.Uncertainty",
     "ops.known",
     "recipes.train", "recipes.load_run", "backend.require", "convnets.copy_weights",
 }  # fmt: skip
@@ -83,7 +83,8 @@ KINDS = {
 }  # fmt: skip
 
 # What needs files that the machine may lack
-DOWNLOADED = {"datasets.cora", "datasets.era5_uk", "datasets.esol", "datasets.mnist_10k"}
+DOWNLOADED = {f"datasets.{name}" for name in (
+    "concrete", "cora", "era5_uk", "esol", "kin8nm", "mnist_10k", "wine_quality_red", "yacht")}  # fmt: skip
 
 # Where any call takes over ten seconds: these are only tried by the full run
 SLOWEST = {"autodiff.optimize_shape", "datasets.cifar10_12k", "language.scaling_sweep"}

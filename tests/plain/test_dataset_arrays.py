@@ -325,3 +325,16 @@ def test_bad_arguments_of_generators(draw, bad):
     ((name, value),) = bad.items()
     with pytest.raises(ValueError, match=f"{name}={value}"):
         draw(**bad)
+
+
+def test_uci_splits_are_the_published_ones():
+    """The first rows of test parts of the yachts, from the files `index_test_0.txt`, `_1.txt` and `_10.txt`."""
+    rows = np.arange(308, dtype="float32")
+    table = datasets.Table(rows[:, None], rows, ("x",), ("y",))
+    for part, first in ((0, [121, 115, 286]), (1, [212, 106, 115]), (10, [245, 222, 138])):
+        train, test = datasets.uci_split(table, part)
+        assert test.y[:3].tolist() == first
+        assert sorted([*train.y, *test.y]) == rows.tolist()
+        assert (len(train.x), len(test.x)) == (277, 31)
+    with pytest.raises(ValueError, match="part=20"):
+        datasets.uci_split(table, 20)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_course import recipes
-from keras_course.recipes import AdamW, ConditionalDensity, Density, Recipe
+from keras_course.recipes import AdamW, ConditionalDensity, Density, PredictiveRegression, Recipe
 from keras_course.recipes.tasks.conditional import conditional_entropy, true_log_density
 from keras_course.uncertainty import grid_density, plot_coupling, plot_densities, plot_flow_paths
 
@@ -34,6 +34,25 @@ def test_a_run_with_a_target(tmp_path):
     assert metrics["test NLL"] == run.value == pytest.approx(run.history["val_loss"][-1], abs=1e-4)
     assert metrics["test NLL"] > metrics["test NLL of the true density"]
     assert (tmp_path / "run" / "sample.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(("builder", "passes"), [("deep_ensemble", 1), ("bayesian_gaussian_network", 3)])
+def test_a_run_on_a_table(builder, passes, tmp_path):
+    """The metric is in units of the table, where one pass is the loss; it is the mean over the splits."""
+    options = {"topic": "uncertainty", "builder": builder, "preset": "tiny", "overrides": {"hidden_dims": (8,)}}
+    task = PredictiveRegression(data="diabetes", parts=2, num_passes=passes)
+    recipe = Recipe("table", "a table", task, optimizer=RATES, steps=4, batch_size=50, **options)
+    run = recipes.train(recipe, out=tmp_path / "run", verbose=0)
+    metrics = run.facts["metrics"]
+    assert metrics["test log-likelihood"] == run.value
+    assert 40 < metrics["RMSE"] < 120  # the progression has the standard deviation 77
+    assert 0 < metrics["coverage of 90 % intervals"] <= 1
+    assert list((tmp_path / "run").rglob("sample.csv"))
+    if passes == 1:
+        data = task.load(part=1)
+        (score,) = (run.model.evaluate(data.test_x, data.test_y, verbose=0),)
+        expected = -score / 3 - np.log(data.scale)  # of three members, and their mixture is at least as likely
+        assert data.measure(run.model, {}, seed=0)["test log-likelihood"] >= expected - 1e-4
 
 
 def test_true_densities():
