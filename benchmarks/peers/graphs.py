@@ -114,7 +114,8 @@ def torch_csr_passes(work):
     device = common.torch_device()
     x, senders, receivers, labels = arrays_of(work)
     nodes = np.arange(len(x))
-    senders, receivers = (np.concatenate([ids, nodes]) for ids in (senders, receivers))
+    others = senders != receivers  # every node gets one self-loop, as in torch_geometric
+    senders, receivers = (np.concatenate([ids[others], nodes]) for ids in (senders, receivers))
     scale = np.bincount(receivers, minlength=len(x)) ** -0.5
     values = (scale[senders] * scale[receivers]).astype("float32")
     matrix = scipy.sparse.coo_array((values, (receivers, senders)), shape=(len(x), len(x))).tocsr()

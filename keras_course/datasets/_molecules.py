@@ -67,7 +67,7 @@ def toy_molecules(
     """Return molecules of a small grammar, with a solubility by a formula and an activity by a substructure.
 
     A molecule is a tree of rings, links and end groups with 8 to 36 atoms. Its solubility follows the
-    general solubility equation, with noise of 0.2:
+    general solubility equation, with noise of standard deviation 0.2:
 
         log S = 0.5 - log P - 0.01 (T - 25)
 

@@ -27,6 +27,7 @@ class Traffic(NamedTuple):
         segments: (M, N, 3) float32, length in m, speed limit in m/s and number of lanes of each segment.
         speeds: (M, N, 4) float32, mean speeds in m/s in the last minute, and in those 5, 10 and 15 minutes before.
         usual: (M, N, H) float32, mean seconds in a segment, over the training days, of a trip that starts at that time.
+            For a training day it is the mean over the other ones, so that no input contains its own target.
         times: (M, N, H) float32, seconds that the trip takes in each segment: what is to be predicted.
     """
 
@@ -37,13 +38,13 @@ class Traffic(NamedTuple):
     times: np.ndarray
 
 
-@validate(num_train=whole(1, 1_000), num_test=whole(1, 1_000), seed=numpy_seed)
+@validate(num_train=whole(2, 1_000), num_test=whole(1, 1_000), seed=numpy_seed)
 def road_traffic(num_train: int = 60, *, num_test: int = 20, seed: int = 0) -> tuple[Traffic, Traffic]:
-    """Return requests for travel times on simulated days with rush hours, ramps, narrow places and accidents.
+    """Return requests for travel times on simulated days with rush hours, ramps, bottlenecks and accidents.
 
     The simulator is the cell transmission model: in a segment of n lanes with the density k (vehicles/m), free speed v
-    and the length L, the flow to the next segment is the smaller one of what the segment can send and of what the next
-    one can receive,
+    and the length L, the flow to the next segment is the minimum of what the segment can send and what the next one
+    can receive,
 
         q = min(v k, 0.5 n, 0.5 n', w' (0.14 n' - k')),   L dk/dt = flow in - flow out
 
@@ -52,7 +53,7 @@ def road_traffic(num_train: int = 60, *, num_test: int = 20, seed: int = 0) -> t
     true travel time is the time of a vehicle that moves with the speed q / k of the segment where it is.
 
     Args:
-        num_train: number of days to train on, with 78 requests each: 13 times for 6 supersegments.
+        num_train: number of days to train on, at least 2, with 78 requests each: 13 times for 6 supersegments.
         num_test: number of days to test on.
         seed: of the roads and the days.
 
@@ -76,7 +77,9 @@ def road_traffic(num_train: int = 60, *, num_test: int = 20, seed: int = 0) -> t
     roads = _roads(rng)
     speeds = _simulate(roads, *_days(rng, num_train + num_test))  # (MINUTES, D, R, S)
     times = _trips(speeds, roads["length"])  # (D, R, 2, MINUTES, N)
-    usual = times[:num_train].mean(axis=0, keepdims=True).repeat(num_train + num_test, axis=0)
+    total = times[:num_train].sum(axis=0, keepdims=True)
+    usual = total.repeat(num_train + num_test, axis=0) / num_train
+    usual[:num_train] = (total - times[:num_train]) / (num_train - 1)
     days = speeds.transpose(1, 2, 3, 0).reshape(-1, ROADS, 2, ROW, MINUTES)
     found = [[], [], [], [], []]
     for minute in REQUESTS:

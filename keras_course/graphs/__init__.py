@@ -61,6 +61,7 @@ from keras_course.graphs._molecule_figures import (
 )
 from keras_course.graphs._molecules import molecule_graph
 from keras_course.graphs._neighbors import NeighborSample, knn_graph, neighbor_sample, radius_graph
+from keras_course.graphs._orders import paired_edges, permute_graph
 from keras_course.graphs._physics_figures import (
     plot_encode_process_decode,
     plot_forecast,
@@ -152,7 +153,9 @@ __all__ = [
     "mpnn",
     "multi_mesh",
     "neighbor_sample",
+    "paired_edges",
     "parse_smiles",
+    "permute_graph",
     "plot_adjacency",
     "plot_birds_eye",
     "plot_edge_attention",

@@ -33,7 +33,7 @@ def attention_network(
 ) -> keras.Model:
     """Return a network of a layer of graph attention, whose heads are concatenated but for a last one that predicts.
 
-    Each builder passes all of its arguments, `locals()`, and differs from the others in the layer alone.
+    The builders differ in the layer alone.
 
     Args:
         layer: function of units and of the options of `EdgeAttentionLayer` that returns a layer.
@@ -109,7 +109,7 @@ def gat(
         num_features: F, features of a node.
         num_outputs: number of classes or of predicted values.
         hidden_dim: features of a node between the layers, in all heads together.
-        num_layers: number of layers. A node sees the nodes at most so many edges away.
+        num_layers: L, number of layers. A node depends on nodes at most L edges away.
         num_heads: H, which divides `hidden_dim`.
         output_heads: heads of the last layer for nodes.
         activation: activation after a layer.
@@ -142,7 +142,25 @@ def gat(
         >>> gat(3, 2)(batch_graphs([path])).shape == (1, 3, 2)
         True
     """
-    return attention_network(GraphAttention, **locals())
+    return attention_network(
+        GraphAttention,
+        num_features,
+        num_outputs,
+        hidden_dim=hidden_dim,
+        num_layers=num_layers,
+        num_heads=num_heads,
+        output_heads=output_heads,
+        activation=activation,
+        dropout=dropout,
+        attention_dropout=attention_dropout,
+        penalty=penalty,
+        sparse=sparse,
+        level=level,
+        readout=readout,
+        num_graphs=num_graphs,
+        seed=seed,
+        name=name,
+    )
 
 
 @builder(
@@ -185,7 +203,7 @@ def gatv2(
         num_features: F, features of a node.
         num_outputs: number of classes or of predicted values.
         hidden_dim: features of a node between the layers, in all heads together.
-        num_layers: number of layers. A node sees the nodes at most so many edges away.
+        num_layers: L, number of layers. A node depends on nodes at most L edges away.
         num_heads: H, which divides `hidden_dim`.
         output_heads, activation, dropout, attention_dropout, penalty, level, readout, num_graphs, seed: see `gat`.
         name: name of the model.
@@ -209,4 +227,21 @@ def gatv2(
         >>> gatv2(3, 2, level="graph")(batch_graphs([path])).shape == (1, 2)
         True
     """
-    return attention_network(GraphAttentionV2, **locals())
+    return attention_network(
+        GraphAttentionV2,
+        num_features,
+        num_outputs,
+        hidden_dim=hidden_dim,
+        num_layers=num_layers,
+        num_heads=num_heads,
+        output_heads=output_heads,
+        activation=activation,
+        dropout=dropout,
+        attention_dropout=attention_dropout,
+        penalty=penalty,
+        level=level,
+        readout=readout,
+        num_graphs=num_graphs,
+        seed=seed,
+        name=name,
+    )

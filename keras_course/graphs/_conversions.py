@@ -102,6 +102,8 @@ def to_scipy(graph: Graph) -> Any:
 def from_scipy(adjacency: Any, nodes: np.ndarray) -> Graph:
     """Return the graph of an adjacency matrix: an edge from node j to node i wherever A[i, j] is not 0.
 
+    The edges are in the order of the entries; `dmpnn` needs the order that `paired_edges` returns.
+
     Args:
         adjacency: A `(N, N)`, a sparse matrix or array of scipy.
         nodes: `(N, F)` features.
@@ -155,6 +157,8 @@ def to_torch_geometric(graph: Graph) -> Any:
 
 def from_torch_geometric(data: Any) -> Graph:
     """Return a `torch_geometric.data.Data` or `Batch` with features x and edge_index as a `Graph`.
+
+    The edges keep their order; `dmpnn` needs the order that `paired_edges` returns.
 
     Args:
         data: an object with x `(N, F)` and edge_index `(2, E)`; edge_attr `(E, D)`, u `(G, D')` and batch `(N,)` if it

@@ -1,7 +1,8 @@
 """Messages along directed bonds: a message never returns along the bond on which it came.
 
 Notation: x_v features of node v, e_vw features of the edge from v to w, h_vw its hidden features, N(v) the neighbors of
-v. Edges come in pairs: edge 2k + 1 is the reverse of edge 2k, so there are as many edges as an even number.
+v. Edges come in pairs: edge 2k + 1 is the reverse of edge 2k, so the number of edges is even. `paired_edges` sorts the
+edges of a graph into such pairs.
 """
 
 import keras
@@ -26,7 +27,7 @@ def bond_messages(h, senders, receivers, num_nodes) -> Tensor:
         m_vw = sum_{u in N(v)} h_uv - h_wv
 
     Args:
-        h: `(E, C)`, hidden features of the edges, in pairs of an edge and its reverse.
+        h: `(E, C)`, hidden features of the edges, in pairs of an edge and its reverse, see `paired_edges`.
         senders, receivers: `(E,)`.
         num_nodes: N, a whole number or an integer scalar.
 
@@ -34,7 +35,7 @@ def bond_messages(h, senders, receivers, num_nodes) -> Tensor:
         `(E, C)`.
 
     Raises:
-        ValueError: a tensor has another number of axes, or h, senders and receivers differ in length.
+        ValueError: a tensor has another number of axes, h, senders and receivers differ in length, or E is odd.
 
     Example:
         >>> import numpy as np
@@ -46,6 +47,8 @@ def bond_messages(h, senders, receivers, num_nodes) -> Tensor:
     for name, ids in (("senders", senders), ("receivers", receivers)):
         if None not in (ids.shape[0], h.shape[0]) and ids.shape[0] != h.shape[0]:
             raise ValueError(f"{name} has {ids.shape[0]} entries, and h has {h.shape[0]} rows; they must agree")
+    if h.shape[0] is not None and h.shape[0] % 2:
+        raise ValueError(f"h has {h.shape[0]} rows; edges come in pairs of an edge and its reverse, see paired_edges")
     incoming = ops.take(segment_sum(h, receivers, num_nodes), senders, axis=0)
     reverse = ops.reshape(ops.flip(ops.reshape(h, (-1, 2, h.shape[-1])), axis=1), (-1, h.shape[-1]))
     return ops.subtract(incoming, reverse)
@@ -63,7 +66,7 @@ class BondMessages(keras.layers.Layer):
 
     Args:
         units: number of features of a message and of a node.
-        num_steps: T, a whole number of at least 1. A node sees the nodes at most T edges away.
+        num_steps: T, a whole number of at least 1. A node depends on nodes at most T edges away.
         activation: a.
         kernel_initializer: initializer of W_i, W_h and W_o.
 
@@ -103,7 +106,8 @@ class BondMessages(keras.layers.Layer):
         first = self.initial(ops.concatenate([ops.take(x, senders, axis=0), edges], axis=-1))
         h = self.activation(first)
         for _ in range(self.num_steps - 1):
-            h = self.activation(ops.add(first, self.hidden(bond_messages(h, senders, receivers, num_nodes))))
+            arrived = self.hidden(bond_messages(h, senders, receivers, num_nodes))
+            h = self.activation(first + arrived)  # without edges, Keras's add fails on TensorFlow
         arrived = segment_sum(h, receivers, num_nodes)
         return self.activation(self.final(ops.concatenate([x, arrived], axis=-1)))
 
@@ -173,8 +177,9 @@ def dmpnn(
 ) -> keras.Model:
     """Build a directed message passing network, which predicts properties of molecules.
 
-    Takes what `batch_graphs` returns, with edges `(B, E, D)` in pairs of an edge and its reverse and, if `num_globals`
-    is not 0, globals `(B, G, num_globals)`; returns `(B, num_outputs)`:
+    Takes what `batch_graphs` returns, with edges `(B, E, D)` and, if `num_globals` is not 0, globals
+    `(B, G, num_globals)`; returns `(B, num_outputs)`. Edge 2k + 1 must be the reverse of edge 2k, which the model does
+    not check: apply `paired_edges` to graphs that do not come from `molecule_graph`.
 
         h_v = BondMessages(x, e)
         h = [mean_v h_v, globals]

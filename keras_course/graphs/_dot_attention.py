@@ -58,7 +58,7 @@ def dot_attention_gnn(
         num_features: F, features of a node.
         num_outputs: number of classes or of predicted values.
         hidden_dim: features of a node between the layers, in all heads together.
-        num_layers: number of layers. A node sees the nodes at most so many edges away.
+        num_layers: L, number of layers. A node depends on nodes at most L edges away.
         num_heads: H, which divides `hidden_dim`; a head has C = hidden_dim / H units.
         activation, dropout, attention_dropout, penalty, level, readout, num_graphs, seed: see `gat`.
         name: name of the model.
@@ -83,4 +83,20 @@ def dot_attention_gnn(
         >>> dot_attention_gnn(3, 2)(batch_graphs([path])).shape == (1, 3, 2)
         True
     """
-    return attention_network(functools.partial(DotProductGraphAttention, use_bias=False), **locals())
+    return attention_network(
+        functools.partial(DotProductGraphAttention, use_bias=False),
+        num_features,
+        num_outputs,
+        hidden_dim=hidden_dim,
+        num_layers=num_layers,
+        num_heads=num_heads,
+        activation=activation,
+        dropout=dropout,
+        attention_dropout=attention_dropout,
+        penalty=penalty,
+        level=level,
+        readout=readout,
+        num_graphs=num_graphs,
+        seed=seed,
+        name=name,
+    )

@@ -37,7 +37,8 @@ class ParticleGraph(keras.layers.Layer):
     T - 1 velocities, in units of `velocity_scale`, and its distances to the walls, in radii and 1 at most. An edge has
     the sender's position relative to the receiver, and the distance, in radii.
 
-    Nothing depends on the absolute position, or on the numbers of the particles. All is computed in float32, because
+    Farther than the radius from all walls, nothing depends on the absolute position, and nothing ever depends on the
+    numbers of the particles. All is computed in float32, because
     velocities are small differences of positions.
 
     Returns nodes `(B P, (T + 1) D)`, edges `(B P K, D + 1)`, senders and receivers `(B P K,)`, -1 for padding.
@@ -221,8 +222,8 @@ def gns(
 ) -> keras.Model:
     """Build a graph network simulator: it predicts the accelerations of particles from their last positions.
 
-    Takes positions `(B, T, P, D)`, the oldest first; returns accelerations `(B, P, D)`, in units s of their standard
-    deviation:
+    Takes positions `(B, T, P, D)`, the oldest first; returns accelerations `(B, P, D)`, divided by their
+    standard deviation s:
 
         graph = particles with edges to those within the radius, see `ParticleGraph`
         x, e <- encoders(nodes, edges)                       an MLP each

@@ -70,7 +70,8 @@ def graphcast(
         region: (north, west, south, east) in degrees, the borders of the grid, on which its outer points are. None is
             the globe, with a row at each pole.
         num_states: T, states that the network sees.
-        num_forcings: F, numbers known of the time to predict, such as the sine and cosine of the hour.
+        num_forcings: F, inputs known in advance, such as the sine and cosine of the hour, with one value for all grid
+            points.
         mesh_level: n of the finest mesh M_n, which has 10 4^n + 2 nodes on the globe. Of the mesh of a region only the
             triangles with grid points are kept, and of the multi-mesh the edges between their corners.
         hidden_dim: features of nodes and of edges.
@@ -84,13 +85,15 @@ def graphcast(
         An uncompiled `keras.Model`.
 
     Raises:
-        ValueError: a number is out of its range, or the region is none.
+        ValueError: a number is out of its range, or the region is invalid.
 
     Differences from the paper:
-        A number that is known of the time holds for all grid points. `linear_skip` is not in the paper. The network
-        that the paper describes has 35,580,643 parameters; the paper writes 36.7 million. The authors' code has 767,488
-        more that change no output: 526,336 update mesh nodes in the decoder, where nothing reads them, and 241,152
-        multiply zeros that are appended to the features of mesh nodes. We know no source of the other 0.35 million.
+        A forcing has one value for all grid points. Nodes have the sine of their latitude where the paper has the
+        cosine. The loss `LatitudeError` weighs areas only, where the paper weighs pressure levels and variables, too,
+        and there is no training on rollouts of several steps. `linear_skip` is not in the paper. The network that the
+        paper describes has 35,580,643 parameters; the paper writes 36.7 million. The authors' code has 767,488 more
+        that change no output: 526,336 update mesh nodes in the decoder, where nothing reads them, and 241,152 multiply
+        zeros that are appended to the features of mesh nodes. We know no source of the other 0.35 million.
 
     References:
         Learning skillful medium-range global weather forecasting, Lam et al., 2023, https://arxiv.org/abs/2212.12794

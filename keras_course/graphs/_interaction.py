@@ -18,8 +18,8 @@ from keras_course.ops._types import Tensor
 class MLP(keras.layers.Layer):
     """A multi-layer perceptron with layer normalization of its output: LN(W_n phi(... phi(W_1 x + b_1)) + b_n).
 
-    Takes x `(..., C)` and, if the first layer has more inputs than x, what their matrices make of them, `added`
-    `(..., hidden_dim)`; returns `(..., units)`.
+    Takes x `(..., C)` and, if the first layer has inputs besides x, the sum of their products with their own matrices,
+    `added` `(..., hidden_dim)`; returns `(..., units)`.
 
     Args:
         hidden_dim: units of a hidden layer.

@@ -87,7 +87,7 @@ class GatedMessages(keras.layers.Layer):
     Takes x `(N, C)`, edges `(E, D)`, senders and receivers `(E,)`; returns `(N, C)`.
 
     Args:
-        num_steps: T. A node sees the nodes at most T edges away.
+        num_steps: T. A node depends on nodes at most T edges away.
         hidden_dim: units of the hidden layer of the edge network.
         kernel_initializer: initializer of all matrices.
     """
@@ -254,7 +254,10 @@ def mpnn(
 
     Differences from the paper:
         A dense layer maps the features of a node to C, where the paper pads them with zeros. There is no master node,
-        and no virtual edges.
+        and no virtual edges. The authors' code has one edge network for each direction of an edge, adds a bias to the
+        messages, and reads out h_v beside x_v; here one edge network serves both, without that bias, and the readout
+        sees h_v alone. The authors search for the sizes of their networks, so those of the preset "gilmer" are ours:
+        the paper names no single setting.
 
     References:
         Neural Message Passing for Quantum Chemistry, Gilmer et al., 2017, https://arxiv.org/abs/1704.01212

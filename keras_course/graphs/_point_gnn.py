@@ -205,6 +205,8 @@ def point_gnn(
         All points are vertices, where the paper takes one of each voxel and embeds the raw points around it. One head
         predicts the boxes of all classes, where each class of the paper has its own. MLPs have a layer normalization.
         The yaw is coded by the sine and cosine of twice the angle, where the paper has classes for two ranges of it.
+        Offsets and sizes are not divided by the median sizes of a class, and `BoxLoss` has no factors for the parts of
+        the loss, which the paper weighs.
 
     References:
         Point-GNN: Graph Neural Network for 3D Object Detection in a Point Cloud, Shi and Rajkumar, 2020,

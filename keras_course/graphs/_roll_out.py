@@ -40,7 +40,7 @@ def roll_out(model, states, steps, *, scale=1.0, order=1, forcings=None) -> Tens
         steps: S, number of predictions.
         scale: s, the unit of the model's outputs, one number or one for each entry of the last axis.
         order: 1 or 2.
-        forcings: `(B, S, F)`, what is known of each step to predict, or None.
+        forcings: `(B, S, F)`, inputs known in advance for each step, one value for all grid points; or None.
 
     Returns:
         A tensor `(B, S, ...)`.

@@ -141,7 +141,7 @@ def graph_sage(
         num_features: F, features of a node.
         num_outputs: number of classes or of predicted values.
         hidden_dim: features of a node between the layers.
-        num_layers: number of layers. A node sees the nodes at most so many edges away.
+        num_layers: L, number of layers. A node depends on nodes at most L edges away.
         aggregator: "mean" or "max".
         normalize: whether the features of a node are divided by their Euclidean norm between the layers.
         activation, dropout, level, readout, num_graphs, seed: see `gcn`.

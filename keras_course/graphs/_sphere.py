@@ -16,7 +16,7 @@ from keras_course.ops._types import Tensor
 
 
 class OnSphere(keras.layers.Layer):
-    """What the three parts of GraphCast share: the grid, the mesh, and perceptrons of one kind.
+    """What the three parts of GraphCast share: the grid, the mesh, and MLPs of one kind.
 
     Args:
         grid_shape, region, mesh_level: see `graphcast`.
@@ -57,7 +57,7 @@ class OnSphere(keras.layers.Layer):
         return {"activation": self.activation, "kernel_initializer": initializer, "dtype": self.dtype_policy}
 
     def mlp(self, name) -> MLP:
-        """Return a perceptron with weights of its own."""
+        """Return an MLP with weights of its own."""
         return MLP(self.hidden_dim, self.hidden_dim, name=name, **self.options())
 
     def interaction(self, name) -> InteractionNetwork:
@@ -94,7 +94,7 @@ class GridToMesh(OnSphere):
     Args:
         grid_shape, region, mesh_level: see `graphcast`.
         hidden_dim: C.
-        activation, kernel_initializer: of the perceptrons, as options.
+        activation, kernel_initializer: of the MLPs, as options.
 
     Example:
         >>> import numpy as np
@@ -217,7 +217,7 @@ class MeshToGrid(OnSphere):
 
 @keras.saving.register_keras_serializable("keras_course")
 class GridNodes(keras.layers.Layer):
-    """The last states as features of the nodes of the grid, with where they are and what is known of the next time.
+    """The last states as features of the nodes of the grid, their locations, and the forcings, known in advance.
 
     Takes states `(B, T, H, W, C)` and, if there are any, forcings `(B, F)`; returns `(H W, B, T C + 3 + F)`.
 

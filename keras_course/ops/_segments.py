@@ -91,7 +91,10 @@ def segment_max(data, ids, num_segments) -> Tensor:
     """
     _check_rows(ids, data=data)
     largest = _largest(data, _rows_of(ids, num_segments), num_segments)
-    return ops.where(ops.isfinite(largest), largest, ops.zeros_like(largest))
+    if _BACKEND == "tensorflow":  # whose maximum forgets a NaN before a number
+        lost = tf.math.unsorted_segment_sum(tf.cast(tf.math.is_nan(data), "int32"), ids, num_segments) > 0
+        largest = tf.where(lost, tf.cast(float("nan"), largest.dtype), largest)
+    return ops.where(largest == -float("inf"), ops.zeros_like(largest), largest)
 
 
 @ids_below("num_segments", "ids")
@@ -118,7 +121,8 @@ def segment_softmax(scores, ids, num_segments) -> Tensor:
         [0.5, 0.5, 1.0]
     """
     _check_rows(ids, scores=scores)
-    largest = segment_max(ops.stop_gradient(scores), ids, num_segments)
+    largest = _largest(ops.stop_gradient(scores), _rows_of(ids, num_segments), num_segments)
+    largest = ops.where(ops.isfinite(largest), largest, ops.zeros_like(largest))
     inside = ops.reshape(ids >= 0, (-1,) + (1,) * (len(scores.shape) - 1))
     shifted = ops.where(inside, ops.subtract(scores, ops.take(largest, ids, axis=0)), ops.zeros_like(scores))
     powers = ops.where(inside, ops.exp(shifted), ops.zeros_like(scores))
@@ -143,7 +147,7 @@ def _rows_of(ids, num_segments):
 
 
 def _largest(data, rows, num_segments):
-    """Return the maximum of each segment; not finite where there are no rows."""
+    """Return the maximum of each segment; -inf where there are no rows."""
     if _BACKEND == "jax":
         return jax.ops.segment_max(data, rows, num_segments + 1)[:-1]
     if _BACKEND == "tensorflow":

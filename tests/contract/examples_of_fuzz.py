@@ -182,7 +182,7 @@ EXAMPLES = {
                                         "rng": Make(np.random.default_rng)},
     "datasets.sounds": {"num_sounds": 3},
     "datasets.lidar_scenes": {"num_train": 2, "num_test": 1},
-    "datasets.road_traffic": {"num_train": 1, "num_test": 1},
+    "datasets.road_traffic": {"num_train": 2, "num_test": 1},
     "datasets.rossby_haurwitz": {"num_train": 2, "num_test": 1, "num_steps": 2},
     "datasets.spring_particles": {"num_train": 2, "num_test": 1, "num_frames": 3},
     "datasets.toy_chains": {"num_train": 3, "num_test": 2},

@@ -60,6 +60,8 @@ GRAPHS = {
         "data": types.SimpleNamespace(x=np.eye(3), edge_index=np.array([[0, 1], [1, 2]]))},
     "graphs.knn_graph": {"k": 1},
     "graphs.neighbor_sample": {"seeds": np.array([2]), "fanouts": (2, 2)},
+    "graphs.permute_graph": {"order": np.array([2, 0, 1]), "edge_order": np.array([1, 0])},
+    "graphs.paired_edges": {"graph": Graph(np.eye(3), senders=[0, 1], receivers=[1, 0])},
     "graphs.plot_adjacency": {"matrices": {"a": np.eye(3)}},
     "graphs.plot_graphs": {"graphs": {"a": GRAPH}, "values": {"a": np.arange(3)}, "weights": {"a": np.ones(2)},
                            "positions": np.ones((3, 2))},

@@ -117,6 +117,7 @@ ALLOWED = {
     "graphs.forecast_errors.predicted": {"NaN in it"},  # a forecast may have diverged
     **{f"graphs.Graph.{x}": {"None"} for x in ("edges", "globals", "graph_ids")},  # it has none, and is one graph
     "graphs.plot_graphs.positions": {"None"},  # chosen by distances
+    "graphs.permute_graph.edge_order": {"None"},  # edges keep their order
     "uncertainty.plot_flow_paths.color": {"None"},  # one color
     **{f"graphs.bond_messages.{x}": {"-1 in it"} for x in ("senders", "receivers")},  # padding
     **{f"ops.segment_{x}.ids": {"-1 in it"} for x in ("count", "max", "mean", "softmax", "sum")},

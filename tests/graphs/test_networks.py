@@ -16,6 +16,7 @@ from keras_course.graphs import (
     cnn_as_gnn,
     complete_graph,
     deep_sets,
+    dmpnn,
     dot_attention_gnn,
     edge_attention,
     gat,
@@ -23,8 +24,11 @@ from keras_course.graphs import (
     gcn,
     gin,
     graph_sage,
+    molecule_graph,
+    mpnn,
     sparse_features,
     transformer_as_gnn,
+    union,
 )
 from keras_course.layers import attention
 
@@ -58,6 +62,17 @@ def test_a_padded_batch_is_every_graph_by_itself(build):
         alone = array(model(batch_graphs([graph])))[0]
         np.testing.assert_allclose(rows[: graph.num_nodes], alone, atol=1e-5)
         assert not rows[graph.num_nodes :].any()
+
+
+@pytest.mark.parametrize("build", [gcn, gin, deep_sets, mpnn, dmpnn])
+def test_a_union_is_every_graph_by_itself(build):
+    graphs = [molecule_graph(smiles, features="course") for smiles in ("CC(=O)O", "C", "CCO")]
+    sizes, options = (16, 6, 2) if build in (mpnn, dmpnn) else (16, 2), {"level": "graph"} if build is gcn else {}
+    single, joint = build(*sizes, **options), build(*sizes, **options, num_graphs=3)
+    joint.set_weights(single.get_weights())
+    alone = np.concatenate([array(single(batch_graphs([graph]))) for graph in graphs])
+    together = array(joint(batch_graphs([union(graphs)], num_nodes=12, num_edges=20)))[0]
+    np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
 @pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_course import list_builders
+from keras_course.graphs import Graph, batch_graphs, permute_graph
 from keras_course.graphs._inputs import example_graphs
 
-NODES, PAIRS = 6, 6  # in a row of what `example_graphs` samples; the last node and the last pair of edges are padding
+NODES, PAIRS = 5, 5  # in a row of what `example_graphs` samples, beside a node and a pair of edges that are padding
 BUILDERS = {
     row.name: row.build for row in list_builders() if row.build.example is example_graphs
 }  # a graph is an input
@@ -31,19 +32,10 @@ CASES = [
 ]
 
 
-def renumber(x, nodes, pairs):
-    """Return inputs whose nodes and whose pairs of edges have other numbers."""
-    edges = np.stack([2 * pairs, 2 * pairs + 1], axis=1).ravel()
-    places = np.argsort(nodes)
-    found = {}
-    for key, part in x.items():
-        if key in ("senders", "receivers"):
-            found[key] = np.where(part[:, edges] < 0, -1, places[part[:, edges]]).astype("int32")
-        elif part.shape[1] == 2 * PAIRS:
-            found[key] = part[:, edges]
-        else:
-            found[key] = part[:, nodes] if part.shape[1] == NODES else part
-    return found, edges
+def graph_of(x, row):
+    """Return a row of inputs as a graph, without its padding."""
+    sizes = {"nodes": NODES, "graph_ids": NODES, "senders": 2 * PAIRS, "receivers": 2 * PAIRS, "edges": 2 * PAIRS}
+    return Graph(**{name: part[row, : sizes.get(name)] for name, part in x.items()})
 
 
 @pytest.mark.parametrize(("name", "level"), CASES)
@@ -51,24 +43,22 @@ def test_numbers_of_nodes_and_edges_mean_nothing(name, level):
     model = model_of(name, level)
     example = BUILDERS[name].example
 
-    def outputs(x):
-        y = model(x, training=False)
-        return keras.tree.map_structure(keras.ops.convert_to_numpy, y)
+    def outputs(graph):
+        y = model(batch_graphs([graph], num_nodes=NODES + 1, num_edges=2 * PAIRS + 2), training=False)
+        return [keras.ops.convert_to_numpy(part)[0] for part in keras.tree.flatten(y)]
 
     @settings(max_examples=3, deadline=None, derandomize=True, database=None)
     @given(st.integers(0, 2**32 - 1))
     def check(seed):
         rng = np.random.default_rng(seed)
-        x = example(model, 2, rng)
-        nodes = np.append(rng.permutation(NODES - 1), NODES - 1)
-        if len(np.unique(x["graph_ids"])) > 2:  # the nodes of one graph stay together
-            nodes = np.arange(NODES)
-        other, edges = renumber(x, nodes, np.append(rng.permutation(PAIRS - 1), PAIRS - 1))
-        for y, z in zip(keras.tree.flatten(outputs(x)), keras.tree.flatten(outputs(other)), strict=True):
-            if y.ndim == 3 and y.shape[1] == NODES:
-                y = y[:, nodes]
-            elif y.ndim == 3 and y.shape[1] == 2 * PAIRS:
-                y = y[:, edges]
+        graph = graph_of(example(model, 1, rng), 0)
+        nodes = np.lexsort((rng.random(NODES), graph.graph_ids))  # the nodes of one graph stay together
+        edges = (2 * rng.permutation(PAIRS)[:, None] + np.arange(2)).ravel()
+        for y, z in zip(outputs(graph), outputs(permute_graph(graph, nodes, edges)), strict=True):
+            if y.ndim == 2 and len(y) == NODES + 1:
+                y = y[np.append(nodes, NODES)]
+            elif y.ndim == 2 and len(y) == 2 * PAIRS + 2:
+                y = y[np.append(edges, [2 * PAIRS, 2 * PAIRS + 1])]
             np.testing.assert_allclose(z, y, rtol=1e-4, atol=1e-5)
 
     check()

@@ -86,6 +86,7 @@ def test_particles_beside_extrapolations():
     np.testing.assert_allclose(paths["constant acceleration"][:, 0], expected, atol=1e-6)
     metrics = data.measure(model, {"val_loss": 0.25}, seed=0)
     assert metrics["error of an acceleration"] == 0.5
+    assert not np.array_equal(next(iter(data.validation))[0][0], data.test[0, :6])
     image, table = data.sample(model, seed=0)
     assert image.dtype == np.uint8
     assert len(table["frame"]) == len(table["model"]) == 6

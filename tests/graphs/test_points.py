@@ -162,3 +162,5 @@ def test_task_measures_what_is_found():
     nodes, boxes = x["nodes"][..., :3][inside], decode_boxes(x["nodes"][..., :3][inside], y["boxes"][inside][:, 1:])
     assert (np.linalg.norm(nodes - boxes[:, :3], axis=1) < np.linalg.norm(boxes[:, 3:6], axis=1) / 2 + 0.2).all()
     assert data.sample(model, seed=0).dtype == np.uint8
+    x, _ = next(iter(data.validation))
+    assert not np.array_equal(x["nodes"], data.test_x["nodes"])

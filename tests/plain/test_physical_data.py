@@ -97,8 +97,15 @@ def test_particles_stay_in_the_box_and_apart():
     assert data.positions.max() < 1
     gaps = np.linalg.norm(data.positions[:, :, :, None] - data.positions[:, :, None], axis=-1) + np.eye(10)
     assert gaps.min() > DIAMETER / 4
-    momentum = np.diff(data.positions[:, :3], axis=1)
-    assert momentum.shape == (4, 2, 10, 2)
+
+
+def test_particles_that_touch_keep_their_momentum():
+    data, _ = datasets.spring_particles(60, num_test=1, num_particles=3, num_frames=8, damping=0.0, gravity=0.0)
+    x = data.positions.astype("float64")
+    x = x[((x > DIAMETER / 2) & (x < 1 - DIAMETER / 2)).all(axis=(1, 2, 3))]  # far from the walls
+    accelerations = np.diff(x, 2, axis=1)
+    assert np.abs(accelerations).max() > 5e-3
+    np.testing.assert_allclose(accelerations.sum(axis=2), 0, atol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "value"), [("num_particles", 31), ("stiffness", 0.0), ("damping", -1.0)])

@@ -20,7 +20,7 @@ class Particles(Task):
     it stand two extrapolations that stop at the walls: with constant velocity, and with constant acceleration.
 
     Args:
-        num_train, num_test: numbers of trajectories.
+        num_train, num_test: numbers of trajectories; as many as for the test are for validation.
         num_particles: particles of a trajectory.
         num_frames: frames of a trajectory.
         num_states: frames that a model sees.
@@ -55,6 +55,7 @@ class ParticleData(Data):
         self.task, self._rollouts = task, None
         options = {"num_test": task.num_test, "num_particles": task.num_particles, "num_frames": task.num_frames}
         train, test = datasets.spring_particles(task.num_train, **options)
+        _, valid = datasets.spring_particles(1, **options, seed=1)  # other trajectories than those of the test
         self.train, self.test = train.positions, test.positions
         self.num_outputs = self.train.shape[-1]
         self.velocity_scale = float(np.diff(self.train, axis=1).std())
@@ -62,7 +63,7 @@ class ParticleData(Data):
         self.facts = {"acceleration_scale": self.scale}
         self.size = f"{task.num_train} + {task.num_test} trajectories of {task.num_frames} frames"
         self.x, self.y = self._windows(self.train)
-        self.validation = in_batches(self._windows(self.test), 64)
+        self.validation = in_batches(self._windows(valid.positions), 64)
 
     def _windows(self, positions):
         """Return windows of positions (N, T, P, 2) and accelerations (N, P, 2) at their ends, in units of `scale`."""
@@ -96,7 +97,7 @@ class ParticleData(Data):
         return x + noise, (y - (noise[:, -1] - noise[:, -2]) / self.scale).astype("float32")
 
     def rollouts(self, model) -> dict[str, np.ndarray]:
-        """Return positions `(N, S, P, 2)` after the first frames of the test trajectories, by who predicts them."""
+        """Return positions `(N, S, P, 2)` after the first frames of the test trajectories, by method."""
         from keras import ops
 
         from keras_course.graphs import roll_out
@@ -120,7 +121,7 @@ class ParticleData(Data):
         return self._rollouts[1]
 
     def distances(self, model) -> dict[str, np.ndarray]:
-        """Return the mean distance from the simulator in each frame of a rollout, by who predicts."""
+        """Return the mean distance from the simulator in each frame of a rollout, by method."""
         paths = self.rollouts(model)
         true = paths["simulator"]
         return {name: np.linalg.norm(x - true, axis=-1).mean(axis=(0, 2)) for name, x in paths.items() if x is not true}

@@ -25,7 +25,7 @@ class Detection(Task):
     cluster that is most similar in its extent, and with the center of the box that is parallel to its main axes.
 
     Args:
-        num_train, num_test: numbers of scenes.
+        num_train, num_test: numbers of scenes; as many as for the test are for validation.
         radius: largest distance of neighbors, in meters.
         max_neighbors: most neighbors of a point.
         distance: of the centers, in meters.
@@ -58,12 +58,13 @@ class SceneData(Data):
 
         self.task = task
         self.train, self.test = datasets.lidar_scenes(task.num_train, num_test=task.num_test)
+        _, valid = datasets.lidar_scenes(1, num_test=task.num_test, seed=1)  # other scenes than those of the test
         self.size = f"{task.num_train:,} + {task.num_test:,} scans"
-        parts = self._graphs(self.train), self._graphs(self.test)
+        parts = [self._graphs(scenes) for scenes in (self.train, valid, self.test)]
         sizes = {size: max(getattr(g, size) for part in parts for g in part) for size in ("num_nodes", "num_edges")}
-        self.x, self.test_x = (batch_graphs(part, **sizes) for part in parts)
-        self.y, test_y = (_codes(part, sizes["num_nodes"]) for part in (self.train, self.test))
-        self.validation = [(x, _targets(y)) for x, y in in_batches((self.test_x, test_y), 20)]
+        self.x, valid_x, self.test_x = (batch_graphs(part, **sizes) for part in parts)
+        self.y, valid_y = (_codes(scenes, sizes["num_nodes"]) for scenes in (self.train, valid))
+        self.validation = [(x, _targets(y)) for x, y in in_batches((valid_x, valid_y), 20)]
 
     def _graphs(self, scenes):
         from keras_course.graphs import Graph, radius_graph

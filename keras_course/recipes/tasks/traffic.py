@@ -18,12 +18,12 @@ BAD = 0.2  # relative error from which on an ETA is a bad one
 class TravelTime(Task):
     """Predict the travel times of supersegments; the metric is the root mean squared error over requests and horizons.
 
-    Beside it stand three predictions: the current one, which sums the lengths of the segments over the speeds now; the
-    usual one, the mean over the training days at the time of the trip; and the best linear mixture of both, fitted by
+    Beside it stand three predictions: the current one, which sums the lengths of the segments over the current speeds;
+    the historical mean over the training days at the time of the trip; and the best linear mixture of both, fitted by
     least squares for each horizon. An ETA is bad if it is wrong by more than 20 % of the true time.
 
     Args:
-        num_train, num_test: numbers of days.
+        num_train, num_test: numbers of days. The last tenth of the training days is for validation.
         segment_weight: factor of the auxiliary loss of the segments.
     """
 
@@ -34,7 +34,8 @@ class TravelTime(Task):
     data: ClassVar[str] = "road_traffic"
 
     def __post_init__(self):
-        whole_number(1, num_train=self.num_train, num_test=self.num_test)
+        whole_number(2, num_train=self.num_train)
+        whole_number(1, num_test=self.num_test)
         not_negative(segment_weight=self.segment_weight)
 
     def load(self, part=0, start=None) -> "TrafficData":
@@ -42,13 +43,15 @@ class TravelTime(Task):
 
 
 class TrafficData(Data):
-    """Supersegments as graphs. Targets are the seconds beyond the usual time, in units of their standard deviation."""
+    """Supersegments as graphs. Targets are seconds beyond the historical mean, divided by their standard deviation."""
 
     loss_unit = "Huber losses of the supersegment and of the segments"
 
     def __init__(self, task):
         self.task = task
-        self.train, self.test = datasets.road_traffic(task.num_train, num_test=task.num_test)
+        train, self.test = datasets.road_traffic(task.num_train, num_test=task.num_test)
+        fitted = len(train.times) // task.num_train * (task.num_train - max(1, task.num_train // 10))
+        self.train, valid = (datasets.Traffic(*(x[part] for x in train)) for part in np.s_[:fitted, fitted:])
         self.num_outputs = self.train.times.shape[-1]
         self.size = f"{task.num_train:,} + {task.num_test:,} days, {len(self.train.times):,} requests to train on"
         beyond = self.train.times - self.train.usual
@@ -56,8 +59,8 @@ class TrafficData(Data):
         features = _features(self.train)
         self.mean, self.deviation = features.mean(axis=(0, 1)), features.std(axis=(0, 1)) + 1e-6
         self.facts = {"scales": self.scales, "features": [self.mean.tolist(), self.deviation.tolist()]}
-        (self.x, self.y), (self.test_x, test_y) = (self._examples(part) for part in (self.train, self.test))
-        self.validation = [(x, self._targets(y)) for x, y in in_batches((self.test_x, test_y), 256)]
+        (self.x, self.y), examples, (self.test_x, _) = map(self._examples, (self.train, valid, self.test))
+        self.validation = [(x, self._targets(y)) for x, y in in_batches(examples, 256)]
 
     def _examples(self, traffic):
         """Return inputs, and targets (M, N + 1, H): of the segments, and in the last row of the supersegment."""
@@ -95,7 +98,7 @@ class TrafficData(Data):
         return ((x, self._targets(y)) for x, y in (batches[k] for k in itertools.count()))
 
     def predictions(self, model) -> dict[str, np.ndarray]:
-        """Return travel times of the test requests (M, H) in seconds, by who predicts them."""
+        """Return travel times of the test requests (M, H) in seconds, by method."""
         outputs = model.predict(self.test_x, batch_size=256, verbose=0)
         usual = self.test.usual.sum(axis=1)
         segments = self.scales["segments"] * np.asarray(outputs["segments"]).sum(axis=1)
@@ -125,7 +128,7 @@ class TrafficData(Data):
 
 
 def _features(traffic):
-    """Return features of segments (M, N, 10): logarithms of past and usual seconds, and length, limit and lanes."""
+    """Return features of segments (M, N, 10): logarithms of past and mean seconds, and length, limit and lanes."""
     times = np.concatenate([traffic.segments[..., :1] / traffic.speeds, traffic.usual], axis=-1)
     return np.concatenate([np.log(times), traffic.segments], axis=-1)
 
@@ -136,7 +139,7 @@ def current(traffic: datasets.Traffic) -> np.ndarray:
 
 
 def mixture(train: datasets.Traffic, test: datasets.Traffic) -> np.ndarray:
-    """Return test times (M, H) by a linear function of the current time, and of the usual ones now and at the start."""
+    """Return test times (M, H) by a linear function of the current time and the historical means, now and later."""
 
     def columns(traffic, k):
         usual = traffic.usual.sum(axis=1)
