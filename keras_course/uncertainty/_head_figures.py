@@ -123,10 +123,11 @@ def plot_uncertainty(x, predictions: Mapping[str, Uncertainty], points=None) -> 
     rows = -(-len(parts) // columns)
     figure, axes = panels(max(2.8 * columns, 3.6), 2.2 * rows, rows, columns)
     for ax, (title, (mean, aleatoric, epistemic)) in zip(axes, parts.items(), strict=False):
-        for variance, label in ((aleatoric + epistemic, "aleatoric + epistemic"), (aleatoric, "aleatoric")):
+        bands = ("aleatoric + epistemic", aleatoric + epistemic, 0.2), ("aleatoric", aleatoric, 0.5)
+        for label, variance, alpha in bands:
             reach = 2 * np.sqrt(variance)
-            ax.fill_between(x, mean - reach, mean + reach, color="C0", alpha=0.25, linewidth=0, label=label)
-        ax.plot(x, mean)
+            ax.fill_between(x, mean - reach, mean + reach, color="C0", alpha=alpha, linewidth=0, label=label)
+        ax.plot(x, mean, color="C0")
         if points is not None:
             ax.plot(*points, ".", color="0.3", markersize=2)
             margin = 0.5 * np.ptp(points[1]) or 1.0
