@@ -25,6 +25,7 @@ from keras_course.uncertainty._head_figures import (
     plot_density_network,
     plot_intervals,
     plot_reliability,
+    plot_uncertainty,
 )
 from keras_course.uncertainty._heads import GaussianHead, Head, QuantileHead, pinball_loss
 from keras_course.uncertainty._invertible_dense import InvertibleDense, glow_flow
@@ -107,6 +108,7 @@ __all__ = [
     "plot_flow_paths",
     "plot_intervals",
     "plot_reliability",
+    "plot_uncertainty",
     "quantile_network",
     "realnvp",
     "reliability",

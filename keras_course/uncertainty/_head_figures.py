@@ -11,6 +11,7 @@ from keras_course.plots import Arrow, Block, diagram, panels
 from keras_course.uncertainty._calibration import Reliability
 from keras_course.uncertainty._figures import check_limits
 from keras_course.uncertainty._probabilistic import ProbabilisticModel
+from keras_course.uncertainty._scores import Uncertainty
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,6 +87,58 @@ def _rows(name, value, count, length=None):
     if any(len(row) != length for row in rows):
         raise ValueError(f"{name} has rows of {[len(row) for row in rows]} numbers; each must have {length}")
     return rows
+
+
+def plot_uncertainty(x, predictions: Mapping[str, Uncertainty], points=None) -> "Figure":
+    """Draw predictions over x with two bands, up to three panels in a row.
+
+    The inner band is the mean plus and minus two standard deviations of the noise (aleatoric), the outer one those of y
+    (both parts).
+
+    Args:
+        x: inputs in increasing order, (N,).
+        predictions: title to an `Uncertainty` of rows (N,); up to six.
+        points: (x, y) of the data, two rows; None draws none. The panels show their range of y, and half of it above
+            and below.
+
+    Returns:
+        A Matplotlib `Figure`. The panels share their axes.
+
+    Raises:
+        ValueError: `predictions` is empty or holds something else, or rows differ in length.
+
+    Example:
+        >>> from keras_course.uncertainty import plot_uncertainty, split_variance
+        >>> parts = split_variance([[0.0, 1.0], [1.0, 1.0]], [[0.1, 0.1], [0.1, 0.1]])
+        >>> len(plot_uncertainty([0.0, 1.0], {"two members": parts}, ([0.5], [0.6])).axes)
+        1
+    """
+    mapping(predictions=predictions)
+    if len(predictions) > 6 or not all(isinstance(part, Uncertainty) for part in predictions.values()):
+        raise ValueError(f"predictions={predictions!r} must hold at most 6, each an Uncertainty")
+    x = as_row("x", x)
+    parts = {title: _rows(f"predictions[{title!r}]", part, 3, len(x)) for title, part in predictions.items()}
+    points = None if points is None else _rows("points", points, 2)
+    columns = min(len(parts), 3)
+    rows = -(-len(parts) // columns)
+    figure, axes = panels(max(2.8 * columns, 3.6), 2.2 * rows, rows, columns)
+    for ax, (title, (mean, aleatoric, epistemic)) in zip(axes, parts.items(), strict=False):
+        bands = ("aleatoric + epistemic", aleatoric + epistemic, 0.2), ("aleatoric", aleatoric, 0.5)
+        for label, variance, alpha in bands:
+            reach = 2 * np.sqrt(variance)
+            ax.fill_between(x, mean - reach, mean + reach, color="C0", alpha=alpha, linewidth=0, label=label)
+        ax.plot(x, mean, color="C0")
+        if points is not None:
+            ax.plot(*points, ".", color="0.3", markersize=2)
+            margin = 0.5 * np.ptp(points[1]) or 1.0
+            ax.set_ylim(points[1].min() - margin, points[1].max() + margin)
+        ax.set_title(title, fontsize=10)
+        ax.sharex(axes[0])
+        ax.sharey(axes[0])
+    for ax in axes[len(parts) :]:
+        ax.remove()
+    axes[0].legend(fontsize=7, frameon=False, loc="upper center")
+    return figure
 
 
 def plot_reliability(diagrams: Mapping[str, Reliability]) -> "Figure":

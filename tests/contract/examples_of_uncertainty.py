@@ -10,6 +10,7 @@ from keras_course.uncertainty import (
     DiagonalAffine,
     GaussianHead,
     GaussianMixture,
+    Uncertainty,
     gaussian_network,
     reliability,
 )
@@ -66,6 +67,7 @@ UNCERTAINTY = {
     "uncertainty.conformal_quantile": {"scores": ROW, "level": 0.5},
     "uncertainty.conditional_density": {"model": Make(lambda: gaussian_network(**SMALL)), "size": 4},
     "uncertainty.plot_intervals": {"x": ROW, "intervals": {"a": (ROW, ROW, ROW)}, "points": (ROW, ROW)},
+    "uncertainty.plot_uncertainty": {"x": ROW, "predictions": {"a": Uncertainty(ROW, ROW, ROW)}, "points": (ROW, ROW)},
     "uncertainty.plot_reliability": {"diagrams": {"a": reliability(PROBABILITIES, [0, 1, 1])}},
     "uncertainty.umnn": {"num_features": 2, "hidden_dims": (4,), "integrand_dims": (4,), "degree": 2},
     "uncertainty.continuous_flow": {"num_features": 2, "hidden_dims": (4,), "num_steps": 1},

@@ -15,6 +15,7 @@ from keras_course.uncertainty import (
     plot_density_network,
     plot_intervals,
     plot_reliability,
+    plot_uncertainty,
     reliability,
     sample_crps,
     split_variance,
@@ -84,6 +85,8 @@ def test_coverage_and_curve():
 def test_figures():
     row = [0.0, 1.0]
     assert len(plot_intervals(row, {"a": (row, row, row), "b": (row, row, row)}, (row, row)).axes) == 2
+    parts = split_variance([row, row], [row, row])
+    assert len(plot_uncertainty(row, {name: parts for name in "abcd"}, (row, row)).axes) == 4
     assert len(plot_reliability({"a": reliability([[0.4, 0.6]], [1])}).axes[0].patches) == 10
     assert any("softplus" in text.get_text() for text in plot_density_network().axes[0].texts)
 
@@ -104,6 +107,7 @@ def test_figures():
         (lambda: conformal_quantile([1.0], 1.0), "level=1.0"),
         (lambda: plot_intervals([0.0], {"a": ([0.0], [0.0])}), r"intervals\['a'\] must be 3 rows"),
         (lambda: plot_intervals([0.0], {"a": ([0.0], [0.0], [0.0, 1.0])}), r"intervals\['a'\] has rows"),
+        (lambda: plot_uncertainty([0.0], {"a": ([0.0], [0.0], [0.0])}), "each an Uncertainty"),
         (lambda: plot_reliability({"a": 1}), "diagrams"),
     ],
 )
