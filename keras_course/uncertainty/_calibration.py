@@ -68,7 +68,7 @@ def reliability(probabilities, labels, num_bins=10) -> Reliability:
 def expected_calibration_error(probabilities, labels, num_bins=10) -> float:
     """Return the expected calibration error: the mean distance of accuracy and confidence over the bins.
 
-        ECE = sum_b n_b / N |accuracy_b - confidence_b|
+        ECE = sum_b n_b / N abs(accuracy_b - confidence_b)
 
     Args:
         probabilities, labels, num_bins: as in `reliability`, which also says what is refused.
@@ -130,7 +130,8 @@ def conformal_quantile(scores, level) -> float:
         k = ceil((N + 1) level)
 
     The guarantee needs nothing but exchangeable examples. It holds on average over calibration sets and inputs, not for
-    each input. With the score |y - mu(x)| the interval is mu(x) +- q; with |y - mu(x)| / sigma(x), mu(x) +- q sigma(x).
+    each input. With the score abs(y - mu(x)) the interval is mu(x) +- q; if the score is divided by sigma(x),
+    it is mu(x) +- q sigma(x).
 
     Args:
         scores: (N,), of examples that the model was not trained on; a larger score means a worse prediction.

@@ -141,7 +141,7 @@ class Flow(keras.Model):
         return cls(**{**config, "transforms": transforms})
 
 
-def as_rows(name, x, columns):
+def as_rows(name, x, columns) -> Tensor:
     """Return rows as a float32 tensor (B, columns); what is no tensor yet must be finite."""
     if not ops.is_tensor(x):
         x = as_points(x, columns, name=name)

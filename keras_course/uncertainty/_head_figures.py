@@ -188,7 +188,7 @@ def plot_density_network() -> "Figure":
         "logits": Block(2.1, 0, "softmax"),
         "means": Block(2.1, 1, "identity"),
         "scales": Block(2.1, 2, "softplus"),
-        "mixture": Block(3.4, 1, "$\\sum_m \\pi_m$\n$N(y; \\mu_m, \\sigma_m^2)$", "value"),
+        "mixture": Block(3.4, 1, "mixture\n$p(y | x)$", "value"),
         "loss": Block(4.5, 1, "$-\\log p(y | x)$", "loss"),
     }
     arrows = [

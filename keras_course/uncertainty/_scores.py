@@ -96,7 +96,7 @@ def gaussian_crps(y, mean, deviation) -> np.ndarray:
 def sample_crps(y, samples) -> np.ndarray:
     """Return the CRPS of predictions that are known by S samples each, in the unit of y: (N,).
 
-        CRPS = mean_s |x_s - y| - 1/2 mean_st |x_s - x_t|
+        CRPS = mean_s abs(x_s - y) - 1/2 mean_st abs(x_s - x_t)
 
     This is the score of the distribution that has the weight 1/S at each sample.
 
