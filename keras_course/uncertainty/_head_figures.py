@@ -72,6 +72,7 @@ def plot_intervals(x, intervals: Mapping[str, tuple], points=None) -> "Figure":
             ax.plot(*points, ".", color="0.6", markersize=2)
         ax.fill_between(x, low, high, alpha=0.3, linewidth=0)
         ax.plot(x, middle)
+        ax.set(xlabel="x", ylabel="y")
         ax.set_title(title, fontsize=10)
         ax.sharex(axes[0])
         ax.sharey(axes[0])
@@ -132,6 +133,7 @@ def plot_uncertainty(x, predictions: Mapping[str, Uncertainty], points=None) -> 
             ax.plot(*points, ".", color="0.3", markersize=2)
             margin = 0.5 * np.ptp(points[1]) or 1.0
             ax.set_ylim(points[1].min() - margin, points[1].max() + margin)
+        ax.set(xlabel="x", ylabel="y")
         ax.set_title(title, fontsize=10)
         ax.sharex(axes[0])
         ax.sharey(axes[0])

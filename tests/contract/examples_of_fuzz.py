@@ -182,6 +182,7 @@ EXAMPLES = {
                                         "rng": Make(np.random.default_rng)},
     "datasets.sounds": {"num_sounds": 3},
     "datasets.lidar_scenes": {"num_train": 2, "num_test": 1},
+    "datasets.uci_split": {"table": Make(keras_course.datasets.diabetes), "part": 0},
     "datasets.road_traffic": {"num_train": 2, "num_test": 1},
     "datasets.rossby_haurwitz": {"num_train": 2, "num_test": 1, "num_steps": 2},
     "datasets.spring_particles": {"num_train": 2, "num_test": 1, "num_frames": 3},
