@@ -58,8 +58,8 @@ class GaussianMixture:
                 raise ValueError(f"{name} has shape {shape}; with means {shapes[1]} it must be {expected}")
 
     @property
-    def weights(self) -> Tensor:
-        """The weights pi (..., M), which sum to 1."""
+    def proportions(self) -> Tensor:
+        """The mixing proportions pi (..., M), which sum to 1."""
         return ops.exp(_normalized(self.logits))
 
     @property
@@ -131,7 +131,7 @@ class GaussianMixture:
 
     def _average(self, values):
         """Return the mean of values (..., M, K) over the components."""
-        return ops.sum(ops.expand_dims(self.weights, -1) * values, axis=-2)
+        return ops.sum(ops.expand_dims(self.proportions, -1) * values, axis=-2)
 
     def _log_joint(self, y):
         """Return the log-density of y and of each component, (..., M)."""
