@@ -46,8 +46,10 @@ def data_of(work):
 
 def zuko_flow(work):
     """Return the flow of zuko."""
+    import torch
     import zuko
 
+    torch.manual_seed(0)
     sizes = {"bins": work.num_bins, "hidden_features": work.hidden_dims}
     return zuko.flows.NSF(work.num_features, transforms=work.num_layers, **sizes)
 

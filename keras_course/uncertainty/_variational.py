@@ -118,7 +118,8 @@ class VariationalDense(_Variational, keras.layers.Layer):
         https://arxiv.org/abs/1506.02557
 
     Example:
-        >>>         >>> from keras_course.uncertainty import VariationalDense
+        >>> import numpy as np
+        >>> from keras_course.uncertainty import VariationalDense
         >>> layer = VariationalDense(4, num_examples=100)
         >>> x = np.ones((3, 2), "float32")
         >>> layer(x).shape == (3, 4), bool((layer(x, training=True) != layer(x)).any())
@@ -173,7 +174,8 @@ class VariationalConv2D(_Variational, keras.layers.Layer):
         Weight Uncertainty in Neural Networks, Blundell et al., 2015, https://arxiv.org/abs/1505.05424
 
     Example:
-        >>>         >>> from keras_course.uncertainty import VariationalConv2D
+        >>> import numpy as np
+        >>> from keras_course.uncertainty import VariationalConv2D
         >>> VariationalConv2D(4, 3, num_examples=100)(np.ones((2, 8, 8, 1), "float32")).shape == (2, 8, 8, 4)
         True
     """

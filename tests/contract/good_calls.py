@@ -23,10 +23,19 @@ def public_callables(module_name):
     return {name: thing for name, thing in found.items() if callable(thing) and name not in RESULTS}
 
 
+def parameters_of(function):
+    """Return the parameters of a function or a class. Before Python 3.11.4, `Layer.__new__` hides inherited ones."""
+    for base in getattr(function, "__mro__", ()):
+        if "__init__" in vars(base) and issubclass(base, keras.Layer) and base.__module__.startswith("keras_course"):
+            _, *parameters = inspect.signature(base.__init__).parameters.items()
+            return dict(parameters)
+    return inspect.signature(function).parameters
+
+
 def good_call(name, function):
     """Return the arguments of a call that works, {parameter: value}, those with a default included."""
     found = {}
-    parameters = inspect.signature(function).parameters
+    parameters = parameters_of(function)
     own = EXAMPLES.get(name, {})
     for parameter in parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD or (
@@ -53,7 +62,7 @@ def good_call(name, function):
 def call(function, arguments):
     """Call a function by the names of its arguments, some of which may be positional."""
     positional, named = [], {}
-    parameters = inspect.signature(function).parameters
+    parameters = parameters_of(function)
     for key, value in arguments.items():
         value = made(value)
         kind = parameters[key].kind if key in parameters else None

@@ -76,7 +76,7 @@ class ConditionalData(ArrayData):
         below = ops.convert_to_numpy(prediction.cdf(self.test_y))
         samples = ops.convert_to_numpy(prediction.sample(100, seed=seed))[..., 0]
         return {
-            "test NLL": -float(ops.mean(prediction.log_prob(self.test_y))),
+            "test NLL": -float(ops.convert_to_numpy(prediction.log_prob(self.test_y)).mean()),
             "test NLL of the true density": -float(true.mean()),
             "entropy of the true density": conditional_entropy(self.task.data, self.task.noise),
             "CRPS": float(sample_crps(self.test_y[:, 0], samples).mean()),

@@ -36,6 +36,7 @@ class PredictiveRegression(Task):
 
     def __post_init__(self):
         string(data=self.data)
+        datasets.find(self.data, kinds=("table",))
         whole_number(1, parts=self.parts, num_passes=self.num_passes)
         if self.parts > 20:
             raise ValueError(f"parts={self.parts} must be at most 20, the number of splits")
@@ -83,7 +84,7 @@ class PredictiveData(ArrayData):
         mean, below = ops.convert_to_numpy(prediction.mean), ops.convert_to_numpy(prediction.cdf(y))
         samples = ops.convert_to_numpy(prediction.sample(200, seed=seed))[..., 0]
         return {
-            "test log-likelihood": float(ops.mean(prediction.log_prob(y))) - float(np.log(self.scale)),
+            "test log-likelihood": float(ops.convert_to_numpy(prediction.log_prob(y)).mean() - np.log(self.scale)),
             "RMSE": self.scale * float(np.sqrt(np.mean((mean - y) ** 2))),
             "CRPS": self.scale * float(sample_crps(y[:, 0], samples).mean()),
             "coverage of 90 % intervals": float(np.mean((below >= 0.05) & (below <= 0.95))),
