@@ -127,11 +127,13 @@ def decoder_only_lm(
     """
     if hidden_dim % num_heads or num_heads % (num_kv_heads or num_heads):
         raise ValueError(
-            f"num_heads={num_heads} must divide hidden_dim={hidden_dim}, and num_kv_heads={num_kv_heads} must divide it"
+            f"num_heads={num_heads} must divide hidden_dim={hidden_dim}"
+            + (f", and num_kv_heads={num_kv_heads} must divide num_heads" if num_kv_heads else "")
         )
     if (hidden_dim % 2 and positions == "sinusoidal") or (hidden_dim // num_heads % 2 and positions == "rotary"):
         raise ValueError(
-            f"hidden_dim={hidden_dim} and num_heads={num_heads}: positions={positions!r} needs an even width"
+            f"hidden_dim={hidden_dim} and num_heads={num_heads}: positions={positions!r} needs an even width "
+            + ("of a head, hidden_dim / num_heads" if positions == "rotary" else "hidden_dim")
         )
     small = keras.initializers.RandomNormal(stddev=0.02, seed=seed)
     residual = keras.initializers.RandomNormal(stddev=0.02 / (2 * num_layers) ** 0.5, seed=seed)

@@ -48,6 +48,8 @@ class LogSpectrogram(keras.layers.Layer):
         self.frame_length, self.frame_step, self.epsilon = int(frame_length), int(frame_step), float(epsilon)
 
     def call(self, x) -> Tensor:
+        if len(x.shape) != 2:
+            raise ValueError(f"x has shape {tuple(x.shape)}; it must be (B, T), a row of samples for each sound")
         frames = -(-x.shape[1] // self.frame_step)
         missing = (frames - 1) * self.frame_step + self.frame_length - x.shape[1]
         x = ops.pad(ops.cast(x, "float32"), ((0, 0), (missing // 2, missing - missing // 2)))
