@@ -118,11 +118,11 @@ class VariationalDense(_Variational, keras.layers.Layer):
         https://arxiv.org/abs/1506.02557
 
     Example:
-        >>> import numpy as np
+        >>> import keras, numpy as np
         >>> from keras_course.uncertainty import VariationalDense
         >>> layer = VariationalDense(4, num_examples=100)
         >>> x = np.ones((3, 2), "float32")
-        >>> layer(x).shape == (3, 4), bool((layer(x, training=True) != layer(x)).any())
+        >>> layer(x).shape == (3, 4), bool(keras.ops.any(layer(x, training=True) != layer(x)))
         (True, True)
     """
 
