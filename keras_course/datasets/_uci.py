@@ -1,6 +1,6 @@
 """Tables of the UCI repository on which methods for uncertainty are compared, with their 20 fixed splits.
 
-The files are those of Gal and Ghahramani: a row of numbers for each example, the target last.
+The files are from Gal and Ghahramani (2016): a row of numbers for each example, the target last.
 """
 
 import os

@@ -37,7 +37,7 @@ def reliability(probabilities, labels, num_bins=10) -> Reliability:
         num_bins: number of bins from 0 to 1.
 
     Raises:
-        ValueError: probabilities are negative or do not sum to 1, or the labels are no class numbers.
+        ValueError: probabilities are negative or do not sum to 1, or the labels are not class numbers.
 
     References:
         Obtaining Well Calibrated Probabilities Using Bayesian Binning, Naeini, Cooper and Hauskrecht, 2015,
@@ -96,7 +96,7 @@ def fit_temperature(logits, labels) -> float:
         labels: y (N,), class numbers.
 
     Raises:
-        ValueError: the shapes do not fit, or the labels are no class numbers.
+        ValueError: the shapes do not fit, or the labels are not class numbers.
 
     References:
         On Calibration of Modern Neural Networks, Guo et al., 2017, https://arxiv.org/abs/1706.04599
@@ -138,7 +138,7 @@ def conformal_quantile(scores, level) -> float:
         level: wanted coverage, between 0 and 1.
 
     Raises:
-        ValueError: there are no scores, or the level is not between 0 and 1.
+        ValueError: `scores` is empty, or the level is not between 0 and 1.
 
     References:
         Algorithmic Learning in a Random World, Vovk, Gammerman and Shafer, 2005, https://doi.org/10.1007/b106715

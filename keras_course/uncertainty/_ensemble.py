@@ -95,7 +95,7 @@ class EnsembleHead(Head):
         return self.head.size
 
     def call(self, y_true, y_pred) -> Tensor:
-        return ops.sum(self.head.call(ops.expand_dims(y_true, 1) + 0.0 * y_pred[..., :1], y_pred), axis=1)
+        return ops.sum(self.head.call(ops.expand_dims(y_true, 1), y_pred), axis=1)
 
     def distribution(self, raw) -> GaussianMixture:
         """Return the mixture of the members' predictions, given raw outputs (B, M, P)."""

@@ -26,8 +26,21 @@ def normal_log_density(z) -> Tensor:
     return -0.5 * ops.sum(ops.square(z), axis=-1) - 0.5 * z.shape[-1] * math.log(2 * math.pi)
 
 
+class DensityModel(keras.Model):
+    """Base class of models of a density, which own their loss: compile with an optimizer only, and `fit(x)`.
+
+    A model returns a dict with its log-density "log_prob" (B,), and defines `log_prob(x, tolerance=None)`, which an
+    adaptive solver evaluates if the model needs one.
+    """
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> Tensor:
+        """Return the mean negative log-likelihood in nats."""
+        losses = -ops.cast(y_pred["log_prob"], "float32")
+        return ops.mean(losses if sample_weight is None else losses * ops.cast(sample_weight, "float32"))
+
+
 @keras.saving.register_keras_serializable("keras_course")
-class Flow(keras.Model):
+class Flow(DensityModel):
     """A normalizing flow: the density of x that a standard normal z and transforms z = f_n(... f_1(x)) define.
 
         log p(x | c) = log N(f(x; c); 0, I) + log abs(det df/dx)
@@ -71,11 +84,6 @@ class Flow(keras.Model):
         super().__init__({"x": x, "context": context} if context_dim else x, outputs, name=name)
         self.num_features, self.context_dim, self.transforms = num_features, context_dim, list(transforms)
         self._compiled_inverse = course_ops.jit(self._inverse, variables=self.variables)
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> Tensor:
-        """Return the mean negative log-likelihood in nats."""
-        losses = -ops.cast(y_pred["log_prob"], "float32")
-        return ops.mean(losses if sample_weight is None else losses * ops.cast(sample_weight, "float32"))
 
     def transform(self, x, context=None) -> tuple[Tensor, Tensor]:
         """Return z = f(x; c) (B, D) and log abs(det df/dx) (B,): the forward direction."""

@@ -9,7 +9,7 @@ from keras import ops
 from keras_course._registry import builder
 from keras_course.checks import choice, positive, validate, whole
 from keras_course.ops._types import Tensor
-from keras_course.uncertainty._flow import as_rows
+from keras_course.uncertainty._flow import DensityModel, as_rows
 from keras_course.uncertainty._heads import GaussianHead
 from keras_course.uncertainty._mixture import GaussianMixture
 from keras_course.uncertainty._realnvp import SEED
@@ -40,7 +40,7 @@ class MixtureLayer(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_course")
-class MixtureModel(keras.Model):
+class MixtureModel(DensityModel):
     """A Gaussian mixture model whose parameters are weights; see `gmm`.
 
     Takes x (B, D); returns {"log_prob": (B,)}. The model owns its loss, the mean negative log-likelihood in nats:
@@ -62,17 +62,13 @@ class MixtureModel(keras.Model):
             "seed": seed,
         }
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> Tensor:
-        """Return the mean negative log-likelihood in nats."""
-        losses = -ops.cast(y_pred["log_prob"], "float32")
-        return ops.mean(losses if sample_weight is None else losses * ops.cast(sample_weight, "float32"))
-
     def distribution(self) -> GaussianMixture:
         """Return the mixture."""
         return self.mixture.distribution()
 
-    def log_prob(self, x) -> Tensor:
-        """Return the log-density (B,) of x (B, D), in nats."""
+    @validate(tolerance=positive)
+    def log_prob(self, x, *, tolerance=None) -> Tensor:
+        """Return the log-density (B,) of x (B, D), in nats. It needs no solver, so a tolerance changes nothing."""
         return self.mixture(as_rows("x", x, self.num_features))
 
     def sample(self, num_samples, seed=0) -> Tensor:

@@ -93,8 +93,8 @@ def _rows(name, value, count, length=None):
 def plot_uncertainty(x, predictions: Mapping[str, Uncertainty], points=None) -> "Figure":
     """Draw predictions over x with two bands, up to three panels in a row.
 
-    The inner band is the mean plus and minus two standard deviations of the noise (aleatoric), the outer one those of y
-    (both parts).
+    The inner band is the mean plus and minus two standard deviations of the noise (aleatoric). The outer band is the
+    mean plus and minus two standard deviations of y (both parts).
 
     Args:
         x: inputs in increasing order, (N,).

@@ -1,7 +1,7 @@
 """Mixtures of Gaussian densities: what a network with a Gaussian head predicts, and what several of them predict.
 
 Notation: M components with the weights pi = softmax(logits), means mu (..., M, K) and deviations sigma (..., M, K) of K
-outputs; the leading axes are those of the examples, such as (B,), or none. A single Gaussian has M = 1.
+outputs; the leading axes belong to the examples, such as (B,); there may be none. A single Gaussian has M = 1.
 """
 
 import dataclasses
@@ -154,7 +154,7 @@ def _floats(y):
 
 
 def mix(members: Sequence[GaussianMixture]) -> GaussianMixture:
-    """Return the mixture of several predictions with equal weights, such as those of an ensemble.
+    """Return the mixture of several predictions with equal weights, such as the members of an ensemble.
 
         p(y) = 1/T sum_t p_t(y)
 
@@ -162,7 +162,7 @@ def mix(members: Sequence[GaussianMixture]) -> GaussianMixture:
         members: T predictions of the same examples.
 
     Raises:
-        ValueError: there is no member, or one is no GaussianMixture, or the shapes do not fit.
+        ValueError: `members` is empty or holds something else, or the shapes do not fit.
 
     Example:
         >>> from keras_course.uncertainty import GaussianMixture, mix

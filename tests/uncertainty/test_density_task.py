@@ -51,7 +51,7 @@ def test_a_run_on_a_table(builder, passes, tmp_path):
     if passes == 1:
         data = task.load(part=1)
         (score,) = (run.model.evaluate(data.test_x, data.test_y, verbose=0),)
-        expected = -score / 3 - np.log(data.scale)  # of three members, and their mixture is at least as likely
+        expected = -score / 3 - np.log(data.deviation)  # of three members, and their mixture is at least as likely
         assert data.measure(run.model, {}, seed=0)["test log-likelihood"] >= expected - 1e-4
 
 

@@ -51,7 +51,7 @@ _PUBLISHED = {  # mean test log-likelihood of MC dropout over the same splits, o
 }
 
 
-def _uci(data, method, words, builder, steps, *, num_passes=1, minutes=5, **overrides):
+def _uci(data, method, words, builder, steps, *, num_passes=1, **overrides):
     """A table of the UCI repository, by a network with one hidden layer of 50 units."""
     return Recipe(
         name=f"{data.replace('_', '')}_{method}",
@@ -66,7 +66,7 @@ def _uci(data, method, words, builder, steps, *, num_passes=1, minutes=5, **over
         batch_size=32,
         published=_PUBLISHED[data],
         source="MC dropout, runs of its authors: github.com/yaringal/DropoutUncertaintyExps",
-        minutes=minutes,
+        minutes=3,
     )
 
 

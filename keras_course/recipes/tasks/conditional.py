@@ -18,7 +18,7 @@ GRID = (np.arange(2_000) + 0.5) / 2_000  # the nodes of a quadrature over [0, 1]
 class ConditionalDensity(Task):
     """Estimate the density of y given x; the metric is the mean negative log-likelihood of test targets, in nats.
 
-    Beside it stand that of the true density, the entropy, which is its expectation, the CRPS, and the fraction of the
+    The other metrics are the NLL of the true density, its expectation (the entropy), the CRPS, and the fraction of the
     test targets between the quantiles 5 % and 95 %.
 
     Args:

@@ -70,14 +70,11 @@ class DensityData(Data):
     def measure(self, model, row, seed) -> dict[str, float]:
         from keras import ops
 
-        from keras_course.uncertainty import Flow
-
         mean, covariance = self.train.mean(axis=0), np.cov(self.train.T)
         gaps = self.test - mean
         distances = np.einsum("ni,ij,nj->n", gaps, np.linalg.inv(covariance), gaps)
         gaussian = 0.5 * (distances.mean() + np.linalg.slogdet(2 * np.pi * covariance)[1])
-        solver = {"tolerance": 1e-5} if isinstance(model, Flow) else {}
-        log_prob = [ops.convert_to_numpy(model.log_prob(x, **solver)) for (x,) in self.validation]
+        log_prob = [ops.convert_to_numpy(model.log_prob(x, tolerance=1e-5)) for (x,) in self.validation]
         nll = -float(np.concatenate(log_prob).mean())
         return {"test NLL": nll, "test NLL of one Gaussian": float(gaussian)}
 

@@ -72,7 +72,7 @@ class Classification(_Examples):
     metric: ClassVar[Metric] = Metric("test error", "%")
 
     def load(self, part=0, start=None) -> "LabeledExamples":
-        return LabeledExamples(self)
+        return _augmented(LabeledExamples(self, *_examples(self)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,15 +94,14 @@ class Regression(_Examples):
         return Metric("test RMSE", self.unit)
 
     def load(self, part=0, start=None) -> "MeasuredExamples":
-        return MeasuredExamples(self)
+        return _augmented(MeasuredExamples(self, *_examples(self)))
 
 
 class ExamplesData(ArrayData):
-    """Standardized examples of a data set."""
+    """Standardized examples of a data set: `train` and `test`, with arrays x and y each."""
 
-    def __init__(self, task):
+    def __init__(self, task, train, test):
         self.task = task
-        train, test = _examples(task)
         axes = 0 if train.x.ndim == 2 else None
         mean = np.mean(train.x, axis=axes, dtype="float64")
         deviation = np.std(train.x, axis=axes, dtype="float64")
@@ -114,8 +113,6 @@ class ExamplesData(ArrayData):
         parts = (np.ascontiguousarray(array).tobytes() for array in (*train[:2], *test[:2]))
         self.sha256 = hashlib.sha256(b"".join(parts)).hexdigest()
         self.facts = {"inputs": {"mean": mean.tolist(), "deviation": deviation.tolist()}}
-        if task.augment:
-            self.augment = functools.partial(datasets.crop_and_flip, **dataclasses.asdict(task.augment))
 
     def arguments(self, build) -> dict:
         return data_arguments(build, self.x.shape[1:], self.num_outputs)
@@ -126,8 +123,8 @@ class LabeledExamples(ExamplesData):
 
     loss_unit = "nats/example"
 
-    def __init__(self, task):
-        super().__init__(task)
+    def __init__(self, task, train, test):
+        super().__init__(task, train, test)
         self.num_outputs = int(max(self.y.max(), self.test_y.max())) + 1
 
     def _targets(self, y, train_y=None):
@@ -151,8 +148,8 @@ class MeasuredExamples(ExamplesData):
 
     def _targets(self, y, train_y=None):
         train_y = y if train_y is None else train_y
-        self.deviation = float(train_y.std(dtype="float64"))
-        return ((y - train_y.mean(dtype="float64")) / self.deviation).astype("float32")[:, None]
+        self.center, self.deviation = float(train_y.mean(dtype="float64")), float(train_y.std(dtype="float64"))
+        return ((y - self.center) / self.deviation).astype("float32")[:, None]
 
     def objective(self, model) -> dict:
         import keras
@@ -161,6 +158,13 @@ class MeasuredExamples(ExamplesData):
 
     def measure(self, model, row, seed) -> dict[str, float]:
         return {self.task.metric.name: self.deviation * row["val_loss"] ** 0.5}
+
+
+def _augmented(data):
+    """Return examples whose training batches are changed as their task says."""
+    if data.task.augment:
+        data.augment = functools.partial(datasets.crop_and_flip, **dataclasses.asdict(data.task.augment))
+    return data
 
 
 def _examples(task):

@@ -20,7 +20,7 @@ class Particles(Task):
     it stand two extrapolations that stop at the walls: with constant velocity, and with constant acceleration.
 
     Args:
-        num_train, num_test: numbers of trajectories; as many as for the test are for validation.
+        num_train, num_test: numbers of trajectories; `num_test` others are for validation.
         num_particles: particles of a trajectory.
         num_frames: frames of a trajectory.
         num_states: frames that a model sees.
@@ -55,7 +55,7 @@ class ParticleData(Data):
         self.task, self._rollouts = task, None
         options = {"num_test": task.num_test, "num_particles": task.num_particles, "num_frames": task.num_frames}
         train, test = datasets.spring_particles(task.num_train, **options)
-        _, valid = datasets.spring_particles(1, **options, seed=1)  # other trajectories than those of the test
+        _, valid = datasets.spring_particles(1, **options, seed=1)
         self.train, self.test = train.positions, test.positions
         self.num_outputs = self.train.shape[-1]
         self.velocity_scale = float(np.diff(self.train, axis=1).std())

@@ -1,16 +1,15 @@
 """The task of predicting a number with its uncertainty, on the tables and the splits of published comparisons."""
 
 import dataclasses
-import hashlib
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from keras_course import datasets
-from keras_course._registry import data_arguments, parameters_of
+from keras_course._registry import parameters_of
 from keras_course.checks import string, whole_number
-from keras_course.recipes._task import Metric, Task, in_batches
-from keras_course.recipes.tasks._arrays import ArrayData
+from keras_course.recipes._task import Metric, Task
+from keras_course.recipes.tasks.examples import MeasuredExamples
 
 if TYPE_CHECKING:
     from keras_course.uncertainty import GaussianMixture
@@ -49,28 +48,17 @@ class PredictiveRegression(Task):
         return dataclasses.replace(self, data=datasets.find(data, kinds=("table",)))
 
 
-class PredictiveData(ArrayData):
+class PredictiveData(MeasuredExamples):
     """A split of a table, standardized."""
 
     loss_unit = "nats/example"
 
     def __init__(self, task, part):
-        self.task = task
-        train, test = datasets.uci_split(datasets.get_dataset(task.data).load(), part)
-        mean, deviation = train.x.mean(axis=0, dtype="float64"), train.x.std(axis=0, dtype="float64")
-        deviation = np.where(deviation > 0, deviation, 1.0)
-        self.center, self.scale = float(train.y.mean(dtype="float64")), float(train.y.std(dtype="float64"))
-        self.x, self.test_x = (((rows.x - mean) / deviation).astype("float32") for rows in (train, test))
-        self.y, self.test_y = (
-            ((rows.y - self.center) / self.scale).astype("float32")[:, None] for rows in (train, test)
-        )
-        self.validation = in_batches((self.test_x, self.test_y))
-        self.size = f"{len(self.x):,} + {len(self.test_x):,} examples"
-        self.sha256 = hashlib.sha256(b"".join(a.tobytes() for a in (*train[:2], *test[:2]))).hexdigest()
+        super().__init__(task, *datasets.uci_split(datasets.get_dataset(task.data).load(), part))
 
     def arguments(self, build) -> dict:
         sizes = {"num_examples": len(self.x)} if "num_examples" in parameters_of(build) else {}
-        return data_arguments(build, self.x.shape[1:], 1) | sizes
+        return super().arguments(build) | sizes
 
     def objective(self, model) -> dict:
         return {"loss": model.head}
@@ -84,9 +72,9 @@ class PredictiveData(ArrayData):
         mean, below = ops.convert_to_numpy(prediction.mean), ops.convert_to_numpy(prediction.cdf(y))
         samples = ops.convert_to_numpy(prediction.sample(200, seed=seed))[..., 0]
         return {
-            "test log-likelihood": float(ops.convert_to_numpy(prediction.log_prob(y)).mean() - np.log(self.scale)),
-            "RMSE": self.scale * float(np.sqrt(np.mean((mean - y) ** 2))),
-            "CRPS": self.scale * float(sample_crps(y[:, 0], samples).mean()),
+            "test log-likelihood": float(ops.convert_to_numpy(prediction.log_prob(y)).mean() - np.log(self.deviation)),
+            "RMSE": self.deviation * float(np.sqrt(np.mean((mean - y) ** 2))),
+            "CRPS": self.deviation * float(sample_crps(y[:, 0], samples).mean()),
             "coverage of 90 % intervals": float(np.mean((below >= 0.05) & (below <= 0.95))),
         }
 
@@ -103,7 +91,7 @@ class PredictiveData(ArrayData):
         from keras import ops
 
         prediction = self.predict(model, self.test_x, seed)
-        deviation = self.scale * ops.convert_to_numpy(prediction.variance)[:, 0] ** 0.5
-        mean = self.scale * ops.convert_to_numpy(prediction.mean)[:, 0] + self.center
-        columns = {"true": self.scale * self.test_y[:, 0] + self.center, "mean": mean, "deviation": deviation}
+        deviation = self.deviation * ops.convert_to_numpy(prediction.variance)[:, 0] ** 0.5
+        mean = self.deviation * ops.convert_to_numpy(prediction.mean)[:, 0] + self.center
+        columns = {"true": self.deviation * self.test_y[:, 0] + self.center, "mean": mean, "deviation": deviation}
         return {name: np.round(column, 3).tolist() for name, column in columns.items()}

@@ -25,7 +25,7 @@ class Detection(Task):
     cluster that is most similar in its extent, and with the center of the box that is parallel to its main axes.
 
     Args:
-        num_train, num_test: numbers of scenes; as many as for the test are for validation.
+        num_train, num_test: numbers of scenes; `num_test` others are for validation.
         radius: largest distance of neighbors, in meters.
         max_neighbors: most neighbors of a point.
         distance: of the centers, in meters.
@@ -58,7 +58,7 @@ class SceneData(Data):
 
         self.task = task
         self.train, self.test = datasets.lidar_scenes(task.num_train, num_test=task.num_test)
-        _, valid = datasets.lidar_scenes(1, num_test=task.num_test, seed=1)  # other scenes than those of the test
+        _, valid = datasets.lidar_scenes(1, num_test=task.num_test, seed=1)
         self.size = f"{task.num_train:,} + {task.num_test:,} scans"
         parts = [self._graphs(scenes) for scenes in (self.train, valid, self.test)]
         sizes = {size: max(getattr(g, size) for part in parts for g in part) for size in ("num_nodes", "num_edges")}
