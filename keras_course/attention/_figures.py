@@ -136,7 +136,7 @@ def plot_mixing_matrices(matrices) -> "Figure":
         matrices: title to matrix `(T, N)`.
 
     Returns:
-        A Matplotlib `Figure`. Red is positive, blue negative, white zero; each panel has its own scale.
+        A Matplotlib `Figure`. Red is positive, blue negative, white zero; each panel has its own color bar.
 
     Raises:
         ValueError: `matrices` is empty, or one has another shape or a number that is not finite.
@@ -145,13 +145,15 @@ def plot_mixing_matrices(matrices) -> "Figure":
         >>> import numpy as np
         >>> from keras_course.attention import plot_mixing_matrices
         >>> len(plot_mixing_matrices({"identity": np.eye(4), "mean": np.ones((4, 4)) / 4}).axes)
-        2
+        4
     """
     arrays = as_matrices("matrices", matrices)
-    figure, axes = panels(2.6 * len(arrays) + 0.3, 2.9, 1, len(arrays))
+    figure, axes = panels(3.1 * len(arrays) + 0.3, 2.9, 1, len(arrays))
     for ax, (title, matrix) in zip(axes, arrays.items(), strict=True):
         largest = np.abs(matrix).max() or 1.0
-        ax.imshow(matrix, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
+        image = ax.imshow(matrix, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
+        bar = figure.colorbar(image, ax=ax)
+        bar.ax.set_ylim(0.0 if matrix.min() >= 0 else -largest, largest)
         ax.set(title=title, xlabel="input position")
         ax.locator_params(axis="x", integer=True)
     axes[0].set_ylabel("output position")

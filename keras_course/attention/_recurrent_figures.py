@@ -44,7 +44,7 @@ def plot_bidirectional() -> "Figure":
     """Draw a bidirectional layer over three positions, and the layer that is stacked on it.
 
     Returns:
-        A Matplotlib `Figure`: inputs of D features, H units in each direction.
+        A Matplotlib `Figure`: inputs of D features, H units in each direction, forward states h and backward states h'.
 
     References:
         Bidirectional Recurrent Neural Networks, Schuster, Paliwal, 1997, https://doi.org/10.1109/78.650093
@@ -57,23 +57,26 @@ def plot_bidirectional() -> "Figure":
     blocks, arrows = {}, []
     for t in range(3):
         blocks |= {
-            f"x{t}": Block(1.5 * t, 0, f"$x_{t + 1}$", "data"),
-            f"forward{t}": Block(1.5 * t, 1.2, "forward"),
-            f"backward{t}": Block(1.5 * t, 2.3, "backward", "weight"),
-            f"both{t}": Block(1.5 * t, 3.5, "both states", "data"),
-            f"next{t}": Block(1.5 * t, 4.7, "next layer"),
+            f"x{t}": Block(1.8 * t, 0, f"$x_{t + 1}$", "data"),
+            f"forward{t}": Block(1.8 * t, 1.2, "forward"),
+            f"backward{t}": Block(1.8 * t, 2.3, "backward", "weight"),
+            f"both{t}": Block(1.8 * t, 3.5, "both states", "data"),
+            f"next{t}": Block(1.8 * t, 4.7, "next layer"),
         }
         first = t == 0
         arrows += [
             Arrow(f"x{t}", f"forward{t}", "D" if first else ""),
-            Arrow(f"x{t}", f"backward{t}", "", 0.52),
-            Arrow(f"forward{t}", f"both{t}", "", -0.52),
+            Arrow(f"x{t}", f"backward{t}", "", 0.53),
+            Arrow(f"forward{t}", f"both{t}", "", 0.66),
             Arrow(f"backward{t}", f"both{t}"),
             Arrow(f"both{t}", f"next{t}", "2H" if first else ""),
         ]
         if t:
-            arrows += [Arrow(f"forward{t - 1}", f"forward{t}"), Arrow(f"backward{t}", f"backward{t - 1}")]
-            arrows += [Arrow(f"next{t - 1}", f"next{t}")]
+            arrows += [
+                Arrow(f"forward{t - 1}", f"forward{t}", f"$h_{t}$"),
+                Arrow(f"backward{t}", f"backward{t - 1}", f"$h'_{t + 1}$"),
+                Arrow(f"next{t - 1}", f"next{t}"),
+            ]
     return diagram(blocks, arrows)
 
 
