@@ -14,7 +14,7 @@ from keras_course.graphs._attention import (
     edge_attention,
 )
 from keras_course.graphs._attention_networks import gat, gatv2
-from keras_course.graphs._batches import GraphBatches
+from keras_course.graphs._batches import GraphBatches, dense_batch
 from keras_course.graphs._boxes import BoxLoss, average_precision, decode_boxes, encode_boxes, merge_boxes
 from keras_course.graphs._conversions import (
     from_networkx,
@@ -128,6 +128,7 @@ __all__ = [
     "complete_graph",
     "decode_boxes",
     "deep_sets",
+    "dense_batch",
     "dmpnn",
     "dot_attention_gnn",
     "edge_attention",

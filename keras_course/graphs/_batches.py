@@ -1,4 +1,4 @@
-"""Batches of graphs for `fit`, all of one size.
+"""Batches of graphs: adjacency matrices with a mask, and batches of one size for `fit`.
 
 Notation: M graphs with a target each, B graphs in a batch.
 """
@@ -10,6 +10,55 @@ import numpy as np
 
 from keras_course.checks import as_array, finite, flag, numpy_seed, validate, whole
 from keras_course.graphs._graph import Graph, batch_graphs, check_graphs, union
+
+
+@validate(num_nodes=whole(1))
+def dense_batch(graphs: Sequence[Graph], *, num_nodes: int | None = None) -> dict[str, np.ndarray]:
+    """Return graphs as padded adjacency matrices, for layers that multiply matrices, such as those of Keras.
+
+    A matrix has N^2 entries, however few edges there are, so this form suits graphs of at most about a hundred nodes.
+    The models of this package take what `batch_graphs` returns.
+
+    Args:
+        graphs: B graphs, none of which is a union of several.
+        num_nodes: N, nodes of a row; by default those of the largest graph.
+
+    Returns:
+        A dict of arrays: nodes `(B, N, F)`; adjacency `(B, N, N)`, whose entry [b, i, j] is the number of edges from
+        node j to node i; mask `(B, N)`, False for padding; if the graphs have them edges `(B, N, N, D)`, with the sum
+        of the features of these edges, and globals `(B, D')`. Everything about padded nodes is 0.
+
+    Raises:
+        ValueError: a graph is a union, has other features than the first one, or needs more nodes than there is room
+            for.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_course.graphs import Graph, dense_batch
+        >>> batch = dense_batch([Graph(np.ones((1, 4)), [], []), Graph(np.ones((2, 4)), [0], [1])])
+        >>> batch["adjacency"].astype(int).tolist(), batch["mask"].tolist()
+        ([[[0, 0], [0, 0]], [[0, 0], [1, 0]]], [[True, False], [True, True]])
+    """
+    for k, graph in enumerate(check_graphs(graphs)):
+        if graph.num_graphs > 1:
+            raise ValueError(f"graphs[{k}] is a union of {graph.num_graphs} graphs; it must be one graph")
+    rows = batch_graphs(graphs, num_nodes=num_nodes)
+    mask = rows["graph_ids"] >= 0
+    b, e = np.nonzero(rows["receivers"] >= 0)
+    ends = b, rows["receivers"][b, e], rows["senders"][b, e]
+    size = *mask.shape, mask.shape[1]
+
+    def scatter(shape, values):
+        entries = np.zeros(shape, "float32")
+        np.add.at(entries, ends, values)
+        return entries
+
+    batch = {"nodes": rows["nodes"], "adjacency": scatter(size, 1), "mask": mask}
+    if "edges" in rows:
+        batch["edges"] = scatter((*size, rows["edges"].shape[-1]), rows["edges"][b, e])
+    if "globals" in rows:
+        batch["globals"] = rows["globals"][:, 0]
+    return batch
 
 
 class GraphBatches(keras.utils.PyDataset):

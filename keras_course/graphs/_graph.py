@@ -181,6 +181,8 @@ def batch_graphs(
 ) -> dict[str, np.ndarray]:
     """Return graphs as inputs of a model: one row for each `Graph`, padded to one size, so that a program fits all.
 
+    `dense_batch` returns adjacency matrices in place of lists of edges.
+
     Args:
         graphs: B graphs; each may be a `union` of several.
         num_nodes: N, nodes of a row; by default those of the largest graph.

@@ -187,12 +187,12 @@ class Set2Set(keras.layers.Layer):
     reference="Gilmer et al., 2017, https://arxiv.org/abs/1704.01212",
     presets={
         "tiny": {"num_features": 133, "num_edge_features": 14, "num_outputs": 1},
-        "gilmer": {  # the enn-s2s on QM9: 13 features of an atom, 5 of a bond, 73 hidden ones
+        "gilmer": {  # QM9 with the default sizes of the authors' code; they publish no number of parameters
             "num_features": 13,
             "num_edge_features": 5,
             "num_outputs": 1,
-            "hidden_dim": 73,
-            "edge_dim": 100,
+            "hidden_dim": 50,
+            "edge_dim": 50,
             "num_steps": 6,
             "readout_steps": 12,
         },
@@ -254,10 +254,11 @@ def mpnn(
 
     Differences from the paper:
         A dense layer maps the features of a node to C, where the paper pads them with zeros. There is no master node,
-        and no virtual edges. The authors' code has one edge network for each direction of an edge, adds a bias to the
-        messages, and reads out h_v beside x_v; here one edge network serves both, without that bias, and the readout
-        sees h_v alone. Of the preset "gilmer", 6 rounds and 12 steps of the readout are the defaults of that code; its
-        default of 50 hidden features is not ours, and we know no source of the sizes 73 and 100.
+        and no virtual edges. The paper's readout sees a linear projection of [h_v, x_v]; here it sees h_v alone. The
+        authors' code has one edge network for each direction of an edge, with four hidden layers, and adds a bias to
+        the messages; here one edge network with one hidden layer serves both directions, without that bias. Its head
+        has 200 hidden units, and ours C. The preset "gilmer" has the sizes of that code otherwise: 50 hidden features
+        of a node and of the edge network, 6 rounds, and 12 steps of the readout.
 
     References:
         Neural Message Passing for Quantum Chemistry, Gilmer et al., 2017, https://arxiv.org/abs/1704.01212

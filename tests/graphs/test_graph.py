@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_course.graphs import Graph, batch_graphs, molecule_graph, paired_edges, permute_graph
+from keras_course.graphs import Graph, batch_graphs, dense_batch, molecule_graph, paired_edges, permute_graph
 
 pytestmark = pytest.mark.once
 PATH = Graph(np.eye(3), [0, 1], [1, 2])
@@ -32,6 +32,9 @@ TWO = Graph(np.eye(4), [0, 3], [1, 2], graph_ids=[0, 0, 1, 1])
         (lambda: batch_graphs([PATH], num_nodes=2), "num_nodes=2 is too small: a row needs num_nodes=3"),
         (lambda: batch_graphs([PATH], num_edges=1), "num_edges=1 is too small: a row needs num_edges=2"),
         (lambda: batch_graphs([TWO], num_graphs=1), "num_graphs=1 is too small: a row needs num_graphs=2"),
+        (lambda: dense_batch([]), "graphs=.* with one at least"),
+        (lambda: dense_batch([TWO]), r"graphs\[0\] is a union of 2 graphs; it must be one graph"),
+        (lambda: dense_batch([PATH], num_nodes=2), "num_nodes=2 is too small: a row needs num_nodes=3"),
         (lambda: permute_graph(PATH, [0, 1]), r"order=\[0, 1\] must be a permutation of 0..2"),
         (lambda: permute_graph(PATH, [0, 1, 1]), "must be a permutation of 0..2"),
         (lambda: permute_graph(PATH, [2, 1, 0], [0, 2]), r"edge_order=\[0, 2\] must be a permutation of 0..1"),
@@ -48,6 +51,26 @@ def test_refusals(call, message):
 def test_empty_graphs_are_graphs():
     assert (Graph([[1.0]], [], []).num_edges, batch_graphs([Graph([[1.0]], [], [])])["senders"].shape) == (0, (1, 0))
     assert permute_graph(Graph(np.eye(2), [], []), [1, 0], []).nodes.tolist() == [[0, 1], [1, 0]]
+
+
+def test_dense_batches_hold_every_edge():
+    """Of two parallel edges the adjacency matrix has the number, and the features are added."""
+    rng = np.random.default_rng(0)
+    graphs = [Graph(rng.normal(size=(n, 2)), *rng.integers(0, n, (2, e)), rng.normal(size=(e, 3)), [[n]])
+              for n, e in ((3, 12), (1, 0), (5, 4))]  # fmt: skip
+    batch = dense_batch(graphs, num_nodes=6)
+    assert batch["globals"].tolist() == [[3], [1], [5]]
+    for graph, *row in zip(graphs, *(batch[key] for key in ("nodes", "adjacency", "mask", "edges")), strict=True):
+        nodes, adjacency, mask, edges = row
+        n = graph.num_nodes
+        assert mask.tolist() == [i < n for i in range(6)]
+        np.testing.assert_array_equal(nodes[:n], graph.nodes)
+        assert not nodes[n:].any()
+        for i, j in np.ndindex(6, 6):
+            same = (graph.receivers == i) & (graph.senders == j)
+            assert adjacency[i, j] == same.sum()
+            np.testing.assert_allclose(edges[i, j], graph.edges[same].sum(axis=0), atol=1e-6)
+    assert set(dense_batch([PATH])) == {"nodes", "adjacency", "mask"}
 
 
 def test_edges_in_pairs_are_the_same_edges():

@@ -101,6 +101,13 @@ def test_messages_need_edges_in_pairs():
         bond_messages(np.ones((3, 2), "float32"), [0, 1, 1], [1, 0, 2], 3)
 
 
+@pytest.mark.parametrize(("layers", "size"), [(0, 9 * 2 + 2), (2, (9 * 8 + 8) + (8 * 8 + 8) + (8 * 2 + 2))])
+def test_head_has_the_layers_that_it_should_have(layers, size):
+    """Of chemprop, `ffn_num_layers` 1 is one linear layer on the molecule and its other features, 3 is two hidden."""
+    model = dmpnn(16, 6, 2, hidden_dim=8, num_globals=1, num_head_layers=layers)
+    assert model.count_params() == (22 * 8 + 8 * 8 + 24 * 8 + 8) + size
+
+
 def test_cut_to_largest():
     batch = batch_graphs([molecule_graph("CCO"), molecule_graph("c1ccccc1")], num_nodes=50, num_edges=90)
     found = cut_to_largest(batch)

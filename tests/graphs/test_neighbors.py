@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+from keras_course import recipes
 from keras_course.graphs import (
     Graph,
     GraphBatches,
@@ -70,6 +71,28 @@ def test_neighbor_sample_samples_without_replacement():
     counts = np.bincount(np.concatenate([sample.edges for sample in samples]), minlength=19)
     assert 30 < counts.min() < counts.max() < 80  # 200 * 5 / 19 = 53
     assert neighbor_sample(graph, [3], [5]).graph.num_edges == 0
+
+
+def test_sampled_batches_of_papers():
+    """A batch has one size and counts papers for training only; it follows from the seed and its number."""
+    data = recipes.Citations(data="citations", fanouts=(3, 2)).load()
+    words = {row.tobytes(): k for k, row in enumerate(data.graph.nodes)}
+    stream = iter(data.batches(10, 2, seed=1, start_epoch=0))
+    batches = [next(stream) for _ in range(4)]
+    for x, labels, weights in batches:
+        assert (x["nodes"].shape, x["senders"].shape) == ((1, 10 + 30 + 60, 500), (1, 90))
+        papers = [words[row.tobytes()] for row in x["nodes"][0, :10]]
+        assert data.graph.train[papers].all()
+        assert len(set(papers)) == weights.sum() == weights[0, :10].sum() == 10
+        np.testing.assert_array_equal(labels[0, :10], data.graph.labels[papers])
+        assert np.bincount(x["receivers"][x["receivers"] >= 0]).max() <= 3
+    again = next(iter(data.batches(10, 2, seed=1, start_epoch=1)))
+    np.testing.assert_array_equal(again[0]["nodes"], batches[2][0]["nodes"])
+    assert not np.array_equal(batches[0][0]["nodes"], batches[1][0]["nodes"])
+    with pytest.raises(ValueError, match="batch_size=101 must be a whole number, at most 100"):
+        data.batches(101, 2, seed=1, start_epoch=0)
+    with pytest.raises(ValueError, match=r"fanouts\[1\]=0"):
+        recipes.Citations(fanouts=(3, 0))
 
 
 @pytest.mark.parametrize(

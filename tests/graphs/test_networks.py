@@ -16,6 +16,7 @@ from keras_course.graphs import (
     cnn_as_gnn,
     complete_graph,
     deep_sets,
+    dense_batch,
     dmpnn,
     dot_attention_gnn,
     edge_attention,
@@ -73,6 +74,19 @@ def test_a_union_is_every_graph_by_itself(build):
     alone = np.concatenate([array(single(batch_graphs([graph]))) for graph in graphs])
     together = array(joint(batch_graphs([union(graphs)], num_nodes=12, num_edges=20)))[0]
     np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_a_dense_batch_is_every_graph_by_itself():
+    """D^-1 A X W on padded adjacency matrices is `GraphConvolution` on the union of the graphs."""
+    graphs = [random_graph(n, e, n) for n, e in ((1, 0), (6, 7), (4, 9))]
+    batch, joint = dense_batch(graphs, num_nodes=7), union(graphs)
+    ends = joint.senders, joint.receivers
+    mean = GraphConvolution(3, normalization="row", use_bias=False)
+    expected = array(mean(joint.nodes, *ends))
+    means = batch["adjacency"] / np.maximum(batch["adjacency"].sum(axis=-1, keepdims=True), 1)
+    y = array(keras.ops.matmul(keras.ops.matmul(means, batch["nodes"]), mean.kernel))
+    np.testing.assert_allclose(y[batch["mask"]], expected, atol=1e-5)
+    assert not y[~batch["mask"]].any()
 
 
 @pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)

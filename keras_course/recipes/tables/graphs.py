@@ -7,26 +7,23 @@ from keras_course.recipes.tables._molecules import MOLECULES
 from keras_course.recipes.tables._physics import PHYSICS
 from keras_course.recipes.tasks.citations import Citations
 
+_PENALTY = {"penalty": 5e-4, "sparse": True}
 
-def _papers(name, words, builder, *, data="cora", parts=20, preset="cora", steps=200, rates=(0.01, 0.01), **options):
-    """A graph of papers, every step on the whole graph; the papers for validation choose the epoch that counts."""
-    overrides = {"penalty": 5e-4, "sparse": True} | options.pop("overrides", {})
+
+def _papers(name, words, builder, *, data="cora", parts=20, fanouts=(), rates=(0.01, 0.01), decay=0.0, **options):
+    """A graph of papers, by default all of it in a step; the papers for validation choose the epoch that counts."""
     peak_rate, final_rate = rates
     return Recipe(
         name=name,
         summary=f"subjects of papers from their words and links, {words}",
-        task=Citations(data=data, parts=parts),
+        task=Citations(data=data, parts=parts, fanouts=fanouts),
         topic="graphs",
         builder=builder,
-        preset=preset,
-        overrides=overrides,
         optimizer=AdamW(
-            peak_rate=peak_rate, final_rate=final_rate, warmup=0, betas=(0.9, 0.999), weight_decay=0.0, clip=None
+            peak_rate=peak_rate, final_rate=final_rate, warmup=0, betas=(0.9, 0.999), weight_decay=decay, clip=None
         ),
-        steps=steps,
-        batch_size=1,
         keep="best",
-        **options,
+        **{"preset": "cora", "overrides": _PENALTY, "steps": 200, "batch_size": 1} | options,
     )
 
 
@@ -65,9 +62,26 @@ TABLE = (
         data="citations",
         parts=1,
         preset="tiny",
-        overrides={"hidden_dim": 16},
+        overrides=_PENALTY | {"hidden_dim": 16},
         expected=88.0,
         tolerance=2.0,
+        minutes=1,
+    ),
+    _papers(
+        "citations_sage",
+        "with GraphSAGE on sampled neighborhoods, without any download",
+        "graph_sage",
+        data="citations",
+        parts=1,
+        fanouts=(5, 5),
+        rates=(0.003, 0.003),
+        decay=5e-2,
+        steps=600,
+        preset="tiny",
+        overrides={},
+        batch_size=20,
+        expected=80.5,
+        tolerance=1.5,
         minutes=1,
     ),
     *MOLECULES,

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from keras_course import datasets
-from keras_course.checks import string, whole_number
+from keras_course.checks import string, whole_number, whole_numbers
 from keras_course.recipes._task import Data, Metric, Task
 
 
@@ -17,21 +17,26 @@ from keras_course.recipes._task import Data, Metric, Task
 class Citations(Task):
     """Predict the subjects of papers in a graph of citations; the metric is the test accuracy, its mean over all parts.
 
-    A step sees the whole graph, and its loss is the mean over the few papers for training. Each part is a run with
-    initial weights and dropout of its own, on the same split.
+    A step sees the whole graph, and its loss is the mean over the few papers for training. With `fanouts`, a step sees
+    the sampled neighborhoods of a batch of these papers instead. The metric is always that of the whole graph. Each
+    part is a run with initial weights and dropout of its own, on the same split.
 
     Args:
         data: name of a graph of papers in `keras_course.datasets`.
         parts: number of runs.
+        fanouts: edges to sample for each paper, one number per layer, see `keras_course.graphs.neighbor_sample`; an
+            empty tuple samples none.
     """
 
     data: str = "cora"
     parts: int = 20
+    fanouts: tuple[int, ...] = ()
     metric: ClassVar[Metric] = Metric("test accuracy", "%", higher_is_better=True)
 
     def __post_init__(self):
         string(data=self.data)
         whole_number(1, parts=self.parts)
+        whole_numbers(1, fanouts=self.fanouts)
 
     def load(self, part=0, start=None) -> "CitationData":
         return CitationData(self)
@@ -49,8 +54,9 @@ class CitationData(Data):
     def __init__(self, task):
         from keras_course.graphs import Graph, batch_graphs, sparse_features
 
-        self.graph = graph = datasets.get_dataset(task.data).load()
-        batch = batch_graphs([Graph(graph.nodes, graph.senders, graph.receivers)])
+        self.graph, self.fanouts = datasets.get_dataset(task.data).load(), task.fanouts
+        graph, self.links = self.graph, Graph(self.graph.nodes, self.graph.senders, self.graph.receivers)
+        batch = batch_graphs([self.links])
         self.x = batch | sparse_features(batch)  # a model takes what it needs
         self.validation = [self._batch(graph.valid)]
         sizes = [int(mask.sum()) for mask in (graph.train, graph.valid, graph.test)]
@@ -72,7 +78,23 @@ class CitationData(Data):
         return {"loss": loss, "weighted_metrics": [keras.metrics.SparseCategoricalAccuracy("accuracy")]}
 
     def batches(self, batch_size, steps_per_epoch, seed, start_epoch) -> Iterable:
-        return itertools.repeat(self._batch(self.graph.train))
+        if not self.fanouts:
+            return itertools.repeat(self._batch(self.graph.train))
+        whole_number(1, at_most=int(self.graph.train.sum()), batch_size=batch_size)
+        return (self._sampled(batch_size, seed, step) for step in itertools.count(start_epoch * steps_per_epoch))
+
+    def _sampled(self, batch_size, seed, step):
+        """Return the neighborhoods of some papers for training, padded to the largest that there can be."""
+        from keras_course.graphs import batch_graphs, neighbor_sample
+
+        rng = np.random.default_rng((seed, step))
+        papers = rng.choice(np.flatnonzero(self.graph.train), batch_size, replace=False)
+        part = neighbor_sample(self.links, papers, self.fanouts, seed=int(rng.integers(2**63)))
+        num_edges = batch_size * int(np.cumprod(self.fanouts).sum())  # every edge leads to one new paper at most
+        x = batch_graphs([part.graph], num_nodes=batch_size + num_edges, num_edges=num_edges)
+        labels = np.zeros(x["graph_ids"].shape, "int32")
+        labels[0, : len(part.nodes)] = self.graph.labels[part.nodes]
+        return x, labels, (np.arange(labels.size) < batch_size).astype("float32")[None]
 
     def measure(self, model, row, seed) -> dict[str, float]:
         right = self._logits(model).argmax(axis=-1) == self.graph.labels
