@@ -89,7 +89,7 @@ class Autoregressive(Transform):
 
     def _conditioned(self, x, context):
         """Return the parameters (B, D, P)."""
-        return ops.reshape(self.network(joined(x, context)), (-1, len(self.order), self.function.num_parameters))
+        return ops.reshape(self.network(joined(context, x)), (-1, len(self.order), self.function.num_parameters))
 
     def call(self, x, context=None) -> tuple[Tensor, Tensor]:
         z, log_slopes = self.function(x, self._conditioned(x, context))

@@ -15,7 +15,7 @@ from keras_course.checks import choice, positive, validate, whole, wholes
 from keras_course.layers._activations import get_activation
 from keras_course.ops._types import Tensor
 from keras_course.uncertainty._flow import Flow
-from keras_course.uncertainty._networks import Network, joined
+from keras_course.uncertainty._networks import Network, check_rows, joined
 from keras_course.uncertainty._realnvp import SEED
 from keras_course.uncertainty._solvers import dormand_prince, runge_kutta
 from keras_course.uncertainty._transforms import Transform
@@ -90,7 +90,7 @@ class ContinuousTransform(Transform):
         """Return v(x, t; c) (B, D) at a time t."""
         frequencies = ops.convert_to_tensor(math.pi * np.arange(1, self.num_frequencies + 1), dtype="float32")
         angles = ops.zeros_like(x[:, :1]) + t * frequencies  # (B, K)
-        return self.network(joined(ops.cos(angles), ops.sin(angles), x, context))
+        return self.network(joined(context, ops.cos(angles), ops.sin(angles), x))
 
     def call(self, x, context=None, training=None) -> tuple[Tensor, Tensor]:
         if training and self.trace == "hutchinson":
@@ -103,6 +103,7 @@ class ContinuousTransform(Transform):
     def _change(self, t, state, context=None, noise=None):
         """Return the velocity and the trace of its Jacobian: the derivatives of x and of log_det by the time."""
         x = state[0]
+        check_rows(x, context)
         if noise is not None:
             v, product = course_ops.jvp(lambda x: self.velocity(t, x, context), (x,), (noise,))
             return v, ops.sum(noise * product, axis=-1)

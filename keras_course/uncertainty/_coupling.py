@@ -77,7 +77,7 @@ class Coupling(Transform):
     def _conditioned(self, x, context):
         """Return x_a, x_b and the parameters (B, D - A, P)."""
         kept = take(x, self.kept)
-        parameters = self.network(joined(kept, context))
+        parameters = self.network(joined(context, kept))
         shape = -1, len(self.changed), self.function.num_parameters
         return kept, take(x, self.changed), ops.reshape(parameters, shape)
 

@@ -9,6 +9,7 @@ import itertools
 import keras
 import numpy as np
 from keras import ops
+from scipy import special
 
 from keras_course.checks import between_0_and_1, choice, positive, string, tensor, validate, whole
 from keras_course.ops._types import Tensor
@@ -183,10 +184,12 @@ def _numbers(name, value):
 class QuantileHead(Head):
     """The head of quantiles that do not cross; its loss is the pinball loss.
 
-    Takes y (B, K) and raw outputs f (B, K Q). For each output the lowest quantile is a raw output, and the others lie
-    above it by positive steps:
+    Takes y (B, K) and raw outputs f (B, K Q). For each output the lowest quantile is free, and the others lie above it
+    by positive steps. The offsets a are such that raw outputs of zero mean the quantiles z of a standard normal
+    distribution, where the training of a network on standardized targets should start:
 
-        q_1 = f_1,  q_j = q_(j-1) + softplus(f_j),  loss = sum over outputs of the mean pinball loss over the levels
+        q_1 = f_1 + z_1,  q_j = q_(j-1) + softplus(f_j + a_j),  softplus(a_j) = z_j - z_(j-1)
+        loss = sum over outputs of the mean pinball loss over the levels
 
     Args:
         num_outputs: K.
@@ -204,14 +207,17 @@ class QuantileHead(Head):
         >>> from keras_course.uncertainty import QuantileHead
         >>> head = QuantileHead(1, (0.25, 0.75))
         >>> q = head.quantiles(np.zeros((1, 2), "float32"))[0, 0]
-        >>> [round(float(value), 4) for value in q]  # 0, and softplus(0)
-        [0.0, 0.6931]
+        >>> [round(float(value), 4) for value in q]  # of N(0, 1)
+        [-0.6745, 0.6745]
     """
 
     @validate(levels=check_levels)
     def __init__(self, num_outputs, levels=(0.05, 0.5, 0.95), *, name="quantile_head", **kwargs):
         super().__init__(num_outputs, name=name, **kwargs)
         self.levels = tuple(map(float, levels))
+        normal = special.ndtri(self.levels)
+        steps = np.log(np.expm1(np.maximum(np.diff(normal), 1e-6)))  # the inverse of softplus
+        self.offsets = np.append(normal[:1], steps).astype("float32")
 
     @property
     def size(self) -> int:
@@ -226,6 +232,7 @@ class QuantileHead(Head):
         raw = ops.cast(ops.convert_to_tensor(raw), "float32")
         self._check_raw(raw)
         raw = ops.reshape(raw, (*ops.shape(raw)[:-1], self.num_outputs, len(self.levels)))
+        raw = raw + ops.convert_to_tensor(self.offsets)
         return ops.cumsum(ops.concatenate([raw[..., :1], ops.softplus(raw[..., 1:])], axis=-1), axis=-1)
 
     def get_config(self) -> dict:

@@ -93,7 +93,15 @@ class Network(keras.layers.Layer):
         return ops.cast(x, "float32")
 
 
-def joined(*parts) -> Tensor:
-    """Return tensors side by side, without those that are None."""
-    there = [part for part in parts if part is not None]
-    return ops.concatenate(there, axis=-1) if len(there) > 1 else there[0]
+def joined(context, *parts) -> Tensor:
+    """Return tensors side by side, and behind them the context unless it is None."""
+    if context is not None:
+        check_rows(parts[0], context)
+        parts = *parts, context
+    return ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
+
+
+def check_rows(x, context) -> None:
+    """Raise a ValueError where x and a context have different numbers of rows, as far as these are known."""
+    if context is not None and None not in (x.shape[0], context.shape[0]) and x.shape[0] != context.shape[0]:
+        raise ValueError(f"context has {context.shape[0]} rows, and x has {x.shape[0]}; they must be as many")

@@ -146,12 +146,23 @@ def test_autoregressive_jacobian_is_triangular():
         assert (ordered[np.triu_indices(4, 1)] == 0).all()
 
 
+@pytest.mark.parametrize("name", FLOWS)
+def test_context_of_another_batch_is_refused(name):
+    """By every method, and by a call of the model, where each backend has an error of its own else."""
+    build, options = small(name)
+    flow, x, context = build(2, 1, **options), np.ones((4, 2), "float32"), np.ones((3, 1), "float32")
+    for call in (flow.transform, flow.inverse, flow.log_prob, lambda x, context: flow({"x": x, "context": context})):
+        with pytest.raises(ValueError, match=r"context has 3 rows, and [xz] has 4"):
+            call(x, context)
+
+
 @pytest.mark.parametrize(
     ("act", "message"),
     [
         (lambda: realnvp(1), "num_features=1 must be at least 2"),
         (lambda: nice(1, 3), "num_features=1 must be at least 2"),
         (lambda: neural_spline_flow(1), "num_features=1 must be at least 2"),
+        (lambda: glow_flow(1), "num_features=1 must be at least 2"),
         (lambda: masked_autoregressive_flow(2, hidden_dims=()), "hidden_dims"),
         (lambda: neural_spline_flow(2, num_bins=1), "num_bins=1"),
         (lambda: Flow(2, []), "transforms"),

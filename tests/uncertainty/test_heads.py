@@ -130,8 +130,18 @@ def test_models_train_and_are_saved(tmp_path):
         np.testing.assert_allclose(array(loaded.distribution(x).log_prob(y)), expected, atol=1e-6)
         deviations = array(model.distribution(x).deviations)
         assert (np.ptp(deviations) < 1e-6) == (model.name == "gaussian_network")
-    model = quantile_network((1,), 1, hidden_dims=(4,))
-    assert (np.diff(array(model.quantiles(x))) > 0).all()
+
+
+def test_quantiles_start_near_those_of_a_normal_distribution():
+    """Raw outputs of zero are the quantiles of N(0, 1); a new network is not far from them on standardized inputs."""
+    levels = (1e-4, 0.05, 0.5, 0.5 + 1e-9, 0.95)
+    quantiles = array(QuantileHead(2, levels).quantiles(np.zeros((3, 10))))
+    np.testing.assert_allclose(quantiles, np.broadcast_to(stats.norm.ppf(levels), (3, 2, 5)), atol=1e-5)
+    assert (np.diff(array(QuantileHead(1, levels).quantiles(rng.normal(size=(50, 5))))) > 0).all()
+    model = portable_init(quantile_network((4,), 1), seed=0)
+    x, normal = np.random.default_rng(0).normal(size=(500, 4)), stats.norm.ppf(model.head.levels)
+    np.testing.assert_allclose(array(model.quantiles(0 * x))[0, 0], normal, atol=1e-5)
+    np.testing.assert_allclose(array(model.quantiles(x))[:, 0].mean(axis=0), normal, atol=0.6)
 
 
 def test_pinball_loss_is_smallest_at_the_quantile():
