@@ -5,6 +5,7 @@ from . import common
 BUILDERS = {  # options
     "gcn": {"hidden_dim": 64},
     "gat": {"hidden_dim": 64, "num_heads": 8},
+    "gatv2": {"hidden_dim": 64, "num_heads": 8},
     "dot_attention_gnn": {"hidden_dim": 64},
     "graph_sage": {"hidden_dim": 64},
     "gin": {"hidden_dim": 64, "level": "node"},
@@ -113,26 +114,50 @@ class Neighbors:
         return 1e6 * common.median_seconds(lambda: neighbor_sample(self.graph, seeds, [5, 5]).edges.size) / len(seeds)
 
 
-class Applications:
-    """A training step of a network for point clouds, and of one for travel times, per edge."""
+RECIPES = {  # the recipe whose network and batches are timed
+    "mpnn": "esol_mpnn",
+    "dmpnn": "esol_dmpnn",
+    "gns": "spring_particles_gns",
+    "graphcast": "rossby_haurwitz_graphcast",
+    "point_gnn": "lidar_scenes_point_gnn",
+    "eta_supersegment": "road_traffic_eta",
+}
 
-    params = (common.BACKENDS, ("point_gnn", "eta_supersegment"))
+
+def load(builder):
+    """Return the compiled model of the recipe of a builder, and a batch of data without any download."""
+    from keras_course import datasets, recipes
+    from keras_course.recipes._part import build_model, compile_model
+
+    row = recipes.RECIPES[RECIPES[builder]]
+    data = row.task.on(datasets.get_dataset(row.task.data).offline).load()
+    model = compile_model(build_model(row, data, seed=0), row, data)
+    return model, next(iter(data.batches(row.batch_size, steps_per_epoch=STEPS, seed=0, start_epoch=0)))
+
+
+class Applications:
+    """A forward pass and a training step of the networks for molecules, physics, point clouds and traffic."""
+
+    params = (common.BACKENDS, list(RECIPES))
     param_names = ("backend", "builder")
-    unit = "us/edge"
+    unit = "us/example"
 
     def setup(self, backend, builder):
         common.select(backend)
-        from keras_course import graphs, recipes
-        from keras_course.ops import jit_training
+        import keras
 
-        build = getattr(graphs, builder)
-        task, batch_size = (recipes.Detection(), 4) if builder == "point_gnn" else (recipes.TravelTime(), 64)
-        data = task.load()
-        self.model = build(**data.arguments(build))
-        compiled = "auto" if backend == "jax" else False
-        self.model.compile("adam", **data.objective(self.model), jit_compile=compiled)
-        jit_training(self.model)
-        self.batch = next(iter(data.batches(batch_size, steps_per_epoch=STEPS, seed=0, start_epoch=0)))
+        self.model, self.batch = load(builder)
+        self.size = len(keras.tree.flatten(self.batch[0])[0])
+
+    def track_forward(self, backend, builder):
+        """A compiled forward pass."""
+        import keras
+
+        from keras_course import ops
+
+        x = keras.tree.map_structure(keras.ops.convert_to_tensor, self.batch[0])
+        forward = ops.jit(lambda x: self.model(x), variables=self.model.variables)
+        return 1e6 * common.median_seconds(lambda: forward(x)) / self.size
 
     def track_training(self, backend, builder):
         """A step of `fit`, as the recipe makes it."""
@@ -143,5 +168,28 @@ class Applications:
             self.model.fit(batches, steps_per_epoch=STEPS, shuffle=False, verbose=0)
             return self.model.optimizer.iterations.value
 
-        seconds = common.median_seconds(call, repeats=3, warmups=1)
-        return 1e6 * seconds / (STEPS * self.batch[0]["senders"].size)
+        return 1e6 * common.median_seconds(call, repeats=3, warmups=1) / (STEPS * self.size)
+
+
+class Rollouts:
+    """A rollout of a simulator of particles and of a weather forecast, with compilation."""
+
+    params = (common.BACKENDS, ("gns", "graphcast"))
+    param_names = ("backend", "builder")
+    unit = "ms"
+
+    def setup(self, backend, builder):
+        common.select(backend)
+        self.model, (x, _) = load(builder)
+        self.states = x[:4]
+
+    def track_roll_out(self, backend, builder):
+        """Twenty steps of four trajectories."""
+        from keras_course.graphs import roll_out
+
+        order = 2 if builder == "gns" else 1  # accelerations, or changes
+
+        def call():
+            return roll_out(self.model, self.states, 20, scale=1e-3, order=order)
+
+        return 1e3 * common.median_seconds(call, repeats=3, warmups=1)

@@ -66,8 +66,11 @@ class GraphBatches(keras.utils.PyDataset):
 
     All batches have the same shapes, so that a program is compiled once; only the last batch may have fewer rows. A
     batch has one row for each graph, each padded to the largest graph. With `packed`, it has a single row, the union of
-    B graphs, which is padded much less if the graphs differ in size: to the B largest graphs together. Its targets are
-    `(1, B, ...)`, as those of a model with num_graphs=B, and a last batch of fewer graphs is left out.
+    B graphs, which needs much less padding if the graphs differ in size. Its targets are `(1, B, ...)`, as those of a
+    model with num_graphs=B, and a last batch of fewer graphs is left out.
+
+    So that all packed batches have about the same size, each of them gets small and large graphs: the graphs are sorted
+    by size and divided into B strata, and a batch holds a random graph of each stratum.
 
     Args:
         graphs: M graphs.
@@ -89,7 +92,7 @@ class GraphBatches(keras.utils.PyDataset):
         ((2, 6, 2), (2,))
         >>> x, y = GraphBatches(graphs, np.zeros(4), batch_size=2, packed=True)[0]
         >>> x["nodes"].shape, y.shape
-        ((1, 9, 2), (1, 2))
+        ((1, 8, 2), (1, 2))
     """
 
     @validate(batch_size=whole(1), shuffle=flag, seed=numpy_seed, packed=flag)
@@ -104,11 +107,20 @@ class GraphBatches(keras.utils.PyDataset):
             raise ValueError(f"batch_size={batch_size} must be at most {len(graphs)}, the number of graphs, if packed")
         self.graphs, self.batch_size, self.packed = graphs, int(batch_size), bool(packed)
         self.shuffle, self.seed, self.epoch = bool(shuffle), seed, 0
-        count = batch_size if packed else 1
-        sizes = [(graph.num_nodes, graph.num_edges, graph.num_graphs) for graph in self.graphs]
-        largest = np.sort(np.array(sizes), axis=0)[-count:].sum(axis=0)
-        self.sizes = dict(zip(("num_nodes", "num_edges", "num_graphs"), map(int, largest), strict=True))
+        sizes = np.array([(graph.num_nodes, graph.num_edges, graph.num_graphs) for graph in graphs])
+        self.by_size = np.argsort(sizes.sum(axis=1), kind="stable")
+        self.sizes = dict(zip(("num_nodes", "num_edges", "num_graphs"), map(int, self._room(sizes)), strict=True))
         self.on_epoch_begin()
+
+    def _room(self, sizes):
+        """Return the numbers of nodes, edges and graphs that are enough for a row of every batch."""
+        if not self.packed:
+            return sizes.max(axis=0)
+        used = len(self) * self.batch_size
+        if not self.shuffle:
+            return sizes[:used].reshape(len(self), self.batch_size, -1).sum(axis=1).max(axis=0)
+        highest = np.arange(1, 1 + self.batch_size) * len(self) - 1 + len(sizes) - used  # rank in each stratum
+        return np.maximum.accumulate(sizes[self.by_size])[highest].sum(axis=0)
 
     def __len__(self) -> int:
         return len(self.graphs) // self.batch_size if self.packed else -(-len(self.graphs) // self.batch_size)
@@ -122,7 +134,11 @@ class GraphBatches(keras.utils.PyDataset):
 
     def on_epoch_begin(self) -> None:
         """Choose the order of the epoch."""
-        self.order = np.arange(len(self.graphs))
-        if self.shuffle:
-            np.random.default_rng((self.seed, self.epoch)).shuffle(self.order)
+        self.order, rng = np.arange(len(self.graphs)), np.random.default_rng((self.seed, self.epoch))
         self.epoch += 1
+        if self.shuffle and self.packed:
+            ranks = np.sort(rng.permutation(self.order)[: len(self) * self.batch_size])
+            strata = self.by_size[ranks].reshape(self.batch_size, len(self))
+            self.order = rng.permuted(strata, axis=1).T.ravel()
+        elif self.shuffle:
+            rng.shuffle(self.order)

@@ -168,3 +168,25 @@ def test_batches_hold_each_graph_once_in_an_epoch(packed):
         batches.on_epoch_begin()
     assert sorted(orders[0]) == sorted(orders[1]) == list(range(1, 10))
     assert orders[0] != orders[1]
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_packed_batches_fit_into_little_room(shuffle):
+    """Graphs of 1 to 50 nodes, of which a few are left out in each epoch: there is room, and not much is padding."""
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(1, 51, 107)
+    graphs = [Graph(np.full((n, 1), n), *rng.integers(0, n, (2, 2 * n))) for n in sizes]
+    batches = GraphBatches(graphs, sizes, 10, packed=True, shuffle=shuffle)
+    seen = []
+    for _ in range(20):
+        epoch = [batches[k] for k in range(len(batches))]
+        for x, y in epoch:
+            assert (x["receivers"] >= 0).sum() == 2 * y.sum()
+        seen.append(np.concatenate([y[0] for _, y in epoch]))
+        batches.on_epoch_begin()
+    if not shuffle:
+        np.testing.assert_array_equal(seen[1], sizes[:100])
+        return
+    assert batches.sizes["num_nodes"] < 1.3 * 10 * sizes.mean()  # of the ten largest it would be almost 2
+    assert len({tuple(np.sort(row)) for row in seen}) > 1  # others are left out
+    assert not np.array_equal(seen[0], seen[1])

@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 from benchmarks import bench_graphs, common
 from benchmarks.peers import graphs as peers
 from benchmarks.peers import turns
-from keras_course import backend, graphs
+from keras_course import backend, graphs, recipes
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("torch_geometric")
@@ -68,6 +68,14 @@ def test_benchmarks_run(monkeypatch):
         suite.setup(backend.current(), name)
         assert suite.track_forward(backend.current(), name) > 0
         assert suite.track_training(backend.current(), name) > 0
+    suite = bench_graphs.Applications()
+    suite.setup(backend.current(), "gns")
+    assert suite.track_forward(backend.current(), "gns") > 0
+    assert suite.track_training(backend.current(), "gns") > 0
+    assert all(recipes.RECIPES[row].builder == name for name, row in bench_graphs.RECIPES.items())
+    suite = bench_graphs.Rollouts()
+    suite.setup(backend.current(), "gns")
+    assert suite.track_roll_out(backend.current(), "gns") > 0
     suite = bench_graphs.Neighbors()
     suite.setup(100)
     assert suite.track_radius_graph(100) > 0
