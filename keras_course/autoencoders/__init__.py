@@ -12,6 +12,13 @@ from keras_course.autoencoders._bounds import (
     log_importance_weights,
 )
 from keras_course.autoencoders._corruptions import AddNoise, Corruption, ErasePixels, GaussianBlur
+from keras_course.autoencoders._figures import (
+    plot_autoencoder,
+    plot_bound,
+    plot_codes,
+    plot_field,
+    plot_latent_grid,
+)
 from keras_course.autoencoders._gradient_estimates import GradientEstimates, gradient_estimates
 from keras_course.autoencoders._hierarchical import HierarchicalVAE, hierarchical_vae
 from keras_course.autoencoders._latent_sampler import GaussianLatentSampler, gaussian_latent_sampler
@@ -66,6 +73,11 @@ __all__ = [
     "linear_autoencoder",
     "log_importance_weights",
     "pca",
+    "plot_autoencoder",
+    "plot_bound",
+    "plot_codes",
+    "plot_field",
+    "plot_latent_grid",
     "posterior_collapse",
     "vae",
     "vq_vae",
