@@ -74,7 +74,11 @@ def up(channels):
 
     layers = []
     for i in range(len(channels) - 1):
-        layers += [nn.ConvTranspose2d(channels[i], channels[i + 1], 3, stride=2), nn.ZeroPad2d((0, -1, 0, -1)), nn.ReLU()]
+        layers += [
+            nn.ConvTranspose2d(channels[i], channels[i + 1], 3, stride=2),
+            nn.ZeroPad2d((0, -1, 0, -1)),
+            nn.ReLU(),
+        ]
     return layers[:-1]
 
 
@@ -91,11 +95,12 @@ def torch_vae(input_shape, latent_dim, hidden_dims, filters=()):
         )
     grid = (filters[-1], height >> len(filters), width >> len(filters))
     size = int(np.prod(grid))
-    encoder = nn.Sequential(
-        *down([channels, *filters]), nn.Flatten(), *dense([size, *hidden_dims, 2 * latent_dim])
-    )
+    encoder = nn.Sequential(*down([channels, *filters]), nn.Flatten(), *dense([size, *hidden_dims, 2 * latent_dim]))
     decoder = nn.Sequential(
-        *dense([latent_dim, *hidden_dims[::-1], size]), nn.ReLU(), nn.Unflatten(1, grid), *up([*filters[::-1], channels])
+        *dense([latent_dim, *hidden_dims[::-1], size]),
+        nn.ReLU(),
+        nn.Unflatten(1, grid),
+        *up([*filters[::-1], channels]),
     )
     return encoder, decoder
 
@@ -119,9 +124,7 @@ def torch_vq_vae(input_shape, num_codes, code_dim, filters):
 
     channels = input_shape[-1]
     encoder = nn.Sequential(*down([channels, *filters]), nn.Conv2d(filters[-1], code_dim, 1))
-    decoder = nn.Sequential(
-        nn.Conv2d(code_dim, filters[-1], 3, padding=1), nn.ReLU(), *up([*filters[::-1], channels])
-    )
+    decoder = nn.Sequential(nn.Conv2d(code_dim, filters[-1], 3, padding=1), nn.ReLU(), *up([*filters[::-1], channels]))
     return encoder, decoder, nn.Parameter(2 * torch.rand(num_codes, code_dim) - 1)
 
 

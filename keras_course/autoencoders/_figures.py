@@ -70,7 +70,7 @@ def plot_codes(codes: Mapping[str, np.ndarray], labels, *, limit: float | None =
         A Matplotlib `Figure`.
 
     Raises:
-        ValueError: there are no points, or not as many labels as points.
+        ValueError: `codes` is empty, or its panels have another number of points than labels.
 
     Example:
         >>> import numpy as np
@@ -138,7 +138,7 @@ def plot_bound(bounds: Mapping[str, tuple[float, float]]) -> "Figure":
         A Matplotlib `Figure`.
 
     Raises:
-        ValueError: there is no bar, or an entry is not two numbers in this order.
+        ValueError: `bounds` is empty, or an entry is not two numbers in this order.
 
     Example:
         >>> from keras_course.autoencoders import plot_bound
@@ -173,7 +173,7 @@ def plot_field(fields: Mapping[str, tuple], points) -> "Figure":
         A Matplotlib `Figure`.
 
     Raises:
-        ValueError: there is no field, or an array has another shape.
+        ValueError: `fields` is empty, or an array has another shape.
 
     Example:
         >>> import numpy as np

@@ -58,7 +58,7 @@ def test_linear_autoencoder_spans_the_subspace_of_pca(tied):
 
 
 def test_denoising_autoencoder_is_the_score_of_the_noisy_density():
-    """On two clusters of known density, (h(x~) - x~) / s^2 approaches the derivative of log p(x~): Tweedie's formula."""
+    """On two clusters, (h(x~) - x~) / s^2 approaches the derivative of log p(x~): Tweedie's formula."""
     s, spread = 0.5, 0.2
     x = rng.choice([-1.0, 1.0], size=(200 * 512, 1)) + spread * rng.normal(size=(200 * 512, 1))
     model = denoising_autoencoder((1,), 32, strength=s, hidden_dims=(64,), activation="tanh", seed=2)

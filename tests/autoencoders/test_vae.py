@@ -153,9 +153,7 @@ def test_hierarchical_vae():
     x = rng.random((5, 6)).astype("float32")
     out = {key: array(value) for key, value in model(x).items()}
     q_1, p_1 = (array(part).astype("float64") for part in (model.encoder(x), model.upper_decoder(out["z_2"])))
-    log_q, log_p = (
-        stats.norm(raw[:, :3], np.exp(raw[:, 3:] / 2)).logpdf(out["z_1"]).sum(axis=1) for raw in (q_1, p_1)
-    )
+    log_q, log_p = (stats.norm(raw[:, :3], np.exp(raw[:, 3:] / 2)).logpdf(out["z_1"]).sum(axis=1) for raw in (q_1, p_1))
     np.testing.assert_allclose(out["kl_1"], log_q - log_p, atol=1e-4)
     q_2 = array(model.upper_encoder(out["z_1"]))
     kl_2 = 0.5 * (np.exp(q_2[:, 2:]) + q_2[:, :2] ** 2 - 1 - q_2[:, 2:]).sum(axis=1)

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 from benchmarks import bench_autoencoders, common
@@ -15,6 +14,7 @@ from benchmarks.peers import autoencoders as peers
 from benchmarks.peers import turns
 from keras_course import autoencoders, backend
 
+torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.skipif(backend.current() != "torch", reason="compares tensors of PyTorch")
 SHAPE = (8, 8, 1)
 SIZES = {
