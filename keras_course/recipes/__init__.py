@@ -29,6 +29,7 @@ from keras_course.recipes.tasks.stories import Questions
 from keras_course.recipes.tasks.text import NextToken
 from keras_course.recipes.tasks.traffic import TravelTime
 from keras_course.recipes.tasks.translation import Translation
+from keras_course.recipes.tasks.unlabeled import Generation, Reconstruction
 
 __all__ = [
     "DEFAULT",
@@ -45,6 +46,7 @@ __all__ = [
     "Detection",
     "FoldChains",
     "Forecast",
+    "Generation",
     "MaskedTokens",
     "Metric",
     "Muon",
@@ -54,6 +56,7 @@ __all__ = [
     "PredictiveRegression",
     "Questions",
     "Recipe",
+    "Reconstruction",
     "Regression",
     "Run",
     "Screening",
