@@ -134,9 +134,7 @@ class AdversarialModel(keras.Model):
         self.generator, self.discriminator = generator, discriminator
         self.loss_name, self.seed = loss, int(seed)
         self.gradient_penalty, self.r1 = float(gradient_penalty), float(r1)
-        self._compiled_generator = course_ops.jit(
-            lambda z: generator(z, training=False), variables=generator.variables
-        )
+        self._compiled_generator = course_ops.jit(lambda z: generator(z, training=False), variables=generator.variables)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> Tensor:
         """Return the sum of the losses of both networks and of the penalty."""

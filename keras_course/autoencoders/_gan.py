@@ -92,8 +92,6 @@ def _dense_network(name, num_inputs, hidden_dims, num_outputs, *, activation, se
     return keras.Model(inputs, h, name=name)
 
 
-
-
 @builder(
     reference="Radford, Metz and Chintala, 2016, https://arxiv.org/abs/1511.06434",
     presets={
@@ -171,7 +169,10 @@ def _image_generator(input_shape, latent_dim, filters, kernel_size, seed):
     normal = keras.initializers.RandomNormal(stddev=0.02, seed=seed)
     z = keras.Input((latent_dim,), name="generator_input")
     h = keras.layers.Dense(
-        coarse[0] * coarse[1] * filters[0], use_bias=False, kernel_initializer=sibling(normal, 0), name="generator_dense"
+        coarse[0] * coarse[1] * filters[0],
+        use_bias=False,
+        kernel_initializer=sibling(normal, 0),
+        name="generator_dense",
     )(z)
     h = keras.layers.Reshape((*coarse, filters[0]), name="generator_reshape")(h)
     for i, count in enumerate((*filters[1:], channels)):

@@ -170,7 +170,7 @@ def wasserstein_1(positions, p, q) -> float:
 
         W1 = min over plans of sum_ij plan_ij abs(x_i - x_j) = integral of abs(P(x) - Q(x)) dx
 
-    P and Q are the cumulative distribution functions. It is the smallest mean distance by which probability has to move.
+    P and Q are the cumulative distribution functions. W1 is the smallest mean distance that probability has to move.
 
     Args:
         positions: x of the N outcomes, increasing.
