@@ -130,7 +130,7 @@ class AdversarialModel(keras.Model):
         _check_networks(generator, discriminator)
         x = keras.Input(discriminator.input_shape[1:], name="x")
         slopes = {"between": gradient_penalty > 0, "at_data": r1 > 0}
-        super().__init__(x, Game(generator, discriminator, **slopes, seed=seed, name="game")(x), name=name)
+        super().__init__(x, Game(generator, discriminator, **slopes, seed=int(seed), name="game")(x), name=name)
         self.generator, self.discriminator = generator, discriminator
         self.loss_name, self.seed = loss, int(seed)
         self.gradient_penalty, self.r1 = float(gradient_penalty), float(r1)

@@ -92,6 +92,13 @@ def _dense_network(name, num_inputs, hidden_dims, num_outputs, *, activation, se
     return keras.Model(inputs, h, name=name)
 
 
+def _check_filters(**argument):
+    wholes(1)(**argument)
+    ((name, filters),) = argument.items()
+    if not filters:
+        raise ValueError(f"{name}={filters!r} must have at least one entry")
+
+
 @builder(
     reference="Radford, Metz and Chintala, 2016, https://arxiv.org/abs/1511.06434",
     presets={
@@ -100,7 +107,7 @@ def _dense_network(name, num_inputs, hidden_dims, num_outputs, *, activation, se
         "lsun": {"input_shape": (64, 64, 3), "latent_dim": 100, "filters": (1024, 512, 256, 128), "kernel_size": 5},
     },
 )
-@validate(input_shape=wholes(1, 3), latent_dim=whole(1), filters=wholes(1), kernel_size=whole(2), **PENALTIES)
+@validate(input_shape=wholes(1, 3), latent_dim=whole(1), filters=_check_filters, kernel_size=whole(2), **PENALTIES)
 def dcgan(
     input_shape,
     *,

@@ -42,8 +42,11 @@ def mode_coverage(samples, centers, radius) -> Coverage:
         >>> coverage.modes, round(coverage.near, 2), coverage.counts.tolist()
         (1, 0.67, [2, 0])
     """
-    centers = as_points(centers, name="centers")
-    samples = as_points(samples, centers.shape[1], name="samples")
+    samples, centers = as_points(samples, name="samples"), as_points(centers, name="centers")
+    if samples.shape[1] != centers.shape[1]:
+        raise ValueError(
+            f"centers has {centers.shape[1]} columns, and samples {samples.shape[1]}; they must be as many"
+        )
     distances = np.linalg.norm(samples[:, None] - centers, axis=-1)  # (N, M)
     near = distances.min(axis=1) <= radius
     counts = np.bincount(distances.argmin(axis=1)[near], minlength=len(centers))

@@ -280,6 +280,7 @@ def test_figures():
         (lambda: gan(2, r1=-1.0), "r1=-1.0"),
         (lambda: gan(2, latent_dim=0), "latent_dim=0"),
         (lambda: dcgan((10, 8, 1)), r"input_shape=\(10, 8, 1\)"),
+        (lambda: dcgan((8, 8, 1), filters=()), r"filters=\(\)"),
         (lambda: AdversarialModel(mlp((3,), 2), mlp((3,), 1)), "discriminator takes"),
         (lambda: AdversarialModel(mlp((3,), 2), mlp((2,), 2)), "discriminator has outputs"),
         (lambda: AdversarialModel(mlp((3, 3), 2), mlp((2,), 1)), "generator takes"),
@@ -293,7 +294,7 @@ def test_figures():
         (lambda: dirac_gan_path((1.0, 1.0, 1.0)), "start="),
         (lambda: plot_dirac_gan({"a": {"speed": 1}}), "'speed' is no argument"),
         (lambda: plot_dirac_gan({"a": 1}), r"games\['a'\]=1"),
-        (lambda: mode_coverage(np.zeros((3, 2)), np.zeros((3, 3)), 1.0), "samples has shape"),
+        (lambda: mode_coverage(np.zeros((3, 2)), np.zeros((3, 3)), 1.0), "centers has 3 columns"),
     ],
 )
 def test_refusals(call, message):
