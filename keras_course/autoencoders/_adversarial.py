@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_course import ops as course_ops
 from keras_course.autoencoders._gan_losses import LOSSES, discriminator_loss, generator_loss
+from keras_course.autoencoders._latent_model import LatentModel
 from keras_course.checks import choice, instance, not_negative, validate, whole
 from keras_course.ops._types import Tensor
 
@@ -16,41 +17,43 @@ PENALTIES = {"loss": choice(*LOSSES), "gradient_penalty": not_negative, "r1": no
 
 
 class Game(keras.layers.Layer):
-    """One round of the game: samples, and what the discriminator says about them and about data.
+    """One round of the game: samples, and the loss of each network.
 
     One sum of losses trains both networks, yet each must learn from its own loss only. `stop_gradient` ensures that:
     the discriminator sees samples that are constants, and the generator sees a discriminator whose weights are.
 
     Args:
         generator, discriminator: the networks.
-        between: whether to compute the slope of f at random points between data and samples.
-        at_data: whether to compute the slope of f at the data.
+        loss, gradient_penalty, r1: as in `AdversarialModel`.
         seed: of the noise.
     """
 
-    def __init__(self, generator, discriminator, *, between, at_data, seed, **kwargs):
+    def __init__(self, generator, discriminator, *, loss, gradient_penalty, r1, seed, **kwargs):
         super().__init__(**kwargs)
-        self.generator, self.discriminator = generator, discriminator
-        self.between, self.at_data = between, at_data
+        self.generator, self.discriminator, self.loss_name = generator, discriminator, loss
+        self.gradient_penalty, self.r1 = gradient_penalty, r1
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, x, training=None) -> dict[str, Tensor]:
         samples = self.generator(self.noise(x), training=training)
         constants = ops.stop_gradient(samples)
+        real = self.discriminator(x, training=training)[:, 0]
+        fake = self.discriminator(constants, training=training)[:, 0]
         outputs = {
             "samples": samples,
-            "real_logits": self.discriminator(x, training=training),
-            "fake_logits": self.discriminator(constants, training=training),  # trains the discriminator only
-            "generator_logits": self.judge(samples, training),  # the same logits, which train the generator only
+            "real_logits": real,
+            "fake_logits": fake,
+            "discriminator": discriminator_loss(real, fake, self.loss_name),
+            "generator": generator_loss(self.judge(samples, training)[:, 0], self.loss_name),
         }
-        if self.between:
-            ones = [1] * (len(x.shape) - 1)
-            weight = keras.random.uniform(
-                (ops.shape(x)[0], *ones), dtype=self.compute_dtype, seed=self.seed_generator
-            )  # one for each example
-            outputs["slope_between"] = self.slope(weight * x + (1 - weight) * constants, training)
-        if self.at_data:
+        if self.gradient_penalty:
+            shape = ops.shape(x)[0], *[1] * (len(x.shape) - 1)
+            u = keras.random.uniform(shape, dtype=self.compute_dtype, seed=self.seed_generator)  # one for each example
+            outputs["slope_between"] = self.slope(u * x + (1 - u) * constants, training)
+            outputs["penalty"] = self.gradient_penalty * ops.square(outputs["slope_between"] - 1.0)
+        if self.r1:
             outputs["slope_at_data"] = self.slope(x, training)
+            outputs["penalty"] = outputs.get("penalty", 0.0) + 0.5 * self.r1 * ops.square(outputs["slope_at_data"])
         return outputs
 
     def noise(self, x) -> Tensor:
@@ -69,16 +72,15 @@ class Game(keras.layers.Layer):
         logits, pullback = course_ops.vjp(lambda x: self.discriminator(x, training=training), x)
         (gradient,) = pullback(ops.ones_like(logits))  # each logit depends on its own example
         squares = ops.square(ops.cast(gradient, "float32"))
-        total = ops.sum(ops.reshape(squares, (ops.shape(x)[0], -1)), axis=-1)
-        return ops.cast(ops.sqrt(total + 1e-12), self.compute_dtype)  # a root has no derivative at 0
+        return ops.sqrt(ops.sum(squares, axis=tuple(range(1, len(x.shape)))) + 1e-12)  # a root has no derivative at 0
 
 
 @keras.saving.register_keras_serializable("keras_course")
-class AdversarialModel(keras.Model):
+class AdversarialModel(LatentModel):
     """A generative adversarial network (GAN): a generator and a discriminator that are trained against each other.
 
-    Takes x (B, ...), and returns a dict: "samples" G(z) (B, ...), the logits (B, 1) "real_logits" of x, "fake_logits"
-    and "generator_logits" of G(z), and slopes (B,) of the discriminator where a penalty needs them.
+    Takes x (B, ...), and returns a dict: "samples" G(z) (B, ...), "real_logits" f(x) and "fake_logits" f(G(z)) (B,),
+    the losses "discriminator" and "generator" (B,), and with a penalty "penalty" (B,) and the slopes that it needs.
 
     The model owns its loss: compile it with an optimizer only, and `fit(x)`. The loss is the sum of
 
@@ -128,34 +130,13 @@ class AdversarialModel(keras.Model):
         name="adversarial_model",
     ):
         _check_networks(generator, discriminator)
+        game = {"loss": loss, "gradient_penalty": float(gradient_penalty), "r1": float(r1), "seed": int(seed)}
         x = keras.Input(discriminator.input_shape[1:], name="x")
-        slopes = {"between": gradient_penalty > 0, "at_data": r1 > 0}
-        super().__init__(x, Game(generator, discriminator, **slopes, seed=int(seed), name="game")(x), name=name)
-        self.generator, self.discriminator = generator, discriminator
-        self.loss_name, self.seed = loss, int(seed)
-        self.gradient_penalty, self.r1 = float(gradient_penalty), float(r1)
+        outputs = Game(generator, discriminator, **game, name="game")(x)
+        weights = {term: 1.0 for term in ("discriminator", "generator", "penalty") if term in outputs}
+        super().__init__(x, outputs, weights=weights, name=name)
+        self.generator, self.discriminator, self.game = generator, discriminator, game
         self._compiled_generator = course_ops.jit(lambda z: generator(z, training=False), variables=generator.variables)
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> Tensor:
-        """Return the sum of the losses of both networks and of the penalty."""
-        if sample_weight is not None:
-            raise ValueError("sample_weight must be None: samples of the generator have no weights")
-        return sum(self.terms(y_pred).values())
-
-    def terms(self, outputs) -> dict[str, Tensor]:
-        """Return the terms of the loss, given outputs of the model: "discriminator", "generator" and "penalty"."""
-        outputs = {key: ops.cast(value, "float32") for key, value in outputs.items()}
-        terms = {
-            "discriminator": discriminator_loss(outputs["real_logits"], outputs["fake_logits"], self.loss_name),
-            "generator": generator_loss(outputs["generator_logits"], self.loss_name),
-        }
-        if self.gradient_penalty or self.r1:
-            terms["penalty"] = ops.zeros(())
-        if self.gradient_penalty:
-            terms["penalty"] += self.gradient_penalty * ops.mean(ops.square(outputs["slope_between"] - 1.0))
-        if self.r1:
-            terms["penalty"] += 0.5 * self.r1 * ops.mean(ops.square(outputs["slope_at_data"]))
-        return terms
 
     @validate(num_samples=whole(1), seed=whole(0))
     def sample(self, num_samples, seed=0) -> Tensor:
@@ -167,10 +148,7 @@ class AdversarialModel(keras.Model):
         return {
             "generator": keras.saving.serialize_keras_object(self.generator),
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
-            "loss": self.loss_name,
-            "gradient_penalty": self.gradient_penalty,
-            "r1": self.r1,
-            "seed": self.seed,
+            **self.game,
             "name": self.name,
         }
 

@@ -15,18 +15,18 @@ LOSSES = ("minimax", "non_saturating", "wasserstein")
 
 @validate(real_logits=tensor, fake_logits=tensor, loss=choice(*LOSSES))
 def discriminator_loss(real_logits, fake_logits, loss="non_saturating") -> Tensor:
-    """Return the loss that the discriminator minimizes, a scalar.
+    """Return the loss that the discriminator minimizes, for each pair of a datum x and a sample x', (B, ...).
 
-        minimax, non_saturating   -E_p[log d(x)] - E_q[log(1 - d(x))] = E_p[softplus(-f)] + E_q[softplus(f)]
-        wasserstein               E_q[f(x)] - E_p[f(x)], where the penalty of the model limits the slope of f
+        minimax, non_saturating   -log d(x) - log(1 - d(x')) = softplus(-f(x)) + softplus(f(x'))
+        wasserstein               f(x') - f(x), where a penalty of the model limits the slope of f
 
     Args:
         real_logits: f(x) of data, (B, ...).
-        fake_logits: f(x) of samples, (B, ...).
+        fake_logits: f(x') of samples, of the same shape.
         loss: "minimax", "non_saturating" or "wasserstein".
 
     Raises:
-        ValueError: an argument is no array of numbers, or the loss is unknown.
+        ValueError: an argument is no array of numbers, the shapes differ, or the loss is unknown.
 
     References:
         Generative Adversarial Networks, Goodfellow et al., 2014, https://arxiv.org/abs/1406.2661
@@ -34,22 +34,24 @@ def discriminator_loss(real_logits, fake_logits, loss="non_saturating") -> Tenso
 
     Example:
         >>> from keras_course.autoencoders import discriminator_loss
-        >>> round(float(discriminator_loss([0.0], [0.0])), 4)  # 2 log 2: d = 1/2 everywhere
+        >>> round(float(discriminator_loss(0.0, 0.0)), 4)  # 2 log 2: d = 1/2 everywhere
         1.3863
     """
     real, fake = _float32(real_logits), _float32(fake_logits)
-    if loss == "wasserstein":
-        return ops.mean(fake) - ops.mean(real)
-    return ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(fake))
+    if tuple(real.shape) != tuple(fake.shape):
+        raise ValueError(
+            f"fake_logits has shape {tuple(fake.shape)}, and real_logits {tuple(real.shape)}; they must match"
+        )
+    return fake - real if loss == "wasserstein" else ops.softplus(-real) + ops.softplus(fake)
 
 
 @validate(fake_logits=tensor, loss=choice(*LOSSES))
 def generator_loss(fake_logits, loss="non_saturating") -> Tensor:
-    """Return the loss that the generator minimizes, a scalar.
+    """Return the loss that the generator minimizes, for each sample x, (B, ...).
 
-        minimax          E_q[log(1 - d(x))] = -E_q[softplus(f)]
-        non_saturating   -E_q[log d(x)] = E_q[softplus(-f)]
-        wasserstein      -E_q[f(x)]
+        minimax          log(1 - d(x)) = -softplus(f(x))
+        non_saturating   -log d(x) = softplus(-f(x))
+        wasserstein      -f(x)
 
     Where the discriminator recognizes a sample, d(x) is close to 0. There the derivative of the minimax loss with
     respect to f is -d, which vanishes. The derivative of the non-saturating loss is d - 1, which does not.
@@ -66,13 +68,13 @@ def generator_loss(fake_logits, loss="non_saturating") -> Tensor:
 
     Example:
         >>> from keras_course.autoencoders import generator_loss
-        >>> [round(float(generator_loss([-5.0], loss)), 3) for loss in ("minimax", "non_saturating", "wasserstein")]
+        >>> [round(float(generator_loss(-5.0, loss)), 3) for loss in ("minimax", "non_saturating", "wasserstein")]
         [-0.007, 5.007, 5.0]
     """
     fake = _float32(fake_logits)
     if loss == "wasserstein":
-        return -ops.mean(fake)
-    return ops.mean(ops.softplus(-fake)) if loss == "non_saturating" else -ops.mean(ops.softplus(fake))
+        return -fake
+    return ops.softplus(-fake) if loss == "non_saturating" else -ops.softplus(fake)
 
 
 def _float32(logits):

@@ -30,6 +30,7 @@ from keras_course.recipes.tasks.stories import Questions
 from keras_course.recipes.tasks.text import NextToken
 from keras_course.recipes.tasks.traffic import TravelTime
 from keras_course.recipes.tasks.translation import Translation
+from keras_course.recipes.tasks.unlabeled import Generation, Reconstruction
 
 __all__ = [
     "DEFAULT",
@@ -46,6 +47,7 @@ __all__ = [
     "Detection",
     "FoldChains",
     "Forecast",
+    "Generation",
     "MaskedTokens",
     "Metric",
     "Modes",
@@ -56,6 +58,7 @@ __all__ = [
     "PredictiveRegression",
     "Questions",
     "Recipe",
+    "Reconstruction",
     "Regression",
     "Run",
     "Screening",

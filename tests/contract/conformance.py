@@ -165,7 +165,7 @@ def train_step(model, x, outputs):
     """Make one step of training towards ones, shaped like `outputs`, with noise by NumPy, and return its loss."""
     with noise_by_numpy():
         if owns_its_loss(model):
-            return float(model.train_on_batch(x))
+            return float(np.ravel(model.train_on_batch(x))[0])  # the loss, before its terms
         y = tree.pack_sequence_as(model.output, [np.ones(part.shape, "float32") for part in outputs])
         return float(np.ravel(model.train_on_batch(x, y))[0])  # the sum, before the loss of each output
 

@@ -82,7 +82,7 @@ def test_batches_follow_from_their_number():
 def test_other_data():
     task = Density().on("rings")
     assert task == dataclasses.replace(Density(), data="rings")
-    assert dataclasses.replace(task, num_train=30, num_test=3).load().train.shape == (30, 2)
+    assert dataclasses.replace(task, num_train=30, num_test=3).load().x.shape == (30, 2)
     with pytest.raises(ValueError, match="data='squares'"):
         Density("squares")
     with pytest.raises(ValueError, match="data='squares'"):

@@ -1,7 +1,10 @@
 """What the tasks whose examples are arrays share: batches of examples, and the loss of classes."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 from typing import Any
+
+import numpy as np
 
 from keras_course import datasets
 from keras_course.recipes._task import Data
@@ -31,3 +34,18 @@ class ClassData(ArrayData):
         import keras
 
         return {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "metrics": ["accuracy"]}
+
+
+class UnlabeledData(Data):
+    """Examples without targets, of a model that owns its loss.
+
+    Attributes:
+        x: the training examples, an array.
+    """
+
+    x: Any
+
+    def batches(self, batch_size, steps_per_epoch, seed, start_epoch) -> Iterable:
+        options = {"steps_per_epoch": steps_per_epoch, "seed": seed, "start_epoch": start_epoch}
+        batches = datasets.example_batches(self.x, np.zeros(len(self.x)), batch_size, **options)
+        return (batches[k][:1] for k in itertools.count())

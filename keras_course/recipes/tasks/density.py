@@ -1,15 +1,14 @@
 """The task of estimating the density of points in the plane."""
 
 import dataclasses
-import itertools
-from collections.abc import Iterable
 from typing import ClassVar
 
 import numpy as np
 
 from keras_course import datasets
 from keras_course.checks import not_negative, one_of, whole_number
-from keras_course.recipes._task import Data, Metric, Task, in_batches
+from keras_course.recipes._task import Metric, Task, in_batches
+from keras_course.recipes.tasks._arrays import UnlabeledData
 
 PLANAR = ("two_moons", "two_spirals", "pinwheel", "checkerboard", "rings", "eight_gaussians")
 
@@ -46,31 +45,26 @@ class Density(Task):
         return dataclasses.replace(self, data=data)
 
 
-class DensityData(Data):
+class DensityData(UnlabeledData):
     """Points for training, and others for the test."""
 
     loss_unit = "nats"
 
     def __init__(self, task):
         draw = getattr(datasets, task.data)
-        self.train, _ = draw(task.num_train, noise=task.noise, seed=0)
+        self.x, _ = draw(task.num_train, noise=task.noise, seed=0)
         self.test, _ = draw(task.num_test, noise=task.noise, seed=1)
-        self.num_outputs = self.train.shape[1]
+        self.num_outputs = self.x.shape[1]
         self.size = f"{task.num_train:,} + {task.num_test:,} points"
         self.validation = in_batches((self.test,), 1000)
 
     def arguments(self, build) -> dict:
         return {"num_features": self.num_outputs}
 
-    def batches(self, batch_size, steps_per_epoch, seed, start_epoch) -> Iterable:
-        options = {"steps_per_epoch": steps_per_epoch, "seed": seed, "start_epoch": start_epoch}
-        batches = datasets.example_batches(self.train, np.zeros(len(self.train)), batch_size, **options)
-        return (batches[k][:1] for k in itertools.count())
-
     def measure(self, model, row, seed) -> dict[str, float]:
         from keras import ops
 
-        mean, covariance = self.train.mean(axis=0), np.cov(self.train.T)
+        mean, covariance = self.x.mean(axis=0), np.cov(self.x.T)
         gaps = self.test - mean
         distances = np.einsum("ni,ij,nj->n", gaps, np.linalg.inv(covariance), gaps)
         gaussian = 0.5 * (distances.mean() + np.linalg.slogdet(2 * np.pi * covariance)[1])
