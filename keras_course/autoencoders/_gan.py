@@ -16,7 +16,7 @@ from keras_course.layers._activations import get_activation
     reference="Goodfellow et al., 2014, https://arxiv.org/abs/1406.2661",
     presets={
         "tiny": {"num_features": 2},
-        "eight_gaussians": {"num_features": 2, "latent_dim": 8, "hidden_dims": (128, 128), "parameters": 35_459},
+        "eight_gaussians": {"num_features": 2, "latent_dim": 4, "hidden_dims": (64, 64)},
     },
 )
 @validate(num_features=whole(1), latent_dim=whole(1), hidden_dims=wholes(1), **PENALTIES)
@@ -137,8 +137,8 @@ def dcgan(
         kernel_size: of all convolutions; an even number covers all pixels equally often.
         loss: "minimax", "non_saturating" or "wasserstein".
         gradient_penalty: factor of the gradient penalty, 10 in its paper; 0 for none.
-        r1: factor of the R1 penalty; 0 for none. With a penalty the discriminator has no batch normalization, which
-            would make a logit depend on all examples of a batch.
+        r1: factor of the R1 penalty; 0 for none. With a penalty the discriminator works without batch normalization,
+            which would make a logit depend on all examples of a batch.
         seed: whole number, at most 2 billion, seed of the initial weights and of the noise.
         name: name of the model.
 
@@ -146,10 +146,10 @@ def dcgan(
         An uncompiled `AdversarialModel`, which owns its loss.
 
     Raises:
-        ValueError: a number is out of its range, the loss is unknown, or H or W is no multiple of 2^L.
+        ValueError: a number is out of its range, the loss is unknown, or 2^L does not divide H and W.
 
     Differences from the paper:
-        The noise is normal, not uniform. The paper gives no filter counts of its discriminator.
+        The noise is normal, not uniform. The paper does not give the filter counts of its discriminator.
 
     References:
         Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks, Radford, Metz and

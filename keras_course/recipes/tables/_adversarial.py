@@ -15,7 +15,7 @@ def _modes(name, words, expected, **overrides):
         builder="gan",
         preset="eight_gaussians",
         overrides=overrides,
-        optimizer=AdamW(peak_rate=2e-3, final_rate=1e-5, warmup=0, betas=(0.5, 0.9), weight_decay=0.0, clip=None),
+        optimizer=AdamW(peak_rate=5e-3, final_rate=1e-5, warmup=0, betas=(0.0, 0.9), weight_decay=0.0, clip=None),
         steps=3_000,
         batch_size=128,
         expected=expected,
