@@ -173,7 +173,7 @@ def plot_modes(samples: Mapping[str, np.ndarray], centers, radius) -> "Figure":
         ax.add_collection(EllipseCollection(size, size, 0 * size, units="xy", offsets=centers, **circles))
         ax.plot(*x.T, ".", markersize=2, alpha=0.5)
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal", xticks=[], yticks=[])
-        ax.set_title(f"{title}: {mode_coverage(x, centers, radius).modes} of {len(centers)} modes", fontsize=10)
+        ax.set_title(f"{title}: {mode_coverage(x, centers, radius).modes} of {len(centers)} modes", fontsize=9)
     for ax in axes[len(samples) :]:
         ax.remove()
     return figure
