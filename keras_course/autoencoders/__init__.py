@@ -14,6 +14,13 @@ from keras_course.autoencoders._bounds import (
 )
 from keras_course.autoencoders._corruptions import AddNoise, Corruption, ErasePixels, GaussianBlur
 from keras_course.autoencoders._dirac_gan import dirac_gan_eigenvalues, dirac_gan_field, dirac_gan_path
+from keras_course.autoencoders._figures import (
+    plot_autoencoder,
+    plot_bound,
+    plot_codes,
+    plot_field,
+    plot_latent_grid,
+)
 from keras_course.autoencoders._gan import dcgan, gan
 from keras_course.autoencoders._gan_figures import plot_dirac_gan, plot_gan, plot_modes, plot_transport
 from keras_course.autoencoders._gan_losses import (
@@ -91,8 +98,13 @@ __all__ = [
     "mode_coverage",
     "optimal_discriminator",
     "pca",
+    "plot_autoencoder",
+    "plot_bound",
+    "plot_codes",
     "plot_dirac_gan",
+    "plot_field",
     "plot_gan",
+    "plot_latent_grid",
     "plot_modes",
     "plot_transport",
     "posterior_collapse",

@@ -122,7 +122,7 @@ def importance_weighted_bound(model, x, num_samples=64, seed=0) -> np.ndarray:
 
 
 def _posterior(model, x):
-    raw = ops.cast(model.encoder(x, training=False), "float32")
+    raw = ops.stop_gradient(ops.cast(model.encoder(x, training=False), "float32"))
     return ops.split(raw, 2, axis=-1)
 
 

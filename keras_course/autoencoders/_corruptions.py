@@ -3,7 +3,6 @@
 Notation: x (B, H, W, C) images, or (B, ...) examples of another shape; x~ what is left of them.
 """
 
-
 import keras
 import numpy as np
 from keras import ops

@@ -42,9 +42,9 @@ class HierarchicalVAE(LatentModel):
 
     Args:
         encoder: a `keras.Model` from x to the raw outputs of q(z_1 | x), (B, 2 L_1).
-        upper_encoder: from z_1 to those of q(z_2 | z_1), (B, 2 L_2).
-        upper_decoder: from z_2 to those of p(z_1 | z_2), (B, 2 L_1).
-        decoder: from z_1 to those of p(x | z_1).
+        upper_encoder: from z_1 to the raw outputs of q(z_2 | z_1), (B, 2 L_2).
+        upper_decoder: from z_2 to the raw outputs of p(z_1 | z_2), (B, 2 L_1).
+        decoder: from z_1 to the raw outputs of p(x | z_1).
         likelihood: a `Likelihood`.
         beta: weight of both divergences.
         seed: whole number, at most 2 billion, seed of the noise.
@@ -81,9 +81,15 @@ class HierarchicalVAE(LatentModel):
         name="hierarchical_vae",
     ):
         lower, upper = decoder.input_shape[-1], upper_decoder.input_shape[-1]
-        for part, inputs, outputs in ((encoder, None, lower), (upper_encoder, lower, upper), (upper_decoder, upper, lower)):
+        for part, inputs, outputs in (
+            (encoder, None, lower),
+            (upper_encoder, lower, upper),
+            (upper_decoder, upper, lower),
+        ):
             if part.output_shape != (None, 2 * outputs) or inputs not in (None, part.input_shape[-1]):
-                raise ValueError(f"{part.name} has the shapes {part.input_shape}, {part.output_shape}, which do not fit")
+                raise ValueError(
+                    f"{part.name} has the shapes {part.input_shape}, {part.output_shape}, which do not fit"
+                )
         x = keras.Input(encoder.input_shape[1:], name="x")
         q_1 = encoder(x)
         z_1, _ = GaussianLatent(seed, name="latent_1")(q_1)

@@ -80,7 +80,10 @@ def decoder_network(
     h = keras.layers.Reshape(small, name="reshape")(h)
     for i, channels in enumerate([*reversed(filters[:-1]), output_shape[-1]]):
         last = i == len(filters) - 1
-        options = {"kernel_initializer": sibling(glorot, DECODER + 1 + len(hidden_dims) + i), "data_format": "channels_last"}
+        options = {
+            "kernel_initializer": sibling(glorot, DECODER + 1 + len(hidden_dims) + i),
+            "data_format": "channels_last",
+        }
         options |= {"activation": None if last else phi, "name": "head" if last else f"conv_{i}"}
         h = keras.layers.Conv2DTranspose(channels, 3, strides=2, padding="same", **options)(h)
     return keras.Model(z, h, name=name)

@@ -32,9 +32,9 @@ class VectorQuantizer(keras.layers.Layer):
         codebook loss = |sg(z) - e_k|^2,  commitment loss = |z - sg(e_k)|^2        averaged over positions and D
 
     sg is the stop-gradient: its argument counts as a constant. So q equals e_k, and the gradient by q arrives at z
-    unchanged (the straight-through estimator), because argmin has no gradient.
+    unchanged (the straight-through estimator), because argmin is not differentiable.
 
-    With a `decay` the codebook has no gradient. Each entry is a moving average of the features that chose it:
+    With a `decay` the codebook is not trained by gradients. Each entry is a moving average of the features that chose it:
 
         N_k = decay N_k + (1 - decay) n_k,  m_k = decay m_k + (1 - decay) sum of these z,  e_k = m_k / N_k
 
@@ -98,7 +98,7 @@ class VectorQuantizer(keras.layers.Layer):
         return quantized, ids, 0.0 * codebook if self.decay else codebook, commitment
 
     def _move(self, rows, nearest):
-        """Move the sums and counts of the entries towards those of a batch."""
+        """Move the sums and counts of the entries towards the sums and counts of a batch."""
         chosen = ops.one_hot(nearest, self.num_codes, dtype="float32")
         sums, counts = ops.matmul(ops.transpose(chosen), rows), ops.sum(chosen, axis=0)
         counts = counts + 1e-5  # an entry that is never chosen keeps its value
@@ -149,7 +149,9 @@ class VQVAE(LatentModel):
     @validate(num_codes=whole(1), commitment=not_negative, decay=fraction, seed=SEED)
     def __init__(self, encoder, decoder, num_codes, *, commitment=0.25, decay=0.0, seed=0, name="vq_vae"):
         if encoder.output_shape != decoder.input_shape or encoder.input_shape != decoder.output_shape:
-            raise ValueError(f"decoder takes {decoder.input_shape} and returns {decoder.output_shape}, which do not fit")
+            raise ValueError(
+                f"decoder takes {decoder.input_shape} and returns {decoder.output_shape}, which do not fit"
+            )
         x = keras.Input(encoder.input_shape[1:], name="x")
         quantizer = VectorQuantizer(num_codes, decay=decay, seed=seed, name="quantizer")
         quantized, ids, codebook_loss, commitment_loss = quantizer(encoder(x))
@@ -168,7 +170,7 @@ class VQVAE(LatentModel):
         """Return the examples (B, ...) of indices (B, h, w).
 
         Raises:
-            ValueError: the indices have another shape, or the codebook has no entry of such an index.
+            ValueError: the indices have another shape, or an index is not in the codebook.
         """
         ids = to_real("ids", ids)
         if ids.shape[1:] != self.grid or not ids.size or ids.dtype.kind not in "iu":
@@ -198,7 +200,9 @@ class VQVAE(LatentModel):
 
     @classmethod
     def from_config(cls, config, custom_objects=None) -> "VQVAE":
-        parts = {key: keras.saving.deserialize_keras_object(config[key], custom_objects) for key in ("encoder", "decoder")}
+        parts = {
+            key: keras.saving.deserialize_keras_object(config[key], custom_objects) for key in ("encoder", "decoder")
+        }
         return cls(**{**config, **parts})
 
 

@@ -10,6 +10,7 @@ import tempfile
 import keras
 import numpy as np
 from examples_of_adversarial import ADVERSARIAL
+from examples_of_autoencoders import AUTOENCODERS
 from examples_of_graphs import GRAPHS
 from examples_of_uncertainty import UNCERTAINTY
 from models_of_fuzz import (
@@ -90,6 +91,7 @@ EXAMPLES = {
     "portable": {},
     # of one callable
     **ADVERSARIAL,
+    **AUTOENCODERS,
     **GRAPHS,
     **UNCERTAINTY,
     "attention.expert_loads": {"tokens": np.array([[3, 4]]), "model": Make(expert_model)},
@@ -312,6 +314,7 @@ EXAMPLES = {
     "portable.canonical_paths": {"variables": Make(lambda: row_model().weights)},
     "recipes.Classification": {"data": "digits"},
     "recipes.CropAndFlip": {"padding": 1},
+    **{f"recipes.{name}": {"data": "digit_images"} for name in ("Generation", "Reconstruction")},
     "recipes.Metric": {"name": "a"},
     "layers.MixtureOfExperts": {"num_experts": 3},
     "layers.moe_ffn": {"x": TOKEN_FEATURES, "w_router": np.ones((4, 3), "float32"),

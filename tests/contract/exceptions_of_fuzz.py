@@ -23,6 +23,9 @@ RESULTS = {
     "graphs.NeighborSample",
     "datasets.Stories",
     "uncertainty.Head", "uncertainty.LinearPosterior", "uncertainty.Reliability", "uncertainty.Uncertainty",
+    *(f"autoencoders.{name}" for name in (
+        "CodeUsage", "Corruption", "ElboTerms", "GaussianLatentSampler", "GradientEstimates", "LatentUsage",
+        "Likelihood", "PCA")),
     "ops.known",
     "recipes.train", "recipes.load_run", "backend.require", "convnets.copy_weights",
 }  # fmt: skip
@@ -48,7 +51,7 @@ KINDS = {
         "summary", "preset", "topic", "builder")},
     **{f"recipes.{name}": "text" for name in (
         "Citations.data", "Forecast.data", "Metric.name", "Metric.unit", "NextToken.data", "NextToken.prompt",
-        "Classification.data", "Regression.data", "Regression.unit")},
+        "Classification.data", "Generation.data", "Reconstruction.data", "Regression.data", "Regression.unit")},
     **{f"attention.{name}.{x}": "tensor" for name, tensors in {
         "additive_attention": ("q", "k", "v", "w_q", "w_k", "w"), "scaled_dot_attention": ("q", "k", "v"),
         "multi_head_attention": ("x", "context", "w_q", "w_k", "w_v", "w_o"), "class_token_maps": ("images",),
