@@ -18,6 +18,7 @@ from keras_course.recipes.tasks.density import Density
 from keras_course.recipes.tasks.examples import Classification, CropAndFlip, Regression
 from keras_course.recipes.tasks.forecast import Forecast
 from keras_course.recipes.tasks.masked import MaskedTokens
+from keras_course.recipes.tasks.modes import Modes
 from keras_course.recipes.tasks.molecules import Screening, Solubility
 from keras_course.recipes.tasks.palindromes import Palindromes
 from keras_course.recipes.tasks.particles import Particles
@@ -49,6 +50,7 @@ __all__ = [
     "Generation",
     "MaskedTokens",
     "Metric",
+    "Modes",
     "Muon",
     "NextToken",
     "Palindromes",

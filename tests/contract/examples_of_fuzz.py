@@ -9,6 +9,7 @@ import tempfile
 
 import keras
 import numpy as np
+from examples_of_adversarial import ADVERSARIAL
 from examples_of_autoencoders import AUTOENCODERS
 from examples_of_graphs import GRAPHS
 from examples_of_uncertainty import UNCERTAINTY
@@ -89,6 +90,7 @@ EXAMPLES = {
     "recipes": {"peak_rate": 0.1, "final_rate": 0.01, "warmup": 2, "adam_rate": 0.1},
     "portable": {},
     # of one callable
+    **ADVERSARIAL,
     **AUTOENCODERS,
     **GRAPHS,
     **UNCERTAINTY,

@@ -4,6 +4,7 @@ from fuzz import WRONG
 
 # What the package returns, which nobody constructs, and what takes no data but files, runs and the machine
 RESULTS = {
+    "autoencoders.Coverage",
     "autodiff.Flow", "autodiff.OperationCount", "autodiff.ShapeRun", "convnets.FeatureMaximum", "convnets.LossSurface",
     "convnets.ReceptiveField", "datasets.Dataset", "fundamentals.BiasVariance", "fundamentals.DoubleDescent",
     "fundamentals.RiskCurve", "fundamentals.Split", "language.ScalingLaw", "language.Step", "language.ToolCallError",
@@ -81,6 +82,8 @@ KINDS = {
     "graphs.from_networkx.feature": "text", "graphs.to_networkx.feature": "text",
     **{f"uncertainty.GaussianMixture.{x}": "tensor" for x in ("logits", "means", "deviations")},
     **{f"uncertainty.pinball_loss.{x}": "tensor" for x in ("y", "quantiles")},
+    **{f"autoencoders.{x}": "tensor" for x in (
+        "discriminator_loss.real_logits", "discriminator_loss.fake_logits", "generator_loss.fake_logits")},
     **{f"uncertainty.{name}.y": "structure" for name in ("dormand_prince", "runge_kutta")},
     "plots.line_panels.style": "text", "plots.image_grid.cmap": "text",
 }  # fmt: skip

@@ -31,6 +31,8 @@ OTHER_OPTIONS = {
     "linear_autoencoder (not tied)": ("linear_autoencoder", {"tied": False}),
     "denoising_autoencoder (blur)": ("denoising_autoencoder", {"corruption": "blur", "strength": 1.0}),
     "denoising_autoencoder (erase)": ("denoising_autoencoder", {"corruption": "erase"}),
+    "gan (penalties)": ("gan", {"gradient_penalty": 1.0, "r1": 0.1}),
+    "dcgan (penalty)": ("dcgan", {"r1": 1.0}),
     "vq_vae (moving averages)": ("vq_vae", {"decay": 0.9}),
     "deep_mlp (batch norm)": ("deep_mlp", {"norm": "batch"}),
     "deep_mlp (group norm)": ("deep_mlp", {"norm": "group"}),

@@ -2,6 +2,7 @@
 
 from keras_course.recipes._optimizers import AdamW
 from keras_course.recipes._recipe import Recipe
+from keras_course.recipes.tables._adversarial import ADVERSARIAL
 from keras_course.recipes.tasks.unlabeled import Generation, Reconstruction
 
 _NOTE = "The -ELBO of gray pixels with a Bernoulli likelihood is a cross-entropy, and no likelihood of gray pixels."
@@ -86,4 +87,5 @@ TABLE = (
         note=_NOTE,
         minutes=8,
     ),
+    *ADVERSARIAL,
 )
