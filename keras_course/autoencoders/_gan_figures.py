@@ -123,10 +123,10 @@ def plot_transport(positions, p, q) -> "Figure":
     ax.bar(positions, p, width, color="C0", label="p")
     ax.bar(positions, -q, width, color="C1", label="q")
     for i, j in np.argwhere(plan > 1e-12):
-        ends = (positions[i], 0.02), (positions[j], -0.02)
-        ax.annotate("", ends[1], ends[0], arrowprops={"arrowstyle": "->", "color": "0.3", "shrinkA": 0, "shrinkB": 0})
-        if i != j:
-            ax.text((positions[i] + positions[j]) / 2, 0.06, f"{plan[i, j]:.2g}", ha="center", fontsize=9)
+        start, end = np.array([positions[i], p[i] / 2]), np.array([positions[j], -q[j] / 2])  # the middles of two bars
+        ax.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": "0.2", "shrinkA": 0, "shrinkB": 0})
+        box = {"facecolor": "white", "edgecolor": "0.6", "boxstyle": "round,pad=0.15"}
+        ax.text(*(0.7 * start + 0.3 * end), f"{plan[i, j]:.2g}", ha="center", va="center", fontsize=9, bbox=box)
     ax.axhline(0, color="0.5", linewidth=0.8)
     ax.set(xlabel="position x", ylabel="probability")
     ax.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
