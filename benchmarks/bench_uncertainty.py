@@ -8,6 +8,13 @@ BUILDERS = {  # options
     "neural_spline_flow": {"num_layers": 5, "hidden_dims": (64, 64)},
     "continuous_flow": {"hidden_dims": (64, 64), "num_steps": 8},
 }
+HEADS = {
+    "gaussian_network": {},
+    "mdn": {},
+    "quantile_network": {},
+    "deep_ensemble": {"num_members": 5},
+    "bayesian_gaussian_network": {"num_examples": 10_000},
+}
 FEATURES, EXAMPLES, BATCH, STEPS = 8, 10_000, 256, 8
 
 
@@ -53,20 +60,30 @@ class Flows:
 
 
 class Heads:
-    """A training step of a network with a head, per example."""
+    """A forward pass and a training step of a network that predicts a distribution, per example."""
 
-    params = (common.BACKENDS, ["gaussian_network", "mdn", "quantile_network"])
+    params = (common.BACKENDS, list(HEADS))
     param_names = ("backend", "builder")
     unit = "us/example"
 
-    def setup(self, backend, builder):
+    def setup(self, backend, builder, num_features=None):
         common.select(backend)
         import numpy as np
 
         from keras_course import uncertainty
 
-        self.x = np.random.default_rng(0).normal(size=(STEPS * BATCH, FEATURES)).astype("float32")
-        self.model = getattr(uncertainty, builder)((FEATURES,), 1)
+        self.x = np.random.default_rng(0).normal(size=(STEPS * BATCH, num_features or FEATURES)).astype("float32")
+        self.model = getattr(uncertainty, builder)(self.x.shape[1:], 1, **HEADS[builder])
+
+    def track_forward(self, backend, builder):
+        """A compiled pass from inputs to raw outputs."""
+        import keras
+
+        from keras_course import ops
+
+        x = keras.ops.convert_to_tensor(self.x)
+        forward = ops.jit(lambda x: self.model(x, training=False), variables=self.model.variables)
+        return 1e6 * common.median_seconds(lambda: forward(x)) / len(self.x)
 
     def track_training(self, backend, builder):
         """A step of `fit`, as a recipe makes it."""
@@ -78,8 +95,31 @@ class Heads:
         return 1e6 * common.median_seconds(call, repeats=3, warmups=1) / len(self.x)
 
 
+class Samples:
+    """Ten samples of the target from the prediction for each example, of weights of their own by Bayes by backprop."""
+
+    params = (common.BACKENDS, ["mdn", "deep_ensemble", "bayesian_gaussian_network"])
+    param_names = ("backend", "builder")
+    unit = "us/sample"
+
+    def setup(self, backend, builder):
+        heads = Heads()
+        heads.setup(backend, builder)
+        self.x, self.model = heads.x[:BATCH], heads.model
+
+    def track_sampling(self, backend, builder):
+        from keras_course.uncertainty import monte_carlo_prediction
+
+        def call():
+            if builder == "bayesian_gaussian_network":
+                return monte_carlo_prediction(self.model, self.x, 10, seed=1).sample(10, seed=1)
+            return self.model.distribution(self.x).sample(10, seed=1)
+
+        return 1e6 * common.median_seconds(call) / (10 * len(self.x))
+
+
 class Memory:
-    """Peak resident memory of a process that trains a spline flow on few and on many features."""
+    """Peak resident memory of a process that trains a spline flow on few and on many features, or an ensemble."""
 
     params = (common.BACKENDS, (2, 64))
     param_names = ("backend", "num_features")
@@ -91,3 +131,8 @@ class Memory:
         flows = Flows()
         flows.setup(backend, "neural_spline_flow", num_features)
         flows.track_training(backend, "neural_spline_flow")
+
+    def peakmem_ensemble(self, backend, num_features):
+        heads = Heads()
+        heads.setup(backend, "deep_ensemble", num_features)
+        heads.track_training(backend, "deep_ensemble")

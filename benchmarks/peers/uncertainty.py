@@ -1,11 +1,13 @@
-"""Our spline flow beside zuko: the same networks and splines, and the same work, timed in turn.
+"""Our spline flow beside zuko, and our ensemble beside its members one after the other: the same work, timed in turn.
 
     python -m benchmarks.peers.uncertainty [WORK ...] [--rounds 5] [--compile] [--record]
 
-A flow of 5 autoregressive splines of 8 bins, with networks of two hidden layers of 64, on 8 features. The works:
+A flow of 5 autoregressive splines of 8 bins, and an ensemble of 5 networks that predict a Gaussian; each network has
+two hidden layers of 64, the data 8 features. The works:
 
 - spline_training: a step of Adam on batches of 256 examples, `steps` times.
 - spline_sampling: 1,000 samples, which take 8 passes through each network, `steps` times.
+- ensemble_training: as many steps of Adam for each member; ours in one program, its peer `fit` of five networks.
 
 zuko runs eagerly, and with --compile its networks and splines go through `torch.compile`, too.
 """
@@ -31,12 +33,14 @@ class Work(NamedTuple):
     num_features: int = 8
     num_layers: int = 5
     num_bins: int = 8
+    num_members: int = 5
     hidden_dims: tuple[int, ...] = (64, 64)
 
 
 WORKS = {
     "spline_training": Work("spline_training", rows=256, steps=20),
     "spline_sampling": Work("spline_sampling", rows=1_000, steps=5),
+    "ensemble_training": Work("ensemble_training", rows=256, steps=20),
 }
 
 
@@ -90,7 +94,6 @@ def our_call(work, name):
     common.select(name)
     import keras
 
-    from keras_course.ops import jit_training
     from keras_course.uncertainty import neural_spline_flow
 
     sizes = {"num_layers": work.num_layers, "num_bins": work.num_bins, "hidden_dims": work.hidden_dims}
@@ -103,10 +106,40 @@ def our_call(work, name):
             return float(keras.ops.convert_to_numpy(samples).std())
 
         return sample
-    model.compile(keras.optimizers.Adam(1e-3), jit_compile="auto" if name == "jax" else False)
-    jit_training(model)
     x = data_of(work)
-    fit = common.fit_examples(model, x, x[:, 0], work.rows)
+    return _fit(model, None, x, x[:, 0], work.rows, name)
+
+
+def ensemble_call(work, name):
+    """Return the call that trains an ensemble in one program; its loss is the sum over the members."""
+    common.select(name)
+    from keras_course.uncertainty import deep_ensemble
+
+    model = deep_ensemble((work.num_features,), 1, num_members=work.num_members, hidden_dims=work.hidden_dims)
+    x = data_of(work)
+    return _fit(model, model.head, x, x[:, :1], work.rows, name)
+
+
+def members_call(work, name):
+    """Return the call that trains networks like the members, one after the other; its result is the sum of losses."""
+    common.select(name)
+    from keras_course.uncertainty import gaussian_network
+
+    x, options = data_of(work), {"hidden_dims": work.hidden_dims}
+    models = [gaussian_network((work.num_features,), 1, **options, seed=seed) for seed in range(work.num_members)]
+    calls = [_fit(model, model.head, x, x[:, :1], work.rows, name) for model in models]
+    return lambda: sum(call() for call in calls)
+
+
+def _fit(model, loss, x, y, rows, name):
+    """Return the call that trains a model on all batches, as a recipe does, and returns the mean loss."""
+    import keras
+
+    from keras_course.ops import jit_training
+
+    model.compile(keras.optimizers.Adam(1e-3), loss, jit_compile="auto" if name == "jax" else False)
+    jit_training(model)
+    fit = common.fit_examples(model, x, y, rows)
 
     def train():
         common.synchronize(fit())
@@ -117,6 +150,9 @@ def our_call(work, name):
 
 def comparison(work, with_compile=False):
     """Return `({peer: maker}, {backend: maker})` for `turns.compare`."""
+    if work.title == "ensemble_training":
+        peers = {f"{each}, members in sequence": (members_call, work, each) for each in backend.available()}
+        return peers, {each: (ensemble_call, work, each) for each in backend.available()}
     peers = {"torch, zuko": (zuko_call, work)}
     if with_compile:
         peers["torch, zuko, torch.compile"] = (zuko_call, work, True)

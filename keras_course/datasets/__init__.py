@@ -7,8 +7,8 @@ Tables: `digits`, `diabetes`, `breast_cancer`, `iris`; `concrete`, `yacht`, `win
 splits of `uci_split`. Points: `two_moons`, `blobs`, `spiral`,
 `gaussian_classes`, and for density estimation `two_spirals`, `pinwheel`, `checkerboard`, `rings`, `eight_gaussians`.
 Noisy regressions: `varying_noise`, `inverse_sine`.
-Graphs: `cora`, `citations`. Molecules: `esol`, `toy_molecules`. Scans of streets: `lidar_scenes`. Travel times:
-`road_traffic`.
+Graphs: `cora`, `citations`. Molecules: `esol`, `toy_molecules`. Scans of streets: `lidar_scenes`. Images with depth
+maps: `depth_scenes`. Travel times: `road_traffic`.
 `list_datasets` returns the table of all sets, `get_dataset` one row of it, and `find` looks up what a user names. Each
 set that has to be downloaded has an offline twin in that table.
 """
@@ -19,6 +19,7 @@ from keras_course.datasets._augment import crop_and_flip
 from keras_course.datasets._chains import Chains, toy_chains
 from keras_course.datasets._citations import Citations, citations, cora
 from keras_course.datasets._dataset import Dataset
+from keras_course.datasets._depth import DEPTH_KINDS, DEPTH_NOISE, DepthScenes, depth_scenes
 from keras_course.datasets._generators import blobs, gaussian_classes, spiral, two_moons
 from keras_course.datasets._images import Images, cifar10_12k, digit_images, mnist_10k
 from keras_course.datasets._list import find, get_dataset, list_datasets
@@ -46,12 +47,15 @@ from keras_course.datasets._uci import concrete, kin8nm, uci_split, wine_quality
 from keras_course.datasets._weather import Weather, era5_uk, rossby_haurwitz
 
 __all__ = [
+    "DEPTH_KINDS",
+    "DEPTH_NOISE",
     "SCENE_CLASSES",
     "SOUND_CLASSES",
     "SOUND_RATE",
     "Chains",
     "Citations",
     "Dataset",
+    "DepthScenes",
     "ExampleBatches",
     "Images",
     "MaskedBatches",
@@ -73,6 +77,7 @@ __all__ = [
     "concrete",
     "cora",
     "crop_and_flip",
+    "depth_scenes",
     "diabetes",
     "digit_images",
     "digits",

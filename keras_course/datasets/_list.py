@@ -8,6 +8,7 @@ from keras_course.checks import path as check_path
 from keras_course.datasets._chains import CHAINS
 from keras_course.datasets._citations import CITATIONS
 from keras_course.datasets._dataset import Dataset
+from keras_course.datasets._depth import DEPTH
 from keras_course.datasets._generators import GENERATORS
 from keras_course.datasets._images import IMAGES
 from keras_course.datasets._molecules import MOLECULES
@@ -32,6 +33,7 @@ KINDS = {
     "weather": "a set of weather fields",
     "particles": "a set of trajectories of particles",
     "scenes": "a set of scenes",
+    "depth": "a set of depth maps",
     "traffic": "a set of travel times",
     "citations": "a graph of papers",
     "molecules": "a set of molecules",
@@ -51,7 +53,7 @@ def list_datasets() -> tuple[Dataset, ...]:
     """
     of_sequences = TEXTS + TRANSLATIONS + STORIES + CHAINS
     of_examples = IMAGES + TABLES + UCI + GENERATORS
-    return of_sequences + of_examples + CITATIONS + MOLECULES + WEATHER + PARTICLES + SCENES + TRAFFIC
+    return of_sequences + of_examples + CITATIONS + MOLECULES + WEATHER + PARTICLES + SCENES + DEPTH + TRAFFIC
 
 
 @validate(name=string)
@@ -85,7 +87,7 @@ def find(data: str | os.PathLike, kinds: tuple[str, ...] = ("text",)) -> str:
     Args:
         data: name of a data set, or path of a UTF-8 text file if `kinds` has "text".
         kinds: which kinds of data sets are wanted, of "text", "images", "table", "generator", "sentences", "stories",
-            "chains", "citations", "molecules", "weather", "particles", "scenes" and "traffic".
+            "chains", "citations", "molecules", "weather", "particles", "scenes", "depth" and "traffic".
 
     Returns:
         What `text` takes in any working folder, or the name of a row of `list_datasets`.

@@ -15,6 +15,7 @@ from keras_course.recipes.tasks.chains import FoldChains
 from keras_course.recipes.tasks.citations import Citations
 from keras_course.recipes.tasks.conditional import ConditionalDensity
 from keras_course.recipes.tasks.density import Density
+from keras_course.recipes.tasks.depth import DepthMaps
 from keras_course.recipes.tasks.examples import Classification, CropAndFlip, Regression
 from keras_course.recipes.tasks.forecast import Forecast
 from keras_course.recipes.tasks.masked import MaskedTokens
@@ -44,6 +45,7 @@ __all__ = [
     "CropAndFlip",
     "Data",
     "Density",
+    "DepthMaps",
     "Detection",
     "FoldChains",
     "Forecast",

@@ -15,6 +15,8 @@ from keras_course.uncertainty._calibration import (
 )
 from keras_course.uncertainty._continuous import ContinuousTransform, continuous_flow
 from keras_course.uncertainty._coupling import Coupling
+from keras_course.uncertainty._depth import depth_network
+from keras_course.uncertainty._depth_figures import plot_depth, plot_depth_network
 from keras_course.uncertainty._ensemble import EnsembleDense, EnsembleHead, deep_ensemble
 from keras_course.uncertainty._figures import grid_density, plot_coupling, plot_densities, plot_flow_paths
 from keras_course.uncertainty._flow import Flow
@@ -86,6 +88,7 @@ __all__ = [
     "continuous_flow",
     "coverage",
     "deep_ensemble",
+    "depth_network",
     "dormand_prince",
     "expected_calibration_error",
     "fit_temperature",
@@ -105,6 +108,8 @@ __all__ = [
     "plot_coupling",
     "plot_densities",
     "plot_density_network",
+    "plot_depth",
+    "plot_depth_network",
     "plot_flow_paths",
     "plot_intervals",
     "plot_reliability",

@@ -185,6 +185,7 @@ EXAMPLES = {
     "datasets.insert_empty_sentences": {"x": Make(lambda: {"story": np.ones((1, 3, 2), int)}),
                                         "rng": Make(np.random.default_rng)},
     "datasets.sounds": {"num_sounds": 3},
+    "datasets.depth_scenes": {"num_train": 2, "num_test": 1},
     "datasets.lidar_scenes": {"num_train": 2, "num_test": 1},
     "datasets.uci_split": {"table": Make(keras_course.datasets.diabetes), "part": 0},
     "datasets.road_traffic": {"num_train": 2, "num_test": 1},

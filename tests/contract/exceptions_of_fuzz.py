@@ -18,6 +18,7 @@ RESULTS = {
     "datasets.Images", "datasets.PairBatches", "datasets.Sentences", "datasets.Table",
     "datasets.TokenWindows",
     "datasets.Chains", "datasets.Particles", "datasets.Weather", "graphs.Mesh", "datasets.Scenes", "datasets.Traffic",
+    "datasets.DepthScenes",
     "datasets.Molecules", "graphs.Molecule",
     "datasets.Citations", "graphs.EdgeAttention", "graphs.EdgeAttentionLayer",
     "graphs.NeighborSample",

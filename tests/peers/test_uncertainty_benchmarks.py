@@ -16,7 +16,7 @@ from keras_course import backend, uncertainty
 SMALL = {"rows": 16, "steps": 2, "num_features": 3, "num_layers": 2, "hidden_dims": (8,)}
 
 
-@pytest.mark.parametrize("name", peers.WORKS)
+@pytest.mark.parametrize("name", ["spline_training", "spline_sampling"])
 def test_peers_and_ours_do_the_work_that_they_are_timed_for(name):
     pytest.importorskip("zuko")
     work = peers.WORKS[name]._replace(**SMALL)
@@ -28,6 +28,16 @@ def test_peers_and_ours_do_the_work_that_they_are_timed_for(name):
         assert call() == pytest.approx(expected, rel=0.6)  # zuko does not start as the identity
 
 
+def test_ensemble_and_members_in_sequence_do_the_same_work():
+    """Both train as many weights for as many steps; the losses are sums over two members, of different weights."""
+    work = peers.WORKS["ensemble_training"]._replace(**SMALL, num_members=2)
+    losses = [maker(work, backend.current())() for maker in (peers.ensemble_call, peers.members_call)]
+    for loss in losses:
+        assert 2 < loss < 8  # 2.8 for the distribution of the targets
+    member = uncertainty.gaussian_network((3,), 1, hidden_dims=(8,)).count_params()
+    assert uncertainty.deep_ensemble((3,), 1, num_members=2, hidden_dims=(8,)).count_params() == 2 * member
+
+
 def test_every_implementation_of_a_comparison_does_the_same_work(monkeypatch):
     pytest.importorskip("zuko")
     seen = []
@@ -36,7 +46,7 @@ def test_every_implementation_of_a_comparison_does_the_same_work(monkeypatch):
     for work, (title, size, unit, theirs, ours, rounds) in zip(peers.WORKS.values(), seen, strict=True):
         assert (title, size, unit, rounds) == (work.title, work.steps * work.rows, "examples", 5)
         assert all(maker[1] == work for maker in (*theirs.values(), *ours.values()))
-        assert len(theirs) == 2
+        assert len(theirs) == (len(backend.available()) if work.title == "ensemble_training" else 2)
 
 
 def test_benchmarks_run(monkeypatch):
@@ -49,5 +59,10 @@ def test_benchmarks_run(monkeypatch):
     assert suite.track_training(backend.current(), "realnvp") > 0
     assert suite.track_sampling(backend.current(), "realnvp") > 0
     heads = bench_uncertainty.Heads()
-    heads.setup(backend.current(), "mdn")
-    assert heads.track_training(backend.current(), "mdn") > 0
+    heads.setup(backend.current(), "deep_ensemble")
+    assert heads.track_forward(backend.current(), "deep_ensemble") > 0
+    assert heads.track_training(backend.current(), "deep_ensemble") > 0
+    for builder in ("mdn", "bayesian_gaussian_network"):
+        samples = bench_uncertainty.Samples()
+        samples.setup(backend.current(), builder)
+        assert samples.track_sampling(backend.current(), builder) > 0

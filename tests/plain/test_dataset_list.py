@@ -22,6 +22,7 @@ def test_list_datasets():
         "weather",
         "particles",
         "scenes",
+        "depth",
         "traffic",
     }
     for row in rows:

@@ -1,4 +1,4 @@
-"""Waves beside the equation that they solve, and particles beside the conservation of energy."""
+"""Waves beside the equation that they solve, particles beside the conservation of energy, and depth maps in space."""
 
 import os
 
@@ -112,3 +112,42 @@ def test_particles_that_touch_keep_their_momentum():
 def test_wrong_arguments_are_refused(name, value):
     with pytest.raises(ValueError, match=name):
         datasets.spring_particles(2, **{name: value})
+
+
+def positions(exact):
+    """Return where pixels are in space (N, H, W, 3), from their depths: right, ahead and up, the camera at the origin.
+
+    In the frame of the camera, a pixel at depth z is at z / 60 times its distance in pixels from the middle.
+    """
+    rows, columns = np.mgrid[:48, :64]
+    camera = np.stack([exact * (columns - 31.5) / 60, exact, exact * (23.5 - rows) / 60], axis=-1)
+    tilt = np.radians(-12)
+    turn = np.array([[1, 0, 0], [0, np.cos(tilt), -np.sin(tilt)], [0, np.sin(tilt), np.cos(tilt)]])
+    return camera @ turn.T
+
+
+def test_depth_maps_show_planes_and_balls():
+    """The floor is 1.5 m below the camera, the wall is upright, and balls are spheres, on the floor or in the air."""
+    for scenes, balloon in zip(datasets.depth_scenes(12, num_test=6, seed=3), (False, True), strict=True):
+        x = positions(scenes.exact[..., 0].astype("float64"))
+        np.testing.assert_allclose(x[scenes.kinds == 0][:, 2], -1.5, atol=1e-5)
+        assert {"box", "ramp", "ball"} <= {datasets.DEPTH_KINDS[kind] for kind in np.unique(scenes.kinds)}
+        for points, kinds in zip(x, scenes.kinds, strict=True):
+            assert np.ptp(points[kinds == 1][:, 1]) < 1e-5
+            assert (kinds == 5).any() == balloon
+            if balloon:
+                ball = points[kinds == 5]
+                (*center, _), *_ = np.linalg.lstsq(np.c_[2 * ball, np.ones(len(ball))], (ball**2).sum(axis=1))
+                radii = np.linalg.norm(ball - center, axis=1)
+                assert np.ptp(radii) < 1e-3
+                assert center[2] - radii.mean() > -1.5 + 0.5  # it does not touch the floor
+
+
+def test_noise_of_depths_grows_with_the_square():
+    train, _ = datasets.depth_scenes(12, num_test=1)
+    z = (train.depths - train.exact) / (datasets.DEPTH_NOISE * train.exact**2)
+    for far in (train.exact < 4, train.exact > 6):
+        assert abs(z[far].mean()) < 0.03
+        assert z[far].std() == pytest.approx(1, abs=0.03)
+    again, _ = datasets.depth_scenes(12, num_test=9)
+    np.testing.assert_array_equal(again.images, train.images)

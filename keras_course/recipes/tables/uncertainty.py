@@ -1,9 +1,10 @@
-"""Recipes of lecture 10: densities of points in the plane, and of a target given an input."""
+"""Recipes of lecture 10: densities of points and targets, tables with splits, and depth maps."""
 
 from keras_course.recipes._optimizers import AdamW
 from keras_course.recipes._recipe import Recipe
 from keras_course.recipes.tasks.conditional import ConditionalDensity
 from keras_course.recipes.tasks.density import Density
+from keras_course.recipes.tasks.depth import DepthMaps
 from keras_course.recipes.tasks.predictive import PredictiveRegression
 
 
@@ -167,5 +168,18 @@ TABLE = (
         _uci(data, method, words, builder, steps, min_deviation=floor, **options)
         for data, (steps, floor) in _STEPS.items()
         for method, words, builder, options in _METHODS
+    ),
+    Recipe(
+        name="depth_scenes",
+        summary="an encoder-decoder predicts depth with both parts of its uncertainty, without any download",
+        task=DepthMaps(),
+        topic="uncertainty",
+        builder="depth_network",
+        preset="tiny",
+        overrides={"filters": (16, 32, 64, 64)},
+        optimizer=AdamW(peak_rate=3e-3, final_rate=1e-5, warmup=50, betas=(0.9, 0.999), weight_decay=0.0),
+        steps=1_500,
+        batch_size=16,
+        minutes=2,
     ),
 )
