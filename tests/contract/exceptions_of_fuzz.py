@@ -21,7 +21,8 @@ RESULTS = {
     "datasets.Citations", "graphs.EdgeAttention", "graphs.EdgeAttentionLayer",
     "graphs.NeighborSample",
     "datasets.Stories",
-    "uncertainty.Head", "uncertainty.LinearPosterior", "uncertainty.Reliability", "uncertainty.Uncertainty",
+    "uncertainty.Chains", "uncertainty.Head", "uncertainty.LastLayerLaplace", "uncertainty.LinearPosterior",
+    "uncertainty.Reliability", "uncertainty.Uncertainty",
     "ops.known",
     "recipes.train", "recipes.load_run", "backend.require", "convnets.copy_weights",
 }  # fmt: skip
@@ -79,7 +80,7 @@ KINDS = {
     **{f"uncertainty.GaussianMixture.{x}": "tensor" for x in ("logits", "means", "deviations")},
     **{f"uncertainty.pinball_loss.{x}": "tensor" for x in ("y", "quantiles")},
     **{f"uncertainty.{name}.y": "structure" for name in ("dormand_prince", "runge_kutta")},
-    "plots.line_panels.style": "text", "plots.image_grid.cmap": "text",
+    "uncertainty.plot_functions.ylabel": "text", "plots.line_panels.style": "text", "plots.image_grid.cmap": "text",
 }  # fmt: skip
 
 # What needs files that the machine may lack
@@ -99,7 +100,8 @@ SLOW = {
     "convnets.efficientnet", "convnets.maximize_feature", "convnets.resnet", "convnets.resnet_to_convnext",
     "convnets.vgg", "fundamentals.KerasClassifier", "fundamentals.KerasRegressor", "fundamentals.mlp_sweep",
     "language.gpt", "perceptron.mlp", "training.deep_mlp", "training.gradient_noise",
-    "training.learning_rate_range_test", "uncertainty.dormand_prince",
+    "training.learning_rate_range_test", "uncertainty.dormand_prince", "uncertainty.hamiltonian_monte_carlo",
+    "uncertainty.leapfrog", "uncertainty.sampled_predictions", "uncertainty.stochastic_gradient_langevin",
 }  # fmt: skip
 
 # What looks wrong and is right
