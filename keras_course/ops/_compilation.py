@@ -167,9 +167,18 @@ def jit_while(cond, body, *, variables=()) -> Callable:
     if _BACKEND == "jax":
         return jit(lambda carry: jax.lax.while_loop(cond, body, carry), variables=variables)
     if _BACKEND == "tensorflow":
-        return jit(lambda carry: tf.while_loop(cond, lambda c: [body(c)], [carry])[0], variables=variables)
+        return jit(lambda carry: tf.while_loop(cond, lambda c: [_moved(body, c)], [carry])[0], variables=variables)
     loops = Recordings(lambda carry: _record_loop(cond, body, variables, carry))
     return lambda carry: loops(to_tensors(carry))
+
+
+def _moved(body, carry):
+    """Return `body(carry)`. What it leaves as it was passes an operation that does nothing.
+
+    Else TensorFlow sees that the loop does not change it, and may take its value as a constant: then it compiles the
+    loop anew for each value, as with `keras.ops.vectorized_map` in the body.
+    """
+    return tree.map_structure(lambda old, new: tf.stop_gradient(new) if new is old else new, carry, body(carry))
 
 
 def _record_loop(cond, body, variables, carry):

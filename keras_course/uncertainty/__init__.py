@@ -13,6 +13,7 @@ from keras_course.uncertainty._calibration import (
     fit_temperature,
     reliability,
 )
+from keras_course.uncertainty._chains import Chains
 from keras_course.uncertainty._continuous import ContinuousTransform, continuous_flow
 from keras_course.uncertainty._coupling import Coupling
 from keras_course.uncertainty._depth import depth_network
@@ -21,7 +22,9 @@ from keras_course.uncertainty._ensemble import EnsembleDense, EnsembleHead, deep
 from keras_course.uncertainty._figures import grid_density, plot_coupling, plot_densities, plot_flow_paths
 from keras_course.uncertainty._flow import Flow
 from keras_course.uncertainty._functions import Affine, MonotonicFunction, Shift
+from keras_course.uncertainty._gaussian_process import arcsine_kernel, gaussian_process_posterior, nn_gp_prior_samples
 from keras_course.uncertainty._gmm import gmm
+from keras_course.uncertainty._hamiltonian import hamiltonian_monte_carlo, leapfrog
 from keras_course.uncertainty._head_figures import (
     conditional_density,
     plot_density_network,
@@ -31,6 +34,8 @@ from keras_course.uncertainty._head_figures import (
 )
 from keras_course.uncertainty._heads import GaussianHead, Head, QuantileHead, pinball_loss
 from keras_course.uncertainty._invertible_dense import InvertibleDense, glow_flow
+from keras_course.uncertainty._langevin import stochastic_gradient_langevin
+from keras_course.uncertainty._laplace import LastLayerLaplace, laplace_last_layer
 from keras_course.uncertainty._linear import LinearPosterior, linear_posterior
 from keras_course.uncertainty._masked_flows import masked_autoregressive_flow, neural_spline_flow
 from keras_course.uncertainty._mixture import GaussianMixture, mix
@@ -39,6 +44,7 @@ from keras_course.uncertainty._monte_carlo import monte_carlo_prediction, stocha
 from keras_course.uncertainty._networks import MaskedDense
 from keras_course.uncertainty._probabilistic import ProbabilisticModel, gaussian_network, mdn, quantile_network
 from keras_course.uncertainty._realnvp import nice, realnvp
+from keras_course.uncertainty._sampling_figures import plot_functions, plot_samples
 from keras_course.uncertainty._scores import (
     Uncertainty,
     calibration_curve,
@@ -49,12 +55,15 @@ from keras_course.uncertainty._scores import (
 )
 from keras_course.uncertainty._solvers import dormand_prince, runge_kutta
 from keras_course.uncertainty._splines import RationalQuadraticSpline
+from keras_course.uncertainty._swag import Swag
 from keras_course.uncertainty._transforms import DiagonalAffine, Permutation, Transform
 from keras_course.uncertainty._variational import VariationalConv2D, VariationalDense
+from keras_course.uncertainty._weights import WeightPosterior, flat_weights, sampled_predictions
 
 __all__ = [
     "Affine",
     "Autoregressive",
+    "Chains",
     "ContinuousTransform",
     "Coupling",
     "DiagonalAffine",
@@ -65,6 +74,7 @@ __all__ = [
     "GaussianMixture",
     "Head",
     "InvertibleDense",
+    "LastLayerLaplace",
     "LinearPosterior",
     "MaskedDense",
     "MonotonicFunction",
@@ -75,10 +85,13 @@ __all__ = [
     "RationalQuadraticSpline",
     "Reliability",
     "Shift",
+    "Swag",
     "Transform",
     "Uncertainty",
     "VariationalConv2D",
     "VariationalDense",
+    "WeightPosterior",
+    "arcsine_kernel",
     "bayes_by_backprop",
     "bayesian_gaussian_network",
     "calibration_curve",
@@ -92,11 +105,16 @@ __all__ = [
     "dormand_prince",
     "expected_calibration_error",
     "fit_temperature",
+    "flat_weights",
     "gaussian_crps",
     "gaussian_network",
+    "gaussian_process_posterior",
     "glow_flow",
     "gmm",
     "grid_density",
+    "hamiltonian_monte_carlo",
+    "laplace_last_layer",
+    "leapfrog",
     "linear_posterior",
     "masked_autoregressive_flow",
     "mdn",
@@ -104,6 +122,7 @@ __all__ = [
     "monte_carlo_prediction",
     "neural_spline_flow",
     "nice",
+    "nn_gp_prior_samples",
     "pinball_loss",
     "plot_coupling",
     "plot_densities",
@@ -111,15 +130,19 @@ __all__ = [
     "plot_depth",
     "plot_depth_network",
     "plot_flow_paths",
+    "plot_functions",
     "plot_intervals",
     "plot_reliability",
+    "plot_samples",
     "plot_uncertainty",
     "quantile_network",
     "realnvp",
     "reliability",
     "runge_kutta",
     "sample_crps",
+    "sampled_predictions",
     "split_variance",
+    "stochastic_gradient_langevin",
     "stochastic_passes",
     "umnn",
 ]

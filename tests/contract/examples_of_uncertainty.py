@@ -11,6 +11,7 @@ from keras_course.uncertainty import (
     GaussianHead,
     GaussianMixture,
     Uncertainty,
+    arcsine_kernel,
     gaussian_network,
     reliability,
 )
@@ -19,7 +20,7 @@ ROW, PROBABILITIES = np.array([0.1, 0.4, 0.8]), np.array([[0.9, 0.1], [0.6, 0.4]
 SMALL = {"input_shape": (1,), "num_outputs": 1, "hidden_dims": (4,)}
 
 
-def standard_normal(points):
+def standard_normal(points, rows=None):
     return -keras.ops.sum(keras.ops.square(keras.ops.convert_to_tensor(points)), axis=-1) / 2
 
 
@@ -72,6 +73,26 @@ UNCERTAINTY = {
     "uncertainty.plot_depth": {"images": np.ones((1, 4, 6)), "truth": np.ones((1, 4, 6)),
                                "prediction": Uncertainty(*np.ones((3, 1, 4, 6)))},
     "uncertainty.plot_reliability": {"diagrams": {"a": reliability(PROBABILITIES, [0, 1, 1])}},
+    "uncertainty.arcsine_kernel": {"x1": ROW[:, None], "x2": ROW[:2, None]},
+    "uncertainty.nn_gp_prior_samples": {"x": ROW[:, None]},
+    "uncertainty.gaussian_process_posterior": {"kernel": arcsine_kernel, "x": ROW[:, None], "y": ROW,
+                                               "x_new": ROW[:2, None], "noise": 0.1},
+    "uncertainty.leapfrog": {"log_prob": standard_normal, "position": PROBABILITIES, "momentum": PROBABILITIES,
+                             "step_size": 0.1},
+    "uncertainty.hamiltonian_monte_carlo": {"log_prob": standard_normal, "start": PROBABILITIES, "num_samples": 2,
+                                            "num_steps": 1, "num_burn_in": 1},
+    "uncertainty.stochastic_gradient_langevin": {"log_prob": standard_normal, "start": PROBABILITIES,
+                                                 "num_examples": 3, "num_samples": 2, "num_burn_in": 1},
+    "uncertainty.WeightPosterior": {"model": Make(lambda: mlp((1,), 1, hidden_dims=(2,))), "x": ROW[:, None],
+                                    "y": ROW[:, None]},
+    "uncertainty.flat_weights": {"model": Make(lambda: mlp((1,), 1, hidden_dims=(2,)))},
+    "uncertainty.sampled_predictions": {"model": Make(lambda: mlp((1,), 1, hidden_dims=(2,))), "x": ROW[:, None],
+                                        "weights": np.ones((3, 7))},
+    "uncertainty.laplace_last_layer": {"model": Make(lambda: mlp((1,), 1, hidden_dims=(2,))), "x": ROW[:, None],
+                                       "y": ROW},
+    "uncertainty.Swag": {"start_epoch": 3},
+    "uncertainty.plot_samples": {"mean": np.zeros(2), "covariance": np.eye(2), "samples": {"a": PROBABILITIES}},
+    "uncertainty.plot_functions": {"x": ROW, "functions": {"a": np.ones((2, 3))}},
     "uncertainty.umnn": {"num_features": 2, "hidden_dims": (4,), "integrand_dims": (4,), "degree": 2},
     "uncertainty.continuous_flow": {"num_features": 2, "hidden_dims": (4,), "num_steps": 1},
 }  # fmt: skip

@@ -23,7 +23,8 @@ RESULTS = {
     "datasets.Citations", "graphs.EdgeAttention", "graphs.EdgeAttentionLayer",
     "graphs.NeighborSample",
     "datasets.Stories",
-    "uncertainty.Head", "uncertainty.LinearPosterior", "uncertainty.Reliability", "uncertainty.Uncertainty",
+    "uncertainty.Chains", "uncertainty.Head", "uncertainty.LastLayerLaplace", "uncertainty.LinearPosterior",
+    "uncertainty.Reliability", "uncertainty.Uncertainty",
     *(f"autoencoders.{name}" for name in (
         "CodeUsage", "Corruption", "ElboTerms", "GaussianLatentSampler", "GradientEstimates", "LatentUsage",
         "Likelihood", "PCA")),
@@ -86,7 +87,7 @@ KINDS = {
     **{f"autoencoders.{x}": "tensor" for x in (
         "discriminator_loss.real_logits", "discriminator_loss.fake_logits", "generator_loss.fake_logits")},
     **{f"uncertainty.{name}.y": "structure" for name in ("dormand_prince", "runge_kutta")},
-    "plots.line_panels.style": "text", "plots.image_grid.cmap": "text",
+    "uncertainty.plot_functions.ylabel": "text", "plots.line_panels.style": "text", "plots.image_grid.cmap": "text",
 }  # fmt: skip
 
 # What needs files that the machine may lack
@@ -106,7 +107,8 @@ SLOW = {
     "convnets.efficientnet", "convnets.maximize_feature", "convnets.resnet", "convnets.resnet_to_convnext",
     "convnets.vgg", "fundamentals.KerasClassifier", "fundamentals.KerasRegressor", "fundamentals.mlp_sweep",
     "language.gpt", "perceptron.mlp", "training.deep_mlp", "training.gradient_noise",
-    "training.learning_rate_range_test", "uncertainty.dormand_prince",
+    "training.learning_rate_range_test", "uncertainty.dormand_prince", "uncertainty.hamiltonian_monte_carlo",
+    "uncertainty.leapfrog", "uncertainty.sampled_predictions", "uncertainty.stochastic_gradient_langevin",
 }  # fmt: skip
 
 # What looks wrong and is right
