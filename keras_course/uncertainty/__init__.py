@@ -28,6 +28,12 @@ from keras_course.uncertainty._head_figures import (
     plot_uncertainty,
 )
 from keras_course.uncertainty._heads import GaussianHead, Head, QuantileHead, pinball_loss
+from keras_course.uncertainty._inference_figures import (
+    plot_corner,
+    plot_coverage,
+    plot_npe,
+    plot_ranks,
+)
 from keras_course.uncertainty._invertible_dense import InvertibleDense, glow_flow
 from keras_course.uncertainty._linear import LinearPosterior, linear_posterior
 from keras_course.uncertainty._masked_flows import masked_autoregressive_flow, neural_spline_flow
@@ -35,7 +41,14 @@ from keras_course.uncertainty._mixture import GaussianMixture, mix
 from keras_course.uncertainty._monotonic import MonotonicIntegral, clenshaw_curtis, umnn
 from keras_course.uncertainty._monte_carlo import monte_carlo_prediction, stochastic_passes
 from keras_course.uncertainty._networks import MaskedDense
+from keras_course.uncertainty._posterior import NeuralPosterior, npe
+from keras_course.uncertainty._posterior_checks import (
+    effective_sample_size,
+    expected_coverage,
+    simulation_based_calibration,
+)
 from keras_course.uncertainty._probabilistic import ProbabilisticModel, gaussian_network, mdn, quantile_network
+from keras_course.uncertainty._pulse_figures import plot_recordings, plot_time_constants, plot_windkessel
 from keras_course.uncertainty._realnvp import nice, realnvp
 from keras_course.uncertainty._scores import (
     Uncertainty,
@@ -47,7 +60,7 @@ from keras_course.uncertainty._scores import (
 )
 from keras_course.uncertainty._solvers import dormand_prince, runge_kutta
 from keras_course.uncertainty._splines import RationalQuadraticSpline
-from keras_course.uncertainty._transforms import DiagonalAffine, Permutation, Transform
+from keras_course.uncertainty._transforms import DiagonalAffine, Logit, Permutation, Transform
 from keras_course.uncertainty._variational import VariationalConv2D, VariationalDense
 
 __all__ = [
@@ -64,9 +77,11 @@ __all__ = [
     "Head",
     "InvertibleDense",
     "LinearPosterior",
+    "Logit",
     "MaskedDense",
     "MonotonicFunction",
     "MonotonicIntegral",
+    "NeuralPosterior",
     "Permutation",
     "ProbabilisticModel",
     "QuantileHead",
@@ -87,7 +102,9 @@ __all__ = [
     "coverage",
     "deep_ensemble",
     "dormand_prince",
+    "effective_sample_size",
     "expected_calibration_error",
+    "expected_coverage",
     "fit_temperature",
     "gaussian_crps",
     "gaussian_network",
@@ -101,19 +118,28 @@ __all__ = [
     "monte_carlo_prediction",
     "neural_spline_flow",
     "nice",
+    "npe",
     "pinball_loss",
+    "plot_corner",
     "plot_coupling",
+    "plot_coverage",
     "plot_densities",
     "plot_density_network",
     "plot_flow_paths",
     "plot_intervals",
+    "plot_npe",
+    "plot_ranks",
+    "plot_recordings",
     "plot_reliability",
+    "plot_time_constants",
     "plot_uncertainty",
+    "plot_windkessel",
     "quantile_network",
     "realnvp",
     "reliability",
     "runge_kutta",
     "sample_crps",
+    "simulation_based_calibration",
     "split_variance",
     "stochastic_passes",
     "umnn",
