@@ -6,7 +6,8 @@ on every backend, and `crop_and_flip` augments images.
 Tables: `digits`, `diabetes`, `breast_cancer`, `iris`; `concrete`, `yacht`, `wine_quality_red`, `kin8nm` with the fixed
 splits of `uci_split`. Points: `two_moons`, `blobs`, `spiral`,
 `gaussian_classes`, and for density estimation `two_spirals`, `pinwheel`, `checkerboard`, `rings`, `eight_gaussians`.
-Noisy regressions: `varying_noise`, `inverse_sine`.
+Noisy regressions: `varying_noise`, `inverse_sine`. Simulators, for inference of their parameters: `pulse_waves`
+(`Windkessel`), `lotka_volterra` (`LotkaVolterra`), `inverse_moons` (`InverseMoons`).
 Graphs: `cora`, `citations`. Molecules: `esol`, `toy_molecules`. Scans of streets: `lidar_scenes`. Images with depth
 maps: `depth_scenes`. Travel times: `road_traffic`.
 `list_datasets` returns the table of all sets, `get_dataset` one row of it, and `find` looks up what a user names. Each
@@ -28,8 +29,10 @@ from keras_course.datasets._noisy import inverse_sine, varying_noise
 from keras_course.datasets._palindromes import palindromes
 from keras_course.datasets._particles import Particles, spring_particles
 from keras_course.datasets._planar import checkerboard, eight_gaussians, pinwheel, rings, two_spirals
+from keras_course.datasets._pulse import Windkessel, pulse_waves
 from keras_course.datasets._scenes import SCENE_CLASSES, Scenes, lidar_scenes
 from keras_course.datasets._signals import shape_signals
+from keras_course.datasets._simulators import InverseMoons, LotkaVolterra, Simulator, inverse_moons, lotka_volterra
 from keras_course.datasets._sounds import SOUND_CLASSES, SOUND_RATE, sounds
 from keras_course.datasets._stories import (
     Stories,
@@ -58,17 +61,21 @@ __all__ = [
     "DepthScenes",
     "ExampleBatches",
     "Images",
+    "InverseMoons",
+    "LotkaVolterra",
     "MaskedBatches",
     "Molecules",
     "PairBatches",
     "Particles",
     "Scenes",
     "Sentences",
+    "Simulator",
     "Stories",
     "Table",
     "TokenWindows",
     "Traffic",
     "Weather",
+    "Windkessel",
     "blobs",
     "breast_cancer",
     "checkerboard",
@@ -90,11 +97,13 @@ __all__ = [
     "gaussian_classes",
     "get_dataset",
     "insert_empty_sentences",
+    "inverse_moons",
     "inverse_sine",
     "iris",
     "kin8nm",
     "lidar_scenes",
     "list_datasets",
+    "lotka_volterra",
     "mask_tokens",
     "masked_batches",
     "mnist_10k",
@@ -103,6 +112,7 @@ __all__ = [
     "palindromes",
     "phrases",
     "pinwheel",
+    "pulse_waves",
     "rings",
     "road_traffic",
     "rossby_haurwitz",

@@ -13,7 +13,9 @@ from keras_course.datasets._dataset import Dataset
 from keras_course.datasets._noisy import inverse_sine, varying_noise
 from keras_course.datasets._palindromes import palindromes
 from keras_course.datasets._planar import checkerboard, eight_gaussians, pinwheel, rings, two_spirals
+from keras_course.datasets._pulse import pulse_waves
 from keras_course.datasets._signals import shape_signals
+from keras_course.datasets._simulators import inverse_moons, lotka_volterra
 from keras_course.datasets._sounds import sounds
 
 
@@ -187,6 +189,9 @@ GENERATORS = (
     ),
     _row(varying_noise, "any number of points, 1 feature and 1 target", "sampled here"),
     _row(inverse_sine, "any number of points, 1 feature and 1 target", "sampled here, as in Bishop 1994"),
+    _row(pulse_waves, "any number of waves and beats, 6 parameters", "simulated here, after Wehenkel et al. 2023"),
+    _row(lotka_volterra, "any number of simulations, 4 parameters", "simulated here, as in Lueckmann et al. 2021"),
+    _row(inverse_moons, "any number of simulations, 2 parameters", "sampled here, as in Greenberg et al. 2019"),
     _row(palindromes, "any number of sequences of any length, 2 classes", "sampled here, after the course's task"),
     _row(shape_signals, "any number of signals of any length", "sampled here, after Fleuret's lecture 13.2"),
     _row(sounds, "any number of sounds, 7 classes", "synthesized here, with the formants of Peterson and Barney 1952"),

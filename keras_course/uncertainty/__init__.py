@@ -33,6 +33,12 @@ from keras_course.uncertainty._head_figures import (
     plot_uncertainty,
 )
 from keras_course.uncertainty._heads import GaussianHead, Head, QuantileHead, pinball_loss
+from keras_course.uncertainty._inference_figures import (
+    plot_corner,
+    plot_coverage,
+    plot_npe,
+    plot_ranks,
+)
 from keras_course.uncertainty._invertible_dense import InvertibleDense, glow_flow
 from keras_course.uncertainty._langevin import stochastic_gradient_langevin
 from keras_course.uncertainty._laplace import LastLayerLaplace, laplace_last_layer
@@ -42,7 +48,14 @@ from keras_course.uncertainty._mixture import GaussianMixture, mix
 from keras_course.uncertainty._monotonic import MonotonicIntegral, clenshaw_curtis, umnn
 from keras_course.uncertainty._monte_carlo import monte_carlo_prediction, stochastic_passes
 from keras_course.uncertainty._networks import MaskedDense
+from keras_course.uncertainty._posterior import NeuralPosterior, npe
+from keras_course.uncertainty._posterior_checks import (
+    effective_sample_size,
+    expected_coverage,
+    simulation_based_calibration,
+)
 from keras_course.uncertainty._probabilistic import ProbabilisticModel, gaussian_network, mdn, quantile_network
+from keras_course.uncertainty._pulse_figures import plot_recordings, plot_time_constants, plot_windkessel
 from keras_course.uncertainty._realnvp import nice, realnvp
 from keras_course.uncertainty._sampling_figures import plot_functions, plot_samples
 from keras_course.uncertainty._scores import (
@@ -56,7 +69,7 @@ from keras_course.uncertainty._scores import (
 from keras_course.uncertainty._solvers import dormand_prince, runge_kutta
 from keras_course.uncertainty._splines import RationalQuadraticSpline
 from keras_course.uncertainty._swag import Swag
-from keras_course.uncertainty._transforms import DiagonalAffine, Permutation, Transform
+from keras_course.uncertainty._transforms import DiagonalAffine, Logit, Permutation, Transform
 from keras_course.uncertainty._variational import VariationalConv2D, VariationalDense
 from keras_course.uncertainty._weights import WeightPosterior, flat_weights, sampled_predictions
 
@@ -76,9 +89,11 @@ __all__ = [
     "InvertibleDense",
     "LastLayerLaplace",
     "LinearPosterior",
+    "Logit",
     "MaskedDense",
     "MonotonicFunction",
     "MonotonicIntegral",
+    "NeuralPosterior",
     "Permutation",
     "ProbabilisticModel",
     "QuantileHead",
@@ -103,7 +118,9 @@ __all__ = [
     "deep_ensemble",
     "depth_network",
     "dormand_prince",
+    "effective_sample_size",
     "expected_calibration_error",
+    "expected_coverage",
     "fit_temperature",
     "flat_weights",
     "gaussian_crps",
@@ -123,8 +140,11 @@ __all__ = [
     "neural_spline_flow",
     "nice",
     "nn_gp_prior_samples",
+    "npe",
     "pinball_loss",
+    "plot_corner",
     "plot_coupling",
+    "plot_coverage",
     "plot_densities",
     "plot_density_network",
     "plot_depth",
@@ -132,15 +152,21 @@ __all__ = [
     "plot_flow_paths",
     "plot_functions",
     "plot_intervals",
+    "plot_npe",
+    "plot_ranks",
+    "plot_recordings",
     "plot_reliability",
     "plot_samples",
+    "plot_time_constants",
     "plot_uncertainty",
+    "plot_windkessel",
     "quantile_network",
     "realnvp",
     "reliability",
     "runge_kutta",
     "sample_crps",
     "sampled_predictions",
+    "simulation_based_calibration",
     "split_variance",
     "stochastic_gradient_langevin",
     "stochastic_passes",

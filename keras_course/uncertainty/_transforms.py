@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course.checks import flag, is_whole, validate
+from keras_course.checks import as_row, flag, is_whole, number, validate
 from keras_course.ops._types import Tensor
 
 
@@ -162,3 +162,74 @@ class DiagonalAffine(Transform):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "shift": self.shift}
+
+
+EDGE = 1e-6  # a fraction closer to 0 or 1 has a logit that float32 cannot tell apart
+LOGISTIC = 1.702  # the distribution functions of the logistic variable / 1.702 and of N(0, 1) differ by less than 0.01
+
+
+def check_box(low, high, length=None) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the ends of a box as two rows of numbers, or raise a ValueError; one number stands for all features."""
+    ends = {}
+    for name, value in {"low": low, "high": high}.items():
+        if length is not None and not isinstance(value, tuple | list | np.ndarray):
+            number(**{name: value})
+            value = [value] * length
+        row = as_row(name, value)
+        if length not in (None, len(row)):
+            raise ValueError(f"{name}={value!r} must be a number, or a row of {length} numbers")
+        ends[name] = tuple(row.tolist())
+    if len(ends["low"]) != len(ends["high"]) or not np.less(*ends.values()).all():
+        raise ValueError(f"low={low!r} must be below high={high!r}, for each feature")
+    return ends["low"], ends["high"]
+
+
+@keras.saving.register_keras_serializable("keras_course")
+class Logit(Transform):
+    """Map the inside of a box to the whole space, feature by feature:
+
+        u_i = (x_i - low_i) / (high_i - low_i),  z_i = log(u_i / (1 - u_i)) / 1.702
+
+    If x is uniform in the box, z has a logistic distribution, which is nearly standard normal thanks to the factor
+    1.702. The fraction u is kept 1e-6 away from 0 and 1. The inverse returns points of the box only.
+
+    Args:
+        low, high: ends of the box, one number for each feature.
+
+    Raises:
+        ValueError: `low` is not below `high`, or the layer is built for another number of features.
+
+    Example:
+        >>> import keras
+        >>> from keras_course.uncertainty import Logit
+        >>> z, log_det = Logit([0.0], [2.0])(keras.ops.ones((1, 1)))
+        >>> float(z[0, 0]), round(float(log_det[0]), 4)  # the slope is 1 / (1.702 u (1 - u) 2)
+        (0.0, 0.1614)
+    """
+
+    def __init__(self, low, high, **kwargs):
+        super().__init__(**kwargs)
+        self.low, self.high = check_box(low, high)
+
+    def build(self, x_shape, context_shape=None) -> None:
+        if x_shape[-1] != len(self.low):
+            raise ValueError(f"low={self.low!r} must have {x_shape[-1]} entries, one for each feature")
+        self.built = True
+
+    def _ends(self):
+        low = ops.convert_to_tensor(np.float32(self.low))
+        return low, ops.convert_to_tensor(np.float32(self.high))
+
+    def call(self, x, context=None) -> tuple[Tensor, Tensor]:
+        low, high = self._ends()
+        u = ops.clip((x - low) / (high - low), EDGE, 1 - EDGE)
+        above, below = ops.log(u), ops.log1p(-u)
+        volume = float(np.log(LOGISTIC * np.subtract(self.high, self.low)).sum())
+        return (above - below) / LOGISTIC, -ops.sum(above + below, axis=-1) - volume
+
+    def inverse(self, z, context=None) -> Tensor:
+        low, high = self._ends()
+        return ops.clip(low + (high - low) * ops.sigmoid(LOGISTIC * z), low, high)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "low": self.low, "high": self.high}

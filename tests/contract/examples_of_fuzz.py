@@ -313,6 +313,7 @@ EXAMPLES = {
     "plots.panels": {"width": 3.0, "height": 2.0},
     "plots.ratio_bars": {"ratios": {"a": {"b": {"c": 2.0}}}},
     "portable.canonical_paths": {"variables": Make(lambda: row_model().weights)},
+    **{f"datasets.{name}": {"num_simulations": 3} for name in ("inverse_moons", "lotka_volterra", "pulse_waves")},
     "recipes.Classification": {"data": "digits"},
     "recipes.CropAndFlip": {"padding": 1},
     **{f"recipes.{name}": {"data": "digit_images"} for name in ("Generation", "Reconstruction")},

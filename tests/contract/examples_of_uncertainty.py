@@ -13,10 +13,18 @@ from keras_course.uncertainty import (
     Uncertainty,
     arcsine_kernel,
     gaussian_network,
+    npe,
     reliability,
 )
 
 ROW, PROBABILITIES = np.array([0.1, 0.4, 0.8]), np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
+SMALL_NPE = {
+    "num_parameters": 2,
+    "observation_shape": (3,),
+    "embedding_dims": (4,),
+    "num_layers": 1,
+    "hidden_dims": (4,),
+}
 SMALL = {"input_shape": (1,), "num_outputs": 1, "hidden_dims": (4,)}
 
 
@@ -93,6 +101,19 @@ UNCERTAINTY = {
     "uncertainty.Swag": {"start_epoch": 3},
     "uncertainty.plot_samples": {"mean": np.zeros(2), "covariance": np.eye(2), "samples": {"a": PROBABILITIES}},
     "uncertainty.plot_functions": {"x": ROW, "functions": {"a": np.ones((2, 3))}},
+    "uncertainty.Logit": {"low": (0.0, 0.0), "high": (1.0, 2.0)},
+    "uncertainty.npe": SMALL_NPE,
+    "uncertainty.NeuralPosterior": {"embedding": Make(lambda: npe(**SMALL_NPE).embedding),
+                                    "flow": Make(lambda: npe(**SMALL_NPE).flow)},
+    "uncertainty.simulation_based_calibration": {"theta": PROBABILITIES, "samples": np.ones((3, 5, 2))},
+    "uncertainty.expected_coverage": {"log_prob": ROW, "sample_log_prob": PROBABILITIES, "levels": ROW},
+    "uncertainty.effective_sample_size": {"log_weights": PROBABILITIES},
+    "uncertainty.plot_corner": {"samples": {"a": PROBABILITIES}, "names": ["a", "b"], "low": 0.0, "high": 1.0,
+                                "truth": np.ones(2)},
+    "uncertainty.plot_ranks": {"ranks": {"a": np.array([0, 3])}, "num_samples": 3},
+    "uncertainty.plot_coverage": {"levels": ROW, "coverages": {"a": ROW}, "num_simulations": 10},
+    "uncertainty.plot_recordings": {"time": ROW, "signals": {"a": ROW}},
+    "uncertainty.plot_time_constants": {"time": ROW, "wave": ROW, "samples": PROBABILITIES, "solutions": PROBABILITIES},
     "uncertainty.umnn": {"num_features": 2, "hidden_dims": (4,), "integrand_dims": (4,), "degree": 2},
     "uncertainty.continuous_flow": {"num_features": 2, "hidden_dims": (4,), "num_steps": 1},
 }  # fmt: skip

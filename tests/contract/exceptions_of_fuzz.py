@@ -128,6 +128,7 @@ ALLOWED = {
     "graphs.plot_graphs.positions": {"None"},  # chosen by distances
     "graphs.permute_graph.edge_order": {"None"},  # edges keep their order
     "uncertainty.plot_flow_paths.color": {"None"},  # one color
+    "uncertainty.plot_corner.truth": {"None"},
     **{f"graphs.bond_messages.{x}": {"-1 in it"} for x in ("senders", "receivers")},  # padding
     **{f"ops.segment_{x}.ids": {"-1 in it"} for x in ("count", "max", "mean", "softmax", "sum")},
     "attention.load_vit.path": {"''"},
