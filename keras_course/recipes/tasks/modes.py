@@ -1,15 +1,14 @@
 """The task of sampling from a mixture of eight Gaussians without losing a mode."""
 
 import dataclasses
-import itertools
-from collections.abc import Iterable
 from typing import ClassVar
 
 import numpy as np
 
 from keras_course import datasets
 from keras_course.checks import positive, whole_number
-from keras_course.recipes._task import Data, Metric, Task
+from keras_course.recipes._task import Metric, Task
+from keras_course.recipes.tasks._arrays import UnlabeledData
 
 CENTERS = 2.8 * np.stack([(np.cos(angle), np.sin(angle)) for angle in np.pi * np.arange(8) / 4])
 
@@ -43,21 +42,17 @@ class Modes(Task):
         return ModesData(self)
 
 
-class ModesData(Data):
+class ModesData(UnlabeledData):
     """Points of the mixture."""
 
     def __init__(self, task):
         self.task = task
-        self.train, _ = datasets.eight_gaussians(task.num_train, noise=task.noise, seed=0)
+        self.x, _ = datasets.eight_gaussians(task.num_train, noise=task.noise, seed=0)
+        self.num_outputs = self.x.shape[1]
         self.size = f"{task.num_train:,} points"
 
     def arguments(self, build) -> dict:
-        return {"num_features": 2}
-
-    def batches(self, batch_size, steps_per_epoch, seed, start_epoch) -> Iterable:
-        options = {"steps_per_epoch": steps_per_epoch, "seed": seed, "start_epoch": start_epoch}
-        batches = datasets.example_batches(self.train, np.zeros(len(self.train)), batch_size, **options)
-        return (batches[k][:1] for k in itertools.count())
+        return {"num_features": self.num_outputs}
 
     def measure(self, model, row, seed) -> dict[str, float]:
         from keras import ops
@@ -76,7 +71,7 @@ class ModesData(Data):
         from keras_course.autoencoders import plot_modes
 
         samples = ops.convert_to_numpy(model.sample(2_000, seed=seed))
-        contents = {"data": self.train[:2_000], "samples": samples}
+        contents = {"data": self.x[:2_000], "samples": samples}
         canvas = FigureCanvasAgg(plot_modes(contents, CENTERS, 3 * self.task.noise))
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[..., :3].copy()
