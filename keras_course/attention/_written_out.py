@@ -16,7 +16,7 @@ from keras_course.layers._activations import softmax
 from keras_course.ops._types import Tensor
 
 
-@on_tensors(q=3, k=3, v=3, w_q=2, w_k=2, w=1, mask=3)
+@on_tensors(q=3, k=3, v=3, w_q=2, w_k=2, w=1, mask=None)
 def additive_attention(q, k, v, w_q, w_k, w, *, mask=None) -> tuple[Tensor, Tensor]:
     """Additive attention: a network with one hidden layer compares each query with each key.
 
@@ -58,7 +58,7 @@ def additive_attention(q, k, v, w_q, w_k, w, *, mask=None) -> tuple[Tensor, Tens
     return ops.matmul(weights, v), weights
 
 
-@on_tensors(q=3, k=3, v=3, mask=3)
+@on_tensors(q=3, k=3, v=3, mask=None)
 def scaled_dot_attention(q, k, v, *, mask=None) -> tuple[Tensor, Tensor]:
     """Scaled dot-product attention.
 
@@ -97,7 +97,7 @@ def scaled_dot_attention(q, k, v, *, mask=None) -> tuple[Tensor, Tensor]:
     return ops.matmul(weights, v), weights
 
 
-@on_tensors(x=3, context=3, w_q=2, w_k=2, w_v=2, w_o=2, mask=3)
+@on_tensors(x=3, context=3, w_q=2, w_k=2, w_v=2, w_o=2, mask=None)
 @validate(num_heads=whole(1))
 def multi_head_attention(x, context, w_q, w_k, w_v, w_o, *, num_heads, mask=None) -> tuple[Tensor, Tensor]:
     """Multi-head attention: H heads of width D = C / H attend side by side, and one matrix mixes their outputs.
@@ -159,7 +159,8 @@ def _softmax_over_keys(scores, mask):
     """Return the softmax of each row over the keys that the mask allows; a row without such a key is 0."""
     if mask is None:
         return softmax(scores)
-    kind, sizes = keras.backend.standardize_dtype(mask.dtype), zip(mask.shape, scores.shape, strict=True)
-    if kind != "bool" or any(n not in (1, size) and None not in (n, size) for n, size in sizes):
-        raise ValueError(f"mask must be booleans (B, T, N) = {tuple(scores.shape)}, got {kind} {tuple(mask.shape)}")
+    kind, shape, target = keras.backend.standardize_dtype(mask.dtype), tuple(mask.shape), tuple(scores.shape)
+    sizes = zip(shape[::-1], target[::-1], strict=False)
+    if kind != "bool" or len(shape) > 3 or any(n not in (1, size) and None not in (n, size) for n, size in sizes):
+        raise ValueError(f"mask must be booleans that broadcast to (B, T, N) = {target}, got {kind} {shape}")
     return ops.where(mask, softmax(ops.where(mask, scores, -1e30)), 0.0)

@@ -40,11 +40,14 @@ def test_multi_head_attention_equals_the_layer():
     mask[0, 0] = False
     expected, weights = layer(x, context, attention_mask=mask, return_weights=True)
     w_q, (w_k, w_v) = array(layer.query.kernel), np.split(array(layer.key_value.kernel), 2, axis=1)
-    y, found = multi_head_attention(x, context, w_q, w_k, w_v, layer.projection.kernel, num_heads=2, mask=mask)
+    args = (x, context, w_q, w_k, w_v, layer.projection.kernel)
+    y, found = multi_head_attention(*args, num_heads=2, mask=mask)
     np.testing.assert_allclose(array(found), array(weights), atol=1e-5)
     np.testing.assert_allclose(array(y), array(expected), atol=1e-5)
     assert not array(found)[0, :, 0].any()
     assert np.isfinite(array(y)).all()
+    one, same = (multi_head_attention(*args, num_heads=2, mask=m)[0] for m in (mask[1], mask[1:].repeat(2, axis=0)))
+    np.testing.assert_array_equal(array(one), array(same))  # a mask (T, N) is the same for all sequences
 
 
 def test_attention_does_not_see_the_order_of_keys_and_keeps_that_of_queries():
@@ -78,6 +81,11 @@ def test_sinusoidal_positions_turn_by_the_distance():
         (lambda x: multi_head_attention(x, x, *[normal(4, 4)] * 4, num_heads=3), "num_heads=3 must divide"),
         (lambda x: multi_head_attention(x, x, *[normal(4, 5)] * 4, num_heads=2), "w_q has shape"),
         (lambda x: scaled_dot_attention(x, x, x, mask=np.ones((1, 3, 2), bool)), "mask must be booleans"),
+        (
+            lambda x: scaled_dot_attention(x, x, x, mask=np.ones((4, 5), bool)),
+            r"mask must be booleans that broadcast to \(B, T, N\) = \(2, 3, 3\), got bool \(4, 5\)",
+        ),
+        (lambda x: scaled_dot_attention(x, x, x, mask=np.ones((1, 1, 3, 3), bool)), r"got bool \(1, 1, 3, 3\)"),
         (lambda x: scaled_dot_attention(x, x, x, mask=np.zeros((1, 3, 3))), "mask must be booleans"),
         (lambda x: sinusoidal_positions(4, 3), "hidden_dim=3 must be even"),
         (lambda x: SinusoidalPositions(2)(x), "longer than context_length=2"),

@@ -87,8 +87,9 @@ def test_transformer_looks_at_every_sentence_but_not_at_padding():
         (lambda model: hop_attention(model, STORY[:, :2], QUESTION), "story and question have shapes"),
         (lambda model: hop_attention(model, STORY, QUESTION[:1]), "story and question have shapes"),
         (lambda model: hop_attention(model, STORY + 1, QUESTION), "story holds token 12"),
+        (lambda model: hop_attention(model, STORY, -QUESTION), "question holds token -"),
         (
-            lambda model: hop_attention(story_transformer(4, 3, 12, num_layers=1), STORY, QUESTION),
+            lambda model: hop_attention(story_transformer(4, 3, 12, hidden_dim=8, num_layers=1), STORY, QUESTION),
             "must be built by memory_network",
         ),
         (lambda model: memory_network(4, 3, 12, tying="all"), "tying='all'"),

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 import pytest
+from draws import weights_by_numpy
+from programs import program
 
 from keras_course.attention import (
     AdditiveAttention,
@@ -44,7 +46,7 @@ def test_equal_to_the_layer_of_keras(cell, gates):
     sign = np.repeat([-1, 1, 1], 5).astype("float32") if cell == "gru" else 1
     layer.set_weights([w_x * sign, w_h * sign, b * sign])
     expected = layer(x, initial_state=states)
-    found = {"elman": elman, "lstm": lstm, "gru": gru}[cell](x, w_x, w_h, b, *states)
+    found = program({"elman": elman, "lstm": lstm, "gru": gru}[cell])(x, w_x, w_h, b, *states)
     for here, there in zip(found, expected, strict=True):
         np.testing.assert_allclose(array(here), array(there), atol=1e-5)
 
@@ -111,16 +113,19 @@ def test_palindromes():
 @pytest.fixture(scope="module", params=[("lstm", "dot"), ("gru", "additive")], ids=str)
 def model(request):
     cell, attention = request.param
-    layers = 2 if cell == "lstm" else 1
-    return portable_init(seq2seq(12, 10, cell=cell, attention=attention, hidden_dim=8, num_layers=layers), seed=3)
+    options = {"cell": cell, "attention": attention, "hidden_dim": 8, "num_layers": 2 if cell == "lstm" else 1}
+    with weights_by_numpy():
+        return portable_init(seq2seq(12, 10, **options), seed=3)
 
 
-def logits(model, source, target):
-    return array(model({"source": np.asarray(source), "target": np.asarray(target)}))
+def logits(model, source, target, length=5):
+    """Return the logits of a source and a target, which are padded to one shape, so that it is compiled once."""
+    source, padded = (np.pad(x, [(0, 0), (0, n - len(x[0]))]) for x, n in ((source, length), (target, 6)))
+    return array(model({"source": source, "target": padded}))[:, : len(target[0])]
 
 
 def test_a_target_sees_its_past_and_the_source_without_padding(model):
-    y = logits(model, [[3, 4, 5]], [[1, 6, 7, 8]])
+    y = logits(model, [[3, 4, 5]], [[1, 6, 7, 8]], length=3)
     np.testing.assert_allclose(logits(model, [[3, 4, 5, 0, 0]], [[1, 6, 7, 8]]), y, atol=1e-5)
     changed = logits(model, [[3, 4, 5]], [[1, 6, 9, 8]])
     np.testing.assert_allclose(changed[:, :2], y[:, :2], atol=1e-5)
@@ -139,8 +144,7 @@ def greedily(model, source):
     """Return the target of at most 5 tokens with the likeliest token each time, without the states."""
     target = [START]
     while len(target) < 6 and target[-1] != STOP:
-        padded = target + [0] * (6 - len(target))  # one shape, so that it is compiled once
-        target.append(int(logits(model, [source], [padded])[0, len(target) - 1].argmax()))
+        target.append(int(logits(model, [source], [target])[0, -1].argmax()))
     return [token for token in target[1:] if token != STOP]
 
 
@@ -181,5 +185,6 @@ def test_additive_attention_is_that_of_the_lecture():
 
 
 def test_inputs_are_those_of_the_transformer():
-    shapes = [{k: v.shape for k, v in build(12, 10).input.items()} for build in (seq2seq, transformer)]
+    models = [build(12, 10, num_layers=1, hidden_dim=8) for build in (seq2seq, transformer)]
+    shapes = [{k: v.shape for k, v in model.input.items()} for model in models]
     assert shapes[0] == shapes[1]

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from frames import random_frames
+from programs import program
 from scipy.spatial.transform import Rotation
 
 from keras_course import datasets
@@ -20,6 +21,7 @@ from keras_course.attention import (
 from keras_course.metrics import distance_error, lddt, pairwise_distances, superpose, tm_score
 
 array, rng = keras.ops.convert_to_numpy, np.random.default_rng(0)
+frames_of, error_of, composed = map(program, (point_frames, frame_aligned_point_error, compose_frames))
 CHAIN = datasets.toy_chains(2, num_test=1, num_sequences=1)[0].positions[0]
 MIRROR = CHAIN * np.array([1, 1, -1], "float32")
 MOTION = Rotation.from_rotvec([0.3, -1.1, 2.0]).as_matrix().astype("float32")
@@ -42,7 +44,7 @@ def test_frames_apply_compose_and_invert_as_matrices():
 
 
 def test_frames_of_points_are_rotations_that_turn_with_the_points():
-    frames = array(point_frames(CHAIN))
+    frames = array(frames_of(CHAIN))
     rotations = frames[..., :3]
     np.testing.assert_allclose(rotations @ rotations.swapaxes(1, 2), np.tile(np.eye(3), (24, 1, 1)), atol=1e-5)
     np.testing.assert_allclose(np.linalg.det(rotations), 1, atol=1e-5)
@@ -52,25 +54,25 @@ def test_frames_of_points_are_rotations_that_turn_with_the_points():
     local = array(apply_frames(invert_frames(frames), np.roll(CHAIN, 1, axis=0)))[1:-1]
     np.testing.assert_allclose(local[:, 2], 0, atol=1e-4)  # the one before is in the plane of the first two
     assert (local[:, 1] > 0).all()
-    turned = array(compose_frames(np.concatenate([MOTION, SHIFT[:, None]], axis=1), frames))
-    np.testing.assert_allclose(array(point_frames(MOVED)), turned, atol=1e-4)
+    turned = array(composed(np.concatenate([MOTION, SHIFT[:, None]], axis=1), frames))
+    np.testing.assert_allclose(array(frames_of(MOVED)), turned, atol=1e-4)
 
 
 def test_frame_aligned_point_error():
-    true, moved, mirror = (array(point_frames(x)) for x in (CHAIN, MOVED, MIRROR))
-    assert frame_aligned_point_error(true, moved) < 2e-3  # the square root has 1e-6 in it
-    assert frame_aligned_point_error(true, mirror) > 0.1
-    noisy = array(point_frames(CHAIN + rng.normal(size=CHAIN.shape).astype("float32")))
+    true, moved, mirror = (array(frames_of(x)) for x in (CHAIN, MOVED, MIRROR))
+    assert error_of(true, moved) < 2e-3  # the square root has 1e-6 in it
+    assert error_of(true, mirror) > 0.1
+    noisy = array(frames_of(CHAIN + rng.normal(size=CHAIN.shape).astype("float32")))
     motion = random_frames(rng, 1, scale=1)
-    error = array(frame_aligned_point_error(true, noisy))
-    for pair in ((compose_frames(motion, true), noisy), (true, compose_frames(motion, noisy))):
-        np.testing.assert_allclose(array(frame_aligned_point_error(*pair)), error, rtol=1e-4)
+    error = array(error_of(true, noisy))
+    for pair in ((composed(motion, true), noisy), (true, composed(motion, noisy))):
+        np.testing.assert_allclose(array(error_of(*pair)), error, rtol=1e-4)
     seen = [np.einsum("iyx,ijy->ijx", x[..., :3], x[None, :, :, 3] - x[:, None, :, 3]) for x in (true, noisy)]
     gaps = np.linalg.norm(seen[0] - seen[1], axis=-1)
     np.testing.assert_allclose(error, np.minimum(gaps, 10).mean() / 10, rtol=1e-4)
     both = np.stack([noisy, true])[None]
-    expected = (error + array(frame_aligned_point_error(true, true))) / 2
-    np.testing.assert_allclose(array(StructureLoss(clamp=10.0)(CHAIN[None], both)), expected, rtol=1e-4)
+    expected = (error + array(error_of(true, true))) / 2
+    np.testing.assert_allclose(array(program(StructureLoss(clamp=10.0))(CHAIN[None], both)), expected, rtol=1e-4)
 
 
 def test_distogram_loss_and_expected_distances():
@@ -79,7 +81,7 @@ def test_distogram_loss_and_expected_distances():
     p = np.exp(logits[0]) / np.exp(logits[0]).sum(axis=-1, keepdims=True)
     bins = np.array([[0, 1, 3], [1, 0, 1], [3, 1, 0]])  # of width 2, the last one open
     expected = -np.log(np.take_along_axis(p, bins[..., None], axis=-1)).mean()
-    np.testing.assert_allclose(array(DistogramLoss(8.0)(positions, logits)), expected, rtol=1e-5)
+    np.testing.assert_allclose(array(program(DistogramLoss(8.0))(positions, logits)), expected, rtol=1e-5)
     np.testing.assert_allclose(expected_distances(logits[0], max_distance=8.0), p @ [1, 3, 5, 7], rtol=1e-5)
 
 

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 import pytest
+from draws import weights_by_numpy
+from programs import program
 
 from keras_course.attention import (
     class_token_maps,
@@ -23,6 +25,11 @@ rng = np.random.default_rng(0)
 B, T, C, E, F = 2, 11, 6, 4, 5
 X = rng.normal(size=(B, T, C)).astype("float32")
 ROUTER, W_IN, W_OUT = (rng.normal(size=shape).astype("float32") for shape in ((C, E), (E, C, F), (E, F, C)))
+
+
+def route(x, router, w_in, w_out, **options):
+    """Return what `moe_ffn` returns."""
+    return program(lambda *args: moe_ffn(*args, **options))(x, router, w_in, w_out)
 
 
 def relu_experts(top_k, capacity):
@@ -47,7 +54,7 @@ def relu_experts(top_k, capacity):
 @pytest.mark.parametrize("top_k", [1, 2])
 def test_experts_are_those_of_a_plain_loop(top_k):
     for factor, capacity in ((None, T), (1.0, -(-top_k * T // E)), (0.1, 1)):
-        y, routing = moe_ffn(X, ROUTER, W_IN, W_OUT, top_k=top_k, capacity_factor=factor, activation="relu")
+        y, routing = route(X, ROUTER, W_IN, W_OUT, top_k=top_k, capacity_factor=factor, activation="relu")
         expected, dropped = relu_experts(top_k, capacity)
         np.testing.assert_allclose(array(y), expected, atol=1e-4)
         assert float(routing.dropped) == pytest.approx(dropped, abs=1e-6)
@@ -56,17 +63,17 @@ def test_experts_are_those_of_a_plain_loop(top_k):
         assert float(array(routing.load).sum()) == pytest.approx(1, abs=1e-5)
         assert used.sum() == round(B * T * top_k * (1 - dropped))
     mlp = np.maximum(X @ W_IN[0], 0) @ W_OUT[0]
-    y, _ = moe_ffn(X, ROUTER[:, :1], W_IN[:1], W_OUT[:1], top_k=1, activation="relu")
+    y, _ = route(X, ROUTER[:, :1], W_IN[:1], W_OUT[:1], top_k=1, activation="relu")
     np.testing.assert_allclose(array(y), mlp, atol=1e-4)  # one expert is the MLP itself
 
 
 def test_balance_loss_is_one_where_routing_is_uniform_and_e_where_one_expert_takes_all():
     basis = np.tile(np.eye(E, C, dtype="float32"), (B, 3, 1))  # a token for each expert in turn
     router = np.eye(C, E, dtype="float32")
-    assert float(moe_ffn(basis, router, W_IN, W_OUT, top_k=1)[1].balance_loss) == pytest.approx(1, abs=1e-5)
+    assert float(route(basis, router, W_IN, W_OUT, top_k=1)[1].balance_loss) == pytest.approx(1, abs=1e-5)
     all_to_one = np.zeros((C, E), "float32")
     all_to_one[:, 2] = 50
-    routing = moe_ffn(np.abs(X) + 1, all_to_one, W_IN, W_OUT, top_k=1)[1]
+    routing = route(np.abs(X) + 1, all_to_one, W_IN, W_OUT, top_k=1)[1]
     assert float(routing.balance_loss) == pytest.approx(E, abs=1e-4)
     np.testing.assert_allclose(array(routing.load), [0, 0, 1, 0], atol=1e-6)
 
@@ -87,10 +94,10 @@ def test_training_balances_the_experts():
     model = portable_init(keras.Model(x, 0.0 * layer(x)), seed=0)
     layer.router.assign(0.1 * ROUTER + np.eye(1, E, dtype="float32"))
     inputs = np.abs(X) + rng.uniform(size=X.shape).astype("float32")
-    before = Routing(*map(array, layer.route(inputs)))
+    before = Routing(*map(array, program(layer.route)(inputs)))
     model.compile(keras.optimizers.Adam(0.05), "mse")
     losses = model.fit(np.tile(inputs, (8, 1, 1)), np.zeros((8 * B, T, C)), epochs=60, verbose=0).history["loss"]
-    after = Routing(*map(array, layer.route(inputs)))
+    after = Routing(*map(array, program(layer.route)(inputs)))
     assert losses[0] == pytest.approx(before.balance_loss, rel=0.05)
     assert before.balance_loss > 2 > 1.5 > after.balance_loss
     assert before.load.max() > 0.9 > after.load.max()
@@ -100,7 +107,8 @@ def test_training_balances_the_experts():
 @pytest.fixture(scope="module")
 def experts():
     options = {"hidden_dim": 16, "num_experts": 3, "capacity_factor": 0.7, "num_layers": 1}
-    return portable_init(decoder_only_lm(12, 10, **options), seed=3)
+    with weights_by_numpy():
+        return portable_init(decoder_only_lm(12, 10, **options), seed=3)
 
 
 def test_capacity_does_not_look_ahead(experts):
@@ -113,7 +121,7 @@ def test_capacity_does_not_look_ahead(experts):
     assert loads.shape == (1, 3)
     np.testing.assert_allclose(loads.sum(axis=1), 1, atol=1e-5)
     h = experts.get_layer("token_embedding")(tokens)
-    assert 0 < float(experts.get_layer("block_0").routing(h).dropped) < 1
+    assert 0 < float(program(experts.get_layer("block_0").routing)(h).dropped) < 1
 
 
 def test_positions_tell_orders_apart():
@@ -153,6 +161,10 @@ def test_memory_of_a_cache():
 BYTES = BPETokenizer.train("a", 256)
 
 
+def tiny_experts():
+    return decoder_only_lm(12, 10, hidden_dim=8, num_layers=1, num_experts=2)
+
+
 def other_model():
     return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)], name="other")
 
@@ -169,11 +181,18 @@ def other_model():
         (lambda: decoder_only_lm(12, 10, num_experts=2, capacity_factor=0), "capacity_factor=0"),
         (lambda: encoder_only_lm(12, 10, num_heads=3), "not divisible by num_heads=3"),
         (lambda: encoder_only_lm(12, 10, num_segments=1), "num_segments=1"),
-        (lambda: encoder_only_lm(12, 4)(np.ones((1, 5), "int32")), "longer than context_length=4"),
-        (lambda: expert_loads(decoder_only_lm(12, 10), [[1]]), "model='decoder_only_lm' must be built by decoder_only"),
+        (lambda: encoder_only_lm(12, 4, num_layers=1)(np.ones((1, 5), "int32")), "longer than context_length=4"),
+        (lambda: expert_loads(decoder_only_lm(12, 10, num_layers=1), [[1]]), "'decoder_only_lm' must be built by"),
+        (lambda: expert_loads(tiny_experts(), [[1, 12]]), "tokens holds token 12"),
+        (lambda: expert_loads(tiny_experts(), [[-1]]), "tokens holds token -1"),
+        (lambda: fill_masks(encoder_only_lm(12, 4, num_layers=1), [[1, 12]], mask_token=1), "tokens holds token 12"),
+        (lambda: fill_masks(encoder_only_lm(12, 4, num_layers=1), [[1]], mask_token=12), "mask_token holds token 12"),
         (lambda: expert_loads(other_model(), [[1]]), "model='other' must be built by decoder_only_lm with"),
         (lambda: fill_masks(other_model(), [[1]], mask_token=1), "model='other' must be built by encoder_only_lm with"),
-        (lambda: fill_masks(encoder_only_lm(12, 10, num_segments=2), [[1]], mask_token=1), "without segments"),
+        (
+            lambda: fill_masks(encoder_only_lm(12, 10, num_layers=1, num_segments=2), [[1]], mask_token=1),
+            "without segments",
+        ),
         (lambda: class_token_maps(other_model(), [[1]]), "model='other' must be built by vit or spectrogram"),
         (lambda: cross_attention_maps(other_model(), [[1]], [[1]]), "model='other' must be built by transformer or"),
         (lambda: translate_sentences(other_model(), BYTES, ["a"]), "model='other' must be built by transformer or"),
