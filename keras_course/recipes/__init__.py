@@ -24,6 +24,7 @@ from keras_course.recipes.tasks.molecules import Screening, Solubility
 from keras_course.recipes.tasks.palindromes import Palindromes
 from keras_course.recipes.tasks.particles import Particles
 from keras_course.recipes.tasks.predictive import PredictiveRegression
+from keras_course.recipes.tasks.resolution import SuperResolution
 from keras_course.recipes.tasks.scenes import Detection
 from keras_course.recipes.tasks.signals import AveragePairs
 from keras_course.recipes.tasks.sounds import Sounds
@@ -67,6 +68,7 @@ __all__ = [
     "Solubility",
     "Sound",
     "Sounds",
+    "SuperResolution",
     "Task",
     "Trained",
     "Translation",

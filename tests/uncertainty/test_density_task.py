@@ -4,10 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy import stats
+from sklearn.linear_model import LinearRegression
 
 from keras_course import recipes
-from keras_course.recipes import AdamW, ConditionalDensity, Density, PredictiveRegression, Recipe
+from keras_course.recipes import AdamW, ConditionalDensity, Density, PredictiveRegression, Recipe, SuperResolution
 from keras_course.recipes.tasks.conditional import conditional_entropy, true_log_density
+from keras_course.recipes.tasks.resolution import bits, linear_gaussian
 from keras_course.uncertainty import grid_density, plot_coupling, plot_densities, plot_flow_paths
 
 RATES = AdamW(peak_rate=1e-2, final_rate=1e-3, warmup=1)
@@ -53,6 +56,39 @@ def test_a_run_on_a_table(builder, passes, tmp_path):
         (score,) = (run.model.evaluate(data.test_x, data.test_y, verbose=0),)
         expected = -score / 3 - np.log(data.deviation)  # of three members, and their mixture is at least as likely
         assert data.measure(run.model, {}, seed=0)["test log-likelihood"] >= expected - 1e-4
+
+
+def test_a_run_of_super_resolution(tmp_path):
+    """A digit is estimated given the means of its pixels, with new noise in each pass over the digits."""
+    options = {"topic": "uncertainty", "builder": "realnvp", "preset": "tiny", "overrides": {"hidden_dims": (8,)}}
+    task = SuperResolution(num_noises=1)
+    recipe = Recipe("digits", "digits", task, optimizer=RATES, steps=4, batch_size=50, **options)
+    run = recipes.train(recipe, out=tmp_path / "run", verbose=0)
+    assert run.value == run.facts["metrics"]["test NLL"] > run.facts["metrics"]["test NLL of linear regression"] > 1
+    assert (tmp_path / "run" / "sample.png").stat().st_size > 1000
+    data = task.load()
+    batches = data.batches(618, steps_per_epoch=2, seed=0, start_epoch=0)  # two are a pass over 1,237 digits
+    for (batch,) in (next(batches), next(batches)):
+        values = np.floor(4 * batch["x"] + 8.5).reshape(-1, 4, 2, 4, 2)
+        assert set(np.unique(values)) == set(range(17))
+        np.testing.assert_allclose(4 * batch["context"] + 8, values.mean(axis=(2, 4)).reshape(-1, 16), atol=1e-5)
+    (again,) = next(data.batches(618, steps_per_epoch=2, seed=0, start_epoch=0))
+    (first,) = next(data.batches(618, steps_per_epoch=2, seed=0, start_epoch=1))
+    assert np.isin(first["x"], again["x"]).mean() < 0.1  # half of the digits are the same
+    with pytest.raises(ValueError, match="num_validation=2000"):
+        SuperResolution(num_validation=2000)
+
+
+def test_bits_and_linear_regression():
+    """A uniform density of 17 gray values has log2(17) bits; the baseline is scikit-learn's with SciPy's density."""
+    assert bits(64 * np.log(17 / 4)) == pytest.approx(np.log2(17))
+    rng = np.random.default_rng(0)
+    context = rng.normal(size=(200, 2))
+    x = context @ rng.normal(size=(2, 3)) + rng.normal(size=(200, 3)) @ rng.normal(size=(3, 3)) + 1.0
+    gaps = x - LinearRegression().fit(context, x).predict(context)
+    expected = -stats.multivariate_normal(np.zeros(3), np.cov(gaps.T)).logpdf(gaps).mean()
+    part = {"x": x, "context": context}
+    assert linear_gaussian([part])(part) == pytest.approx(expected)
 
 
 def test_true_densities():

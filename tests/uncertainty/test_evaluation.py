@@ -102,6 +102,7 @@ def test_figures():
         (lambda: calibration_curve([1.5], [0.5]), "probabilities must hold"),
         (lambda: reliability([[0.5, 0.6]], [0]), "probabilities has rows that sum to 1.1"),
         (lambda: reliability([[1.5, -0.5]], [0]), "probabilities has rows"),
+        (lambda: expected_calibration_error([[0.5, 0.4]], [0]), "probabilities has rows that sum to 0.9"),
         (lambda: reliability([[0.5, 0.5]], [2]), "labels reach from 2 to 2"),
         (lambda: fit_temperature([[0.5, 0.5]], [0.0]), "labels has shape"),
         (lambda: conformal_quantile([1.0], 1.0), "level=1.0"),

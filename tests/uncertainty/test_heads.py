@@ -8,6 +8,7 @@ from scipy import optimize, stats
 from sklearn.metrics import mean_pinball_loss
 from sklearn.mixture import GaussianMixture as ByExpectationMaximization
 
+from keras_course import ops as course_ops
 from keras_course.perceptron import GaussianNegativeLogLikelihood, mlp
 from keras_course.portable import portable_init
 from keras_course.uncertainty import (
@@ -84,6 +85,13 @@ def test_loss_is_finite_for_all_scales(scale):
     assert deviations[0] == pytest.approx(0.01)
     assert deviations[-1] == pytest.approx(1e6, rel=1e-3)
     np.testing.assert_allclose(losses, -stats.norm(0, deviations).logpdf(1), rtol=1e-4)
+    gradient = course_ops.grad(lambda raw: ops.sum(head.call(ops.ones((7, 1)), raw)))(ops.convert_to_tensor(raw))
+    assert np.isfinite(array(gradient)).all()
+    model = gmm(1, num_components=2, scale=scale, min_deviation=0.01)
+    logits, means, scales = model.get_weights()
+    for extreme in (-np.inf, np.inf):
+        model.set_weights([logits, means, np.full_like(scales, extreme)])
+        assert np.isfinite(array(model.log_prob(raw[:, :1]))).all()
 
 
 def test_heads_agree_with_others():

@@ -1,4 +1,4 @@
-"""Recipes of lecture 10: densities of points and targets, tables with splits, and depth maps."""
+"""Recipes of lecture 10: densities of points and targets, tables with splits, depth maps and images."""
 
 from keras_course.recipes._optimizers import AdamW
 from keras_course.recipes._recipe import Recipe
@@ -6,6 +6,7 @@ from keras_course.recipes.tasks.conditional import ConditionalDensity
 from keras_course.recipes.tasks.density import Density
 from keras_course.recipes.tasks.depth import DepthMaps
 from keras_course.recipes.tasks.predictive import PredictiveRegression
+from keras_course.recipes.tasks.resolution import SuperResolution
 
 
 def _moons(name, words, builder, overrides, *, preset="tiny", steps=12_000, peak_rate=2e-3, **options):
@@ -180,6 +181,20 @@ TABLE = (
         optimizer=AdamW(peak_rate=3e-3, final_rate=1e-5, warmup=50, betas=(0.9, 0.999), weight_decay=0.0),
         steps=1_500,
         batch_size=16,
+        minutes=2,
+    ),
+    Recipe(
+        name="digits_super_resolution",
+        summary="digits of 8 x 8 pixels given 4 x 4, by a conditional flow of splines",
+        task=SuperResolution(),
+        topic="uncertainty",
+        builder="neural_spline_flow",
+        preset="tiny",
+        overrides={"num_layers": 6, "hidden_dims": (128,), "bound": 3.0},
+        optimizer=AdamW(peak_rate=1e-3, final_rate=1e-5, warmup=50, betas=(0.9, 0.999), weight_decay=1.0),
+        steps=1_500,
+        batch_size=64,
+        keep="best",
         minutes=2,
     ),
 )
