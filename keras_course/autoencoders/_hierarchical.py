@@ -185,7 +185,7 @@ def hierarchical_vae(
     References:
         Stochastic Backpropagation and Approximate Inference in Deep Generative Models, Rezende, Mohamed and Wierstra,
         2014, https://arxiv.org/abs/1401.4082
-        Ladder Variational Autoencoders, Sonderby et al., 2016, https://arxiv.org/abs/1602.02282
+        Ladder Variational Autoencoders, Sønderby et al., 2016, https://arxiv.org/abs/1602.02282
 
     Example:
         >>> from keras_course.autoencoders import hierarchical_vae
