@@ -125,7 +125,7 @@ def torch_vq_vae(input_shape, num_codes, code_dim, filters):
     channels = input_shape[-1]
     encoder = nn.Sequential(*down([channels, *filters]), nn.Conv2d(filters[-1], code_dim, 1))
     decoder = nn.Sequential(nn.Conv2d(code_dim, filters[-1], 3, padding=1), nn.ReLU(), *up([*filters[::-1], channels]))
-    return encoder, decoder, nn.Parameter(2 * torch.rand(num_codes, code_dim) - 1)
+    return encoder, decoder, nn.Parameter((2 * torch.rand(num_codes, code_dim) - 1) / num_codes)
 
 
 def vq_terms(encoder, decoder, codebook, x):

@@ -64,7 +64,8 @@ class VectorQuantizer(keras.layers.Layer):
     def __init__(self, num_codes, decay=0.0, seed=0, **kwargs):
         super().__init__(**{"autocast": False, **kwargs})
         self.num_codes, self.decay, self.seed = int(num_codes), float(decay), int(seed)
-        self.codebook_initializer = keras.initializers.RandomUniform(-1.0, 1.0, seed=self.seed)
+        limit = 1 / self.num_codes  # smaller than features are: from a wide codebook they would choose few entries
+        self.codebook_initializer = keras.initializers.RandomUniform(-limit, limit, seed=self.seed)
         self.counts_initializer = keras.initializers.Ones()
 
     def build(self, input_shape) -> None:
