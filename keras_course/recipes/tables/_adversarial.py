@@ -19,13 +19,13 @@ def _modes(name, words, expected, **overrides):
         steps=3_000,
         batch_size=128,
         expected=expected,
-        tolerance=1.0,
-        minutes=1,
+        tolerance=0.8,
+        minutes=2,
     )
 
 
 ADVERSARIAL = (
-    _modes("eight_gaussians_gan", "a GAN with the non-saturating loss", 8.0),
+    _modes("eight_gaussians_gan", "a GAN with the non-saturating loss", 7.2),
     _modes("eight_gaussians_minimax", "a GAN with the minimax loss", 8.0, loss="minimax"),
     _modes("eight_gaussians_r1", "a GAN with the R1 penalty", 8.0, r1=0.3),
     _modes(
