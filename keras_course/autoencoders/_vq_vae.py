@@ -34,7 +34,8 @@ class VectorQuantizer(keras.layers.Layer):
     sg is the stop-gradient: its argument counts as a constant. So q equals e_k, and the gradient by q arrives at z
     unchanged (the straight-through estimator), because argmin is not differentiable.
 
-    With a `decay` the codebook is not trained by gradients. An entry is a moving average of the features that chose it:
+    With a `decay` the codebook is not trained by gradients. Each entry is a moving average of the features that chose
+    it:
 
         N_k = decay N_k + (1 - decay) n_k,  m_k = decay m_k + (1 - decay) sum of these z,  e_k = m_k / N_k
 
