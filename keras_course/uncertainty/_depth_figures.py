@@ -37,8 +37,8 @@ def plot_depth(images, truth, prediction) -> "Figure":
         >>> import numpy as np
         >>> from keras_course.uncertainty import plot_depth, split_variance
         >>> maps = np.ones((2, 1, 4, 6))  # of two members
-        >>> len(plot_depth(maps[0], maps[0], split_variance(maps, maps)).axes)  # four bars of colors
-        9
+        >>> len(plot_depth(maps[0], maps[0], split_variance(maps, maps)).axes)  # and five bars of colors
+        10
     """
     images, truth, mean, aleatoric, epistemic = _maps(images, truth, prediction)
     depths = {"vmin": min(truth.min(), mean.min()), "vmax": max(truth.max(), mean.max())}
@@ -58,9 +58,8 @@ def plot_depth(images, truth, prediction) -> "Figure":
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set_visible(False)
         axes[0, k].set_title(title, fontsize=10)
-        if k:
-            label = "depth (m)" if k < 3 else "standard deviation (m)"
-            figure.colorbar(shown, ax=axes[:, k], location="bottom", label=label)
+        label = ("gray value", "depth (m)", "depth (m)", "deviation (m)", "deviation (m)")[k]
+        figure.colorbar(shown, ax=axes[:, k], location="bottom", label=label)
     return figure
 
 

@@ -77,7 +77,7 @@ def test_figure_and_refusals():
     maps = np.ones((2, 3, 4, 6))
     figure = plot_depth(maps[0][..., None], maps[0], split_variance(maps, maps))
     assert [ax.get_title() for ax in figure.axes[:5]] == ["image", "truth", "prediction", "aleatoric", "epistemic"]
-    assert {ax.get_xlabel() for ax in figure.axes[15:]} == {"depth (m)", "standard deviation (m)"}
+    assert {ax.get_xlabel() for ax in figure.axes[15:]} == {"gray value", "depth (m)", "deviation (m)"}
     parts = split_variance(maps, maps)
     for call, message in (
         (lambda: plot_depth(maps[0], maps[0][:1], parts), r"truth has shape \(1, 4, 6\)"),

@@ -181,6 +181,8 @@ TABLE = (
         optimizer=AdamW(peak_rate=3e-3, final_rate=1e-5, warmup=50, betas=(0.9, 0.999), weight_decay=0.0),
         steps=1_500,
         batch_size=16,
+        expected=0.6,
+        tolerance=0.12,
         minutes=2,
     ),
     Recipe(
@@ -195,6 +197,8 @@ TABLE = (
         steps=1_500,
         batch_size=64,
         keep="best",
-        minutes=2,
+        expected=1.56,
+        tolerance=0.03,
+        minutes=1,
     ),
 )
