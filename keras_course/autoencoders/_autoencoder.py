@@ -22,7 +22,7 @@ class Autoencoder(LatentModel):
     Takes x (B, ...). Returns {"code": z (B, L), "decoded": g(f(x~)) (B, ...), "reconstruction": the loss (B,)}. The
     model owns its loss, the mean of
 
-        |g(f(x~)) - x|^2 / D        with x~ = x where there is no corruption
+        norm(g(f(x~)) - x)^2 / D        with x~ = x where there is no corruption
 
     Args:
         encoder: a `keras.Model` from x to codes (B, L).
@@ -99,9 +99,9 @@ def autoencoder(
 ) -> Autoencoder:
     """Build an auto-encoder of perceptrons, or of convolutions and transposed convolutions.
 
-    Takes x `(B, *input_shape)`; returns {"code": (B, L), "decoded": (B, *input_shape), "reconstruction": (B,)}:
+    Takes x `(B, *input_shape)`; returns {"code": (B, L), "decoded": (B, ...), "reconstruction": (B,)}:
 
-        z = f(x),  loss = |g(z) - x|^2 / D
+        z = f(x),  loss = norm(g(z) - x)^2 / D
 
     Args:
         input_shape: shape of one example.
@@ -160,10 +160,10 @@ def denoising_autoencoder(
 ) -> Autoencoder:
     """Build an auto-encoder that sees a corrupted example x~ and reconstructs the clean one.
 
-    Takes clean x `(B, *input_shape)`, and corrupts it itself; returns {"code": (B, L), "decoded": (B, *input_shape),
+    Takes clean x `(B, *input_shape)`, and corrupts it itself; returns {"code": (B, L), "decoded": (B, ...),
     "reconstruction": (B,)}:
 
-        loss = |h(x~) - x|^2 / D,  h = g(f(.));  the best h is E[x | x~]
+        loss = norm(h(x~) - x)^2 / D,  h = g(f(.));  the best h is E[x | x~]
 
     With Gaussian noise of standard deviation s, the best h points to where the data are dense (Tweedie's formula):
 

@@ -109,7 +109,7 @@ class GaussianLikelihood(Likelihood):
 class SquaredErrorLikelihood(Likelihood):
     """A Gaussian with one fixed standard deviation s for all pixels: the squared error, up to factors.
 
-        -log p(x | z) = |x - mu|^2 / (2 s^2) + D log s + D log(2 pi) / 2
+        -log p(x | z) = norm(x - mu)^2 / (2 s^2) + D log s + D log(2 pi) / 2
 
     Args:
         deviation: s. A smaller one gives the reconstruction more weight beside the divergence.

@@ -140,9 +140,9 @@ class LinearAutoencoder(LatentModel):
 def linear_autoencoder(input_shape, latent_dim=2, *, tied=True, seed=0, name="linear_autoencoder") -> LinearAutoencoder:
     """Build an auto-encoder without non-linearity.
 
-    Takes x `(B, *input_shape)`; returns {"code": (B, L), "decoded": (B, *input_shape), "reconstruction": (B,)}:
+    Takes x `(B, *input_shape)`; returns {"code": (B, L), "decoded": (B, ...), "reconstruction": (B,)}:
 
-        z = (x - b) W,  x^ = z V + b,  loss = |x^ - x|^2 / D        with V = W' if the weights are tied
+        z = (x - b) W,  x^ = z V + b,  loss = norm(x^ - x)^2 / D        with V = W' if the weights are tied
 
     The minimum of the loss is that of `pca`: b is the mean, and the columns of W span the L directions of largest
     variance. With tied weights they are orthonormal, but they need not be the principal components themselves: any

@@ -28,8 +28,8 @@ class VectorQuantizer(keras.layers.Layer):
     Takes z (B, ..., D). Returns the quantized features q (B, ..., D), the indices (B, ...), and the losses (B,) of the
     codebook and of the commitment:
 
-        k = argmin_k |z - e_k|^2,  q = z + sg(e_k - z)
-        codebook loss = |sg(z) - e_k|^2,  commitment loss = |z - sg(e_k)|^2        averaged over positions and D
+        k = argmin_k norm(z - e_k)^2,  q = z + sg(e_k - z)
+        codebook loss = norm(sg(z) - e_k)^2,  commitment loss = norm(z - sg(e_k))^2        averaged over positions and D
 
     sg is the stop-gradient: its argument counts as a constant. So q equals e_k, and the gradient by q arrives at z
     unchanged (the straight-through estimator), because argmin is not differentiable.
@@ -87,7 +87,7 @@ class VectorQuantizer(keras.layers.Layer):
         features = ops.cast(z, "float32")
         rows, entries = ops.reshape(features, (-1, z.shape[-1])), self.entries()
         distances = ops.sum(ops.square(entries), axis=-1) - 2 * ops.matmul(rows, ops.transpose(entries))
-        nearest = ops.argmin(ops.stop_gradient(distances), axis=-1)  # (B h w,), without the |z|^2 that all share
+        nearest = ops.argmin(ops.stop_gradient(distances), axis=-1)  # (B h w,), without the norm(z)^2 that all share
         chosen = ops.reshape(ops.take(entries, nearest, axis=0), ops.shape(features))
         if training and self.decay:
             self._move(ops.stop_gradient(rows), nearest)
@@ -242,7 +242,7 @@ def vq_vae(
     "codebook": (B,), "commitment": (B,)}. With S entries of `filters`, h = H / 2^S and w = W / 2^S:
 
         z = f(x),  e = the closest entries of the codebook,  x^ = g(e)
-        loss = |x^ - x|^2 / (H W C) + codebook loss + commitment * commitment loss        see `VectorQuantizer`
+        loss = norm(x^ - x)^2 / (H W C) + codebook loss + commitment * commitment loss        see `VectorQuantizer`
 
     Each position of a code takes log2 K bits.
 

@@ -1,7 +1,7 @@
 """Hamiltonian Monte Carlo: samples of a density that is known up to a constant factor, with the help of its gradient.
 
 Notation: C chains of D numbers; w (C, D) positions, p (C, D) momenta, h the step size (one for all numbers or one for
-each), L the number of steps, and H(w, p) = -log_prob(w) + |p|^2 / 2 the energy.
+each), L the number of steps, and H(w, p) = -log_prob(w) + norm(p)^2 / 2 the energy.
 """
 
 from collections.abc import Callable

@@ -92,7 +92,7 @@ def sampled_predictions(model, weights, x) -> np.ndarray:
 class WeightPosterior:
     """The posterior of the weights of a network, up to the evidence, for Gaussian noise and a Gaussian prior.
 
-        ln p(w | D) = -1 / (2 sigma^2) sum_n |y_n - f_w(x_n)|^2 - sum_i w_i^2 / (2 s_i^2) + const
+        ln p(w | D) = -1 / (2 sigma^2) sum_n norm(y_n - f_w(x_n))^2 - sum_i w_i^2 / (2 s_i^2) + const
 
     Args:
         model: the network f, with one input and one output of the shape of y; its trainable weights are w. It keeps
