@@ -130,7 +130,7 @@ def _sampled(model, x, num_samples, seed) -> tuple[np.ndarray, np.ndarray]:
     """Return log w and -log p(x | z) of samples, (S, B) each."""
     x = ops.cast(ops.convert_to_tensor(model.as_examples(x)), "float32")
     mean, log_variance = _posterior(model, x)
-    generator = keras.random.SeedGenerator(seed)
+    generator = keras.random.SeedGenerator(int(seed))
     weigh = course_ops.jit(lambda *args: _log_weights(model, *args), variables=model.variables)
     pieces, left = [], num_samples
     while left:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_course.checks import as_floats, as_matrices, as_points, as_row, choice, finite, mapping, validate
+from keras_course.checks import as_floats, as_matrices, as_points, as_row, choice, finite, mapping, positive, validate
 from keras_course.plots import Arrow, Block, diagram, panels
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def plot_autoencoder(kind="plain") -> "Figure":
     return diagram(blocks, arrows)
 
 
+@validate(limit=positive)
 def plot_codes(codes: Mapping[str, np.ndarray], labels, *, limit: float | None = None) -> "Figure":
     """Draw codes with two features side by side, colored by class; a circle holds 95 % of the prior N(0, I).
 

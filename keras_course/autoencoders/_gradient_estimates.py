@@ -61,7 +61,7 @@ def gradient_estimates(function, mean, deviation=1.0, num_samples=1_000, seed=0)
         True
     """
     mean = as_row("mean", mean).astype("float32")
-    noise = keras.random.normal((num_samples, len(mean)), dtype="float32", seed=seed)
+    noise = keras.random.normal((num_samples, len(mean)), dtype="float32", seed=int(seed))
     z = ops.convert_to_tensor(mean) + float(deviation) * noise
     values = ops.convert_to_tensor(function(z))
     if tuple(values.shape) != (num_samples,):

@@ -114,7 +114,7 @@ class HierarchicalVAE(LatentModel):
     @validate(num_samples=whole(1), seed=whole(0))
     def sample(self, num_samples, seed=0) -> Tensor:
         """Return E[x | z_1] of samples of the prior: first z_2, then z_1 given z_2."""
-        generator = keras.random.SeedGenerator(seed)
+        generator = keras.random.SeedGenerator(int(seed))
         z_2 = keras.random.normal((num_samples, self.latent_dim), dtype="float32", seed=generator)
         return self.decode(self.sample_lower(z_2, generator))
 

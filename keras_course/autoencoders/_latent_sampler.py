@@ -30,7 +30,9 @@ class GaussianLatentSampler:
     @validate(num_samples=whole(1), seed=whole(0))
     def sample(self, num_samples, seed=0) -> Tensor:
         """Return decoded samples of the Gaussian, (num_samples, ...)."""
-        noise = ops.convert_to_numpy(keras.random.normal((num_samples, len(self.mean)), dtype="float32", seed=seed))
+        noise = ops.convert_to_numpy(
+            keras.random.normal((num_samples, len(self.mean)), dtype="float32", seed=int(seed))
+        )
         values, vectors = np.linalg.eigh(self.covariance)
         root = vectors * np.sqrt(np.maximum(values, 0.0))  # of a covariance that may have rank below L
         return self.model.decode((self.mean + noise @ root.T).astype("float32"))

@@ -11,9 +11,9 @@ from keras import ops
 from keras_course._registry import builder
 from keras_course.autoencoders._autoencoder import outputs_of
 from keras_course.autoencoders._latent_model import LatentModel
-from keras_course.autoencoders._networks import SEED
+from keras_course.autoencoders._networks import SEED, example_shape
 from keras_course.autoencoders._vae import as_codes
-from keras_course.checks import flag, validate, whole, wholes
+from keras_course.checks import flag, validate, whole
 from keras_course.layers import sibling
 from keras_course.ops._types import Tensor
 
@@ -98,7 +98,7 @@ class LinearAutoencoder(LatentModel):
         15
     """
 
-    @validate(input_shape=wholes(1), latent_dim=whole(1))
+    @validate(input_shape=example_shape, latent_dim=whole(1))
     def __init__(self, input_shape, latent_dim, *, tied=True, seed=0, name="linear_autoencoder"):
         x = keras.Input(input_shape, name="x")
         code = LinearCode(latent_dim, tied=tied, seed=seed, name="linear_code")
@@ -136,7 +136,7 @@ class LinearAutoencoder(LatentModel):
     reference="Baldi and Hornik, 1989, https://doi.org/10.1016/0893-6080(89)90014-2",
     presets={"tiny": {"input_shape": (8, 8, 1)}},
 )
-@validate(input_shape=wholes(1), latent_dim=whole(1), tied=flag, seed=SEED)
+@validate(input_shape=example_shape, latent_dim=whole(1), tied=flag, seed=SEED)
 def linear_autoencoder(input_shape, latent_dim=2, *, tied=True, seed=0, name="linear_autoencoder") -> LinearAutoencoder:
     """Build an auto-encoder without non-linearity.
 

@@ -8,14 +8,24 @@ import math
 import keras
 import numpy as np
 
-from keras_course.checks import validate, whole, wholes
+from keras_course.checks import validate, whole, whole_numbers, wholes
 from keras_course.layers import Conv2D, sibling
 from keras_course.layers._activations import get_activation
 
 SEED = whole(0, 2_000_000_000)
 DECODER = 1_000  # its weights must differ from those of an encoder with the same seed
+
+
+def example_shape(**argument) -> None:
+    """Raise a ValueError unless an argument is the shape of an example, with at least one axis."""
+    whole_numbers(1, **argument)
+    for name, shape in argument.items():
+        if not shape:
+            raise ValueError(f"{name}={shape!r} must have at least one entry, such as (2,)")
+
+
 NETWORK = {
-    "input_shape": wholes(1),
+    "input_shape": example_shape,
     "latent_dim": whole(1),
     "hidden_dims": wholes(1),
     "filters": wholes(1),
@@ -33,7 +43,7 @@ def check_sides(input_shape, filters) -> None:
         )
 
 
-@validate(input_shape=wholes(1), num_outputs=whole(1), hidden_dims=wholes(1), filters=wholes(1), seed=SEED)
+@validate(input_shape=example_shape, num_outputs=whole(1), hidden_dims=wholes(1), filters=wholes(1), seed=SEED)
 def encoder_network(
     input_shape, num_outputs, *, hidden_dims=(), filters=(), activation="relu", seed=0, name="encoder"
 ) -> keras.Model:
@@ -56,7 +66,7 @@ def encoder_network(
     return keras.Model(x, keras.layers.Dense(num_outputs, kernel_initializer=last, name="head")(h), name=name)
 
 
-@validate(latent_dim=whole(1), output_shape=wholes(1), hidden_dims=wholes(1), filters=wholes(1), seed=SEED)
+@validate(latent_dim=whole(1), output_shape=example_shape, hidden_dims=wholes(1), filters=wholes(1), seed=SEED)
 def decoder_network(
     latent_dim, output_shape, *, hidden_dims=(), filters=(), activation="relu", seed=0, name="decoder"
 ) -> keras.Model:

@@ -137,7 +137,7 @@ class VAE(LatentModel):
     @validate(num_samples=whole(1), seed=whole(0))
     def sample(self, num_samples, seed=0) -> Tensor:
         """Return E[x | z] (num_samples, ...) of samples z of the prior."""
-        return self.decode(keras.random.normal((num_samples, self.latent_dim), dtype="float32", seed=seed))
+        return self.decode(keras.random.normal((num_samples, self.latent_dim), dtype="float32", seed=int(seed)))
 
     def as_latent(self, z) -> Tensor:
         """Return latent variables (B, L) as a float32 tensor, or raise a ValueError."""

@@ -14,7 +14,7 @@ from keras_course._registry import builder
 from keras_course.autoencoders._autoencoder import outputs_of
 from keras_course.autoencoders._latent_model import LatentModel
 from keras_course.autoencoders._networks import SEED, check_sides
-from keras_course.checks import fraction, not_negative, validate, whole, wholes
+from keras_course.checks import fraction, instance, not_negative, validate, whole, wholes
 from keras_course.checks.examples import to_real
 from keras_course.layers import Conv2D, sibling
 from keras_course.layers._activations import get_activation
@@ -148,7 +148,14 @@ class VQVAE(LatentModel):
         (True, True)
     """
 
-    @validate(num_codes=whole(1), commitment=not_negative, decay=fraction, seed=SEED)
+    @validate(
+        encoder=instance(keras.Model),
+        decoder=instance(keras.Model),
+        num_codes=whole(1),
+        commitment=not_negative,
+        decay=fraction,
+        seed=SEED,
+    )
     def __init__(self, encoder, decoder, num_codes, *, commitment=0.25, decay=0.0, seed=0, name="vq_vae"):
         if encoder.output_shape != decoder.input_shape or encoder.input_shape != decoder.output_shape:
             raise ValueError(

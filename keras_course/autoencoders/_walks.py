@@ -126,5 +126,5 @@ def aggregated_posterior(model, x, seed=0) -> np.ndarray:
         (5, 2)
     """
     mean, deviation = model.encode(x)
-    noise = keras.random.normal(mean.shape, dtype="float32", seed=seed)
+    noise = keras.random.normal(mean.shape, dtype="float32", seed=int(seed))
     return ops.convert_to_numpy(mean + deviation * noise)

@@ -253,7 +253,7 @@ def test_a_run(tmp_path):
     assert 0 <= run.facts["metrics"]["samples near a mode"] <= 1
     assert len(list((tmp_path / "run").rglob("sample.png"))) == 2
     data = task.load()
-    assert mode_coverage(data.train, CENTERS, 0.3).modes == 8
+    assert mode_coverage(data.x, CENTERS, 0.3).modes == 8
     with pytest.raises(ValueError, match="noise=0"):
         recipes.Modes(noise=0)
 
