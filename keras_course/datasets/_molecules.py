@@ -77,6 +77,9 @@ def toy_molecules(
     A molecule is active if a benzene ring has an amine and, on the opposite side, a sulfonamide, as the first sulfa
     drugs do. The same groups side by side do not act.
 
+    Different strings can spell the same molecule, so the parts overlap: with the default arguments, 28 of the 200 test
+    molecules are in the training set, too, in another spelling and with other noise.
+
     Args:
         num_train: number of training molecules.
         num_test: number of validation molecules and of test molecules.

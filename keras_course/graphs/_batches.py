@@ -14,14 +14,14 @@ from keras_course.graphs._graph import Graph, batch_graphs, check_graphs, union
 
 @validate(num_nodes=whole(1))
 def dense_batch(graphs: Sequence[Graph], *, num_nodes: int | None = None) -> dict[str, np.ndarray]:
-    """Return graphs as padded adjacency matrices, for layers that multiply matrices, such as those of Keras.
+    """Return graphs as padded adjacency matrices, for layers that multiply matrices.
 
     A matrix has N^2 entries, however few edges there are, so this form suits graphs of at most about a hundred nodes.
     The models of this package take what `batch_graphs` returns.
 
     Args:
         graphs: B graphs, none of which is a union of several.
-        num_nodes: N, nodes of a row; by default those of the largest graph.
+        num_nodes: N, nodes of a row; by default as many as the largest graph has.
 
     Returns:
         A dict of arrays: nodes `(B, N, F)`; adjacency `(B, N, N)`, whose entry [b, i, j] is the number of edges from
