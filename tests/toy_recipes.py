@@ -45,7 +45,7 @@ class Autoencoder(keras.Model):
 
 
 @toy
-def autoencoder(*, code=4, name="autoencoder"):
+def toy_autoencoder(*, code=4, name="toy_autoencoder"):
     return Autoencoder(code, name=name)
 
 
@@ -75,7 +75,7 @@ class Reconstruct(Task):
         return Images()
 
 
-RECONSTRUCT = Recipe(name="toy_reconstruct", summary="an image", task=Reconstruct(), builder=autoencoder, **BUDGET)
+RECONSTRUCT = Recipe(name="toy_reconstruct", summary="an image", task=Reconstruct(), builder=toy_autoencoder, **BUDGET)
 
 
 # One graph, of which a mask says which nodes train; several inputs

@@ -212,7 +212,7 @@ def test_defaults_of_data():
     [
         ({"task": "regression"}, "task='regression' must be a Task"),
         ({"topic": None}, "builder='mlp' must be a name, beside a topic, or a function without one"),
-        ({"builder": toy_recipes.autoencoder}, "builder=.* must be a name, beside a topic"),
+        ({"builder": toy_recipes.toy_autoencoder}, "builder=.* must be a name, beside a topic"),
         ({"steps": -1}, "steps=-1"),
         ({"topic": None, "builder": len}, "preset='tiny': len has no presets, so preset must be None"),
         ({"start": 3}, "start=3"),
