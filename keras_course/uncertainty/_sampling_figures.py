@@ -24,7 +24,7 @@ def plot_samples(mean, covariance, samples: Mapping[str, np.ndarray], names=("$w
         names: names of the two weights.
 
     Returns:
-        A Matplotlib `Figure`. The panels show the same region, twice as wide as the outer ellipse.
+        A Matplotlib `Figure`. The panels show the same region, 5.5 standard deviations around the mean.
 
     Raises:
         ValueError: `samples` is empty or holds something else, or the covariance is not positive definite.
@@ -48,10 +48,11 @@ def plot_samples(mean, covariance, samples: Mapping[str, np.ndarray], names=("$w
     rows = -(-len(points) // columns)
     figure, axes = panels(max(2.5 * columns, 3.0), 2.4 * rows, rows, columns)
     for ax, (title, part) in zip(axes, points.items(), strict=False):
-        ax.plot(*part.T, ".", markersize=2 if len(part) > 100 else 5, alpha=0.4 if len(part) > 100 else 0.9)
+        size, alpha = (2, 0.4) if len(np.unique(part, axis=0)) > 100 else (7, 1.0)
+        ax.plot(*part.T, ".", markersize=size, alpha=alpha)
         for radius in (1, 2, 3):
             ax.plot(*(mean[:, None] + radius * ellipse), color="black", linewidth=0.8)
-        reach = 4.5 * np.sqrt(np.diag(covariance))
+        reach = 5.5 * np.sqrt(np.diag(covariance))
         limits = np.stack([mean - reach, mean + reach], axis=1)
         ax.set(xlim=limits[0], ylim=limits[1], xlabel=names[0], ylabel=names[1])
         ax.set_title(title, fontsize=10)
