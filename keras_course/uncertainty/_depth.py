@@ -90,7 +90,7 @@ def depth_network(
             f"number of levels in filters={filters!r}, at least one"
         )
     head = GaussianHead(num_outputs, scale=scale, min_deviation=min_deviation)
-    seeds = iter(np.random.default_rng(seed).integers(2_000_000_000, size=4 * len(filters)).tolist())
+    seeds = iter(np.random.default_rng(seed).integers(2_000_000_000, size=4 * len(filters) + 1).tolist())
 
     def convolution(h, count, strides, level, name):
         initializer = keras.initializers.HeNormal(next(seeds))
@@ -109,5 +109,5 @@ def depth_network(
         h = keras.layers.UpSampling2D(name=f"upsample_{level}")(h)
         h = keras.layers.Concatenate(name=f"joined_{level}")([h, features[level]])
         h = convolution(h, filters[max(level - 1, 0)], 1, level, "up")
-    outputs = Conv2D(head.size, 1, name="head")(h)
+    outputs = Conv2D(head.size, 1, kernel_initializer=keras.initializers.GlorotUniform(next(seeds)), name="head")(h)
     return ProbabilisticModel(keras.Model(x, outputs, name="encoder_decoder"), head, name=name)
