@@ -17,6 +17,7 @@ from keras_course.recipes.tasks.conditional import ConditionalDensity
 from keras_course.recipes.tasks.density import Density
 from keras_course.recipes.tasks.examples import Classification, CropAndFlip, Regression
 from keras_course.recipes.tasks.forecast import Forecast
+from keras_course.recipes.tasks.inference import PosteriorEstimation
 from keras_course.recipes.tasks.masked import MaskedTokens
 from keras_course.recipes.tasks.molecules import Screening, Solubility
 from keras_course.recipes.tasks.palindromes import Palindromes
@@ -51,6 +52,7 @@ __all__ = [
     "NextToken",
     "Palindromes",
     "Particles",
+    "PosteriorEstimation",
     "PredictiveRegression",
     "Questions",
     "Recipe",
