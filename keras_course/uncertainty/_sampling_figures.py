@@ -71,7 +71,7 @@ def plot_functions(x, functions: Mapping[str, np.ndarray], ylabel="f(x)") -> "Fi
         ylabel: what the values are.
 
     Returns:
-        A Matplotlib `Figure`.
+        A Matplotlib `Figure`. The panels share their axes.
 
     Raises:
         ValueError: `functions` is empty or holds something else, or has another number of values.
@@ -92,4 +92,6 @@ def plot_functions(x, functions: Mapping[str, np.ndarray], ylabel="f(x)") -> "Fi
         ax.plot(x, as_floats("functions", values).T, linewidth=0.9)
         ax.set(xlabel="x", ylabel=ylabel if ax is axes[0] else "")
         ax.set_title(title, fontsize=10)
+        ax.sharex(axes[0])
+        ax.sharey(axes[0])
     return figure
