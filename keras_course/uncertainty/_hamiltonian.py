@@ -148,6 +148,7 @@ def _compiled(log_prob, variables):
         h, momentum = carry["h"], carry["momentum"] + carry["h"] / 2 * carry["gradient"]
         w = carry["w"] + h * momentum
         value, gradient = _with_gradient(log_prob, w)
+        value, gradient = ops.reshape(value, w.shape[:1]), ops.reshape(gradient, w.shape)  # TensorFlow forgets C = 1
         new = {"w": w, "momentum": momentum + h / 2 * gradient, "value": value, "gradient": gradient}
         return {**carry, **new, "index": carry["index"] + 1}
 

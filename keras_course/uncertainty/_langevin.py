@@ -115,7 +115,8 @@ def _compiled(log_prob, variables):
 
     def step(carry):
         rate, noise, rows = (ops.take(carry[name], carry["index"], axis=0) for name in ("rates", "noise", "rows"))
-        gradient = course_ops.grad(lambda w: ops.sum(log_prob(w, rows)))(carry["w"])
-        return {**carry, "w": carry["w"] + rate / 2 * gradient + noise, "index": carry["index"] + 1}
+        w = carry["w"]
+        gradient = ops.reshape(course_ops.grad(lambda w: ops.sum(log_prob(w, rows)))(w), w.shape)
+        return {**carry, "w": w + rate / 2 * gradient + noise, "index": carry["index"] + 1}
 
     return course_ops.jit_while(lambda carry: carry["index"] < carry["rates"].shape[0], step, variables=variables)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_course.checks import as_floats, as_matrices, as_points, as_row, string, strings, validate
+from keras_course.checks import as_matrices, as_points, as_row, string, strings, validate
 from keras_course.plots import panels
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def plot_functions(x, functions: Mapping[str, np.ndarray], ylabel="f(x)") -> "Fi
         ylabel: what the values are.
 
     Returns:
-        A Matplotlib `Figure`.
+        A Matplotlib `Figure`. The panels share their axes.
 
     Raises:
         ValueError: `functions` is empty or holds something else, or has another number of values.
@@ -89,7 +89,10 @@ def plot_functions(x, functions: Mapping[str, np.ndarray], ylabel="f(x)") -> "Fi
     for ax, (title, values) in zip(axes, functions.items(), strict=True):
         if values.shape[1] != len(x):
             raise ValueError(f"functions[{title!r}] has shape {values.shape}; it must have {len(x)} columns, as x")
-        ax.plot(x, as_floats("functions", values).T, linewidth=0.9)
+        if ax is not axes[0]:
+            ax.sharex(axes[0])
+            ax.sharey(axes[0])
+        ax.plot(x, values.T, linewidth=0.9)
         ax.set(xlabel="x", ylabel=ylabel if ax is axes[0] else "")
         ax.set_title(title, fontsize=10)
     return figure

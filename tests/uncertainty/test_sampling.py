@@ -140,6 +140,14 @@ def test_weight_posterior_is_that_of_scipy():
     np.testing.assert_allclose(predicted, outputs, atol=1e-5)
 
 
+def test_a_chain_alone_moves_as_among_others():
+    posterior = linear_model()
+    start, options = posterior.prior_samples(3), {"num_examples": 40, "num_samples": 3, "num_burn_in": 0, "every": 2}
+    paths = [leapfrog(posterior.log_prob, w, w, step_size=0.05, num_steps=5)[0] for w in (start, start[:1])]
+    np.testing.assert_allclose(paths[1], paths[0][:1], rtol=1e-4)
+    assert stochastic_gradient_langevin(posterior.log_prob, start[:1], **options).samples.shape == (1, 3, 3)
+
+
 def test_diagnostics_of_chains():
     """Of an autoregression of order 1 the effective size is known; chains with other means have a larger R."""
     samples, noise = np.zeros((4, 4000, 2)), rng.normal(size=(4, 4000, 2))
