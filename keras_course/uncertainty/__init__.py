@@ -60,7 +60,7 @@ from keras_course.uncertainty._scores import (
 )
 from keras_course.uncertainty._solvers import dormand_prince, runge_kutta
 from keras_course.uncertainty._splines import RationalQuadraticSpline
-from keras_course.uncertainty._transforms import DiagonalAffine, Logit, Permutation, Transform
+from keras_course.uncertainty._transforms import DiagonalAffine, Permutation, Probit, Transform
 from keras_course.uncertainty._variational import VariationalConv2D, VariationalDense
 
 __all__ = [
@@ -77,13 +77,13 @@ __all__ = [
     "Head",
     "InvertibleDense",
     "LinearPosterior",
-    "Logit",
     "MaskedDense",
     "MonotonicFunction",
     "MonotonicIntegral",
     "NeuralPosterior",
     "Permutation",
     "ProbabilisticModel",
+    "Probit",
     "QuantileHead",
     "RationalQuadraticSpline",
     "Reliability",

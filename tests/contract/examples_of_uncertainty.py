@@ -77,7 +77,7 @@ UNCERTAINTY = {
     "uncertainty.plot_intervals": {"x": ROW, "intervals": {"a": (ROW, ROW, ROW)}, "points": (ROW, ROW)},
     "uncertainty.plot_uncertainty": {"x": ROW, "predictions": {"a": Uncertainty(ROW, ROW, ROW)}, "points": (ROW, ROW)},
     "uncertainty.plot_reliability": {"diagrams": {"a": reliability(PROBABILITIES, [0, 1, 1])}},
-    "uncertainty.Logit": {"low": (0.0, 0.0), "high": (1.0, 2.0)},
+    "uncertainty.Probit": {"low": (0.0, 0.0), "high": (1.0, 2.0)},
     "uncertainty.npe": SMALL_NPE,
     "uncertainty.NeuralPosterior": {"embedding": Make(lambda: npe(**SMALL_NPE).embedding),
                                     "flow": Make(lambda: npe(**SMALL_NPE).flow)},
