@@ -12,15 +12,13 @@ PyTorch runs eagerly, and with --compile the networks and the loss go through `t
 the terms of the loss, as `fit` reports them.
 """
 
-import argparse
-import sys
 from typing import NamedTuple
 
 import numpy as np
 
 from benchmarks import common
-from benchmarks.peers import turns
-from keras_course import backend, records
+from benchmarks.peers import command
+from keras_course import backend
 
 
 class Work(NamedTuple):
@@ -210,27 +208,13 @@ def comparison(work, with_compile=False):
     return peers, {each: (our_call, work, each) for each in backend.available()}
 
 
+def amount(work):
+    """Return how much one call does, and its unit."""
+    return work.steps * work.rows, "images"
+
+
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.autoencoders", description=__doc__.split("\n")[0])
-    parser.add_argument("work", nargs="*", help=f"some of {', '.join(WORKS)} (default all)")
-    parser.add_argument("--rounds", type=int, default=5, help="timed calls of each implementation (default 5)")
-    parser.add_argument("--compile", action="store_true", help="torch.compile for PyTorch, too")
-    parser.add_argument("--record", action="store_true", help="append the result to docs/results")
-    options = parser.parse_args(arguments)
-    if options.rounds < 1:
-        parser.error(f"--rounds {options.rounds} must be at least 1")
-    if unknown := set(options.work) - set(WORKS):
-        parser.error(f"work {', '.join(sorted(unknown))} is none of {', '.join(WORKS)}")
-    if "torch" not in backend.available():
-        sys.exit("This comparison needs torch. Install with: pip install 'keras_course[torch]'")
-    docs = records.docs_of_checkout() if options.record else None  # before minutes are spent on it
-    for name in options.work or WORKS:
-        work = WORKS[name]
-        peers, ours = comparison(work, options.compile)
-        rows = turns.compare(work.title, work.steps * work.rows, "images", peers, ours, options.rounds)
-        if docs is not None:
-            origin = {each: records.origin(*dict.fromkeys((each, "torch"))) for each in ours}
-            records.record_speeds([{**row, **origin[row["backend"]]} for row in rows], "autoencoders", docs)
+    command.run("autoencoders", __doc__, WORKS, comparison, amount, ("torch",), arguments)
 
 
 if __name__ == "__main__":

@@ -15,17 +15,14 @@ multiplies by the normalized adjacency matrix in PyTorch's CSR format. Ours is a
 graph our first graph convolution sums before it multiplies, which needs no sum backward; the peers multiply first.
 """
 
-import argparse
-import importlib.util
-import sys
 import warnings
 from typing import NamedTuple
 
 import numpy as np
 
 from benchmarks import common
-from benchmarks.peers import turns
-from keras_course import backend, datasets, records
+from benchmarks.peers import command
+from keras_course import backend, datasets
 
 
 class Work(NamedTuple):
@@ -200,31 +197,13 @@ def comparison(work, with_compile=False):
     return peers, {each: (our_passes, work, each) for each in backend.available()}
 
 
-def origin(name):
-    """Return the part of a row that says where, with what and when a backend was measured."""
-    return records.origin(*dict.fromkeys((name, "torch", "torch_geometric")))
+def amount(work):
+    """Return how much one call does, and its unit."""
+    return work.steps, "passes"
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.graphs", description=__doc__.split("\n")[0])
-    parser.add_argument("work", nargs="*", help=f"some of {', '.join(WORKS)} (default all)")
-    parser.add_argument("--rounds", type=int, default=5, help="timed calls of each implementation (default 5)")
-    parser.add_argument("--compile", action="store_true", help="torch.compile for torch_geometric, too")
-    parser.add_argument("--record", action="store_true", help="append the result to docs/results")
-    options = parser.parse_args(arguments)
-    if options.rounds < 1:
-        parser.error(f"--rounds {options.rounds} must be at least 1")
-    if unknown := set(options.work) - set(WORKS):
-        parser.error(f"work {', '.join(sorted(unknown))} is none of {', '.join(WORKS)}")
-    if missing := [name for name in ("torch", "torch_geometric") if importlib.util.find_spec(name) is None]:
-        sys.exit(f"This comparison needs {' and '.join(missing)}. Install with: pip install 'keras_course[torch,test]'")
-    docs = records.docs_of_checkout() if options.record else None  # before minutes are spent on it
-    for name in options.work or WORKS:
-        work = WORKS[name]
-        peers, ours = comparison(work, options.compile)
-        rows = turns.compare(work.title, work.steps, "passes", peers, ours, options.rounds)
-        if docs is not None:
-            records.record_speeds([{**row, **origin(row["backend"])} for row in rows], "graphs", docs)
+    command.run("graphs", __doc__, WORKS, comparison, amount, ("torch", "torch_geometric"), arguments)
 
 
 if __name__ == "__main__":

@@ -12,16 +12,13 @@ two hidden layers of 64, the data 8 features. The works:
 zuko runs eagerly, and with --compile its networks and splines go through `torch.compile`, too.
 """
 
-import argparse
-import importlib.util
-import sys
 from typing import NamedTuple
 
 import numpy as np
 
 from benchmarks import common
-from benchmarks.peers import turns
-from keras_course import backend, records
+from benchmarks.peers import command
+from keras_course import backend
 
 
 class Work(NamedTuple):
@@ -159,27 +156,13 @@ def comparison(work, with_compile=False):
     return peers, {each: (our_call, work, each) for each in backend.available()}
 
 
+def amount(work):
+    """Return how much one call does, and its unit."""
+    return work.steps * work.rows, "examples"
+
+
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.uncertainty", description=__doc__.split("\n")[0])
-    parser.add_argument("work", nargs="*", help=f"some of {', '.join(WORKS)} (default all)")
-    parser.add_argument("--rounds", type=int, default=5, help="timed calls of each implementation (default 5)")
-    parser.add_argument("--compile", action="store_true", help="torch.compile for zuko, too")
-    parser.add_argument("--record", action="store_true", help="append the result to docs/results")
-    options = parser.parse_args(arguments)
-    if options.rounds < 1:
-        parser.error(f"--rounds {options.rounds} must be at least 1")
-    if unknown := set(options.work) - set(WORKS):
-        parser.error(f"work {', '.join(sorted(unknown))} is none of {', '.join(WORKS)}")
-    if missing := [name for name in ("torch", "zuko") if importlib.util.find_spec(name) is None]:
-        sys.exit(f"This comparison needs {' and '.join(missing)}. Install with: pip install 'keras_course[torch,test]'")
-    docs = records.docs_of_checkout() if options.record else None  # before minutes are spent on it
-    for name in options.work or WORKS:
-        work = WORKS[name]
-        peers, ours = comparison(work, options.compile)
-        rows = turns.compare(work.title, work.steps * work.rows, "examples", peers, ours, options.rounds)
-        if docs is not None:
-            origin = {each: records.origin(*dict.fromkeys((each, "torch", "zuko"))) for each in ours}
-            records.record_speeds([{**row, **origin[row["backend"]]} for row in rows], "uncertainty", docs)
+    command.run("uncertainty", __doc__, WORKS, comparison, amount, ("torch", "zuko"), arguments)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_course import datasets
 from keras_course.checks import one_of, positive, whole_number
+from keras_course.recipes._sample import image_of
 from keras_course.recipes._task import Metric, Task, in_batches
 from keras_course.recipes.tasks._arrays import ArrayData
 
@@ -86,7 +87,6 @@ class ConditionalData(ArrayData):
     def sample(self, model, seed) -> np.ndarray:
         """Return an image of the test points, samples at the same inputs, and the density given each input."""
         from keras import ops
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         from keras_course.uncertainty import conditional_density, plot_densities
 
@@ -96,9 +96,7 @@ class ConditionalData(ArrayData):
         panels = {"test points": np.hstack([x, y]), "samples": np.hstack([x, samples])}
         density = conditional_density(model, limits)
         panels["density given x, divided by its maximum"] = density / density.max(axis=0)
-        canvas = FigureCanvasAgg(plot_densities(panels, limits))
-        canvas.draw()
-        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        return image_of(plot_densities(panels, limits))
 
 
 def true_log_density(data, noise, x, y) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_course import datasets
 from keras_course.checks import not_negative, one_of, whole_number
+from keras_course.recipes._sample import image_of
 from keras_course.recipes._task import Metric, Task, in_batches
 from keras_course.recipes.tasks._arrays import UnlabeledData
 
@@ -75,7 +76,6 @@ class DensityData(UnlabeledData):
     def sample(self, model, seed) -> np.ndarray:
         """Return an image of the density, beside the test points and samples of the model."""
         from keras import ops
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         from keras_course.uncertainty import grid_density, plot_densities
 
@@ -83,6 +83,4 @@ class DensityData(UnlabeledData):
         limits = (float(low[0]), float(high[0])), (float(low[1]), float(high[1]))
         samples = ops.convert_to_numpy(model.sample(2_000, seed=seed))
         panels = {"test points": self.test[:2_000], "samples": samples, "density": grid_density(model.log_prob, limits)}
-        canvas = FigureCanvasAgg(plot_densities(panels, limits))
-        canvas.draw()
-        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        return image_of(plot_densities(panels, limits))

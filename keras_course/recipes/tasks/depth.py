@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_course import datasets
 from keras_course.checks import whole_number
+from keras_course.recipes._sample import image_of
 from keras_course.recipes._task import Metric, Task, in_batches
 from keras_course.recipes.tasks._arrays import ArrayData
 
@@ -110,11 +111,8 @@ class DepthData(ArrayData):
 
     def sample(self, model, seed) -> np.ndarray:
         """Return an image of four test scenes: image, exact depth, prediction, and both parts of its uncertainty."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         from keras_course.uncertainty import plot_depth
 
         images, exact = self.test.images[:4], self.test.exact[:4, ..., 0]
-        canvas = FigureCanvasAgg(plot_depth(images, exact, self.predict(model, images, seed)[0]))
-        canvas.draw()
-        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        return image_of(plot_depth(images, exact, self.predict(model, images, seed)[0]))

@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_course import datasets
 from keras_course.checks import positive, whole_number
+from keras_course.recipes._sample import image_of
 from keras_course.recipes._task import Metric, Task
 from keras_course.recipes.tasks._arrays import UnlabeledData
 
@@ -66,12 +67,9 @@ class ModesData(UnlabeledData):
     def sample(self, model, seed) -> np.ndarray:
         """Return an image of training points beside samples of the model."""
         from keras import ops
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         from keras_course.autoencoders import plot_modes
 
         samples = ops.convert_to_numpy(model.sample(2_000, seed=seed))
         contents = {"data": self.x[:2_000], "samples": samples}
-        canvas = FigureCanvasAgg(plot_modes(contents, CENTERS, 3 * self.task.noise))
-        canvas.draw()
-        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        return image_of(plot_modes(contents, CENTERS, 3 * self.task.noise))

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_course import datasets
 from keras_course.checks import not_negative, whole_number
+from keras_course.recipes._sample import image_of
 from keras_course.recipes._task import Data, Metric, Task, in_batches
 
 
@@ -136,13 +137,11 @@ class ParticleData(Data):
 
     def sample(self, model, seed) -> list:
         """Return an image of the first test trajectory, by the simulator and by the model, and a table of errors."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         from keras_course.graphs import plot_trajectories
 
         paths = self.rollouts(model)
-        canvas = FigureCanvasAgg(plot_trajectories({name: paths[name][0] for name in ("simulator", "model")}))
-        canvas.draw()
+        image = image_of(plot_trajectories({name: paths[name][0] for name in ("simulator", "model")}))
         errors = {name: x.tolist() for name, x in self.distances(model).items()}
         frames = list(range(1, paths["simulator"].shape[1] + 1))
-        return [np.asarray(canvas.buffer_rgba())[..., :3].copy(), {"frame": frames} | errors]
+        return [image, {"frame": frames} | errors]

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_course import datasets
 from keras_course.checks import whole_number
+from keras_course.recipes._sample import image_of
 from keras_course.recipes._task import Metric, Task, in_batches
 from keras_course.recipes.tasks._arrays import ArrayData
 
@@ -79,7 +80,6 @@ class ResolutionData(ArrayData):
     def sample(self, model, seed) -> np.ndarray:
         """Return an image of one digit of each class: the context, the truth, samples, and their mean."""
         from keras import ops
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         from keras_course.plots import image_grid
 
@@ -89,9 +89,7 @@ class ResolutionData(ArrayData):
         images = np.clip(samples, 0, 16).reshape(SHOWN, -1, 8, 8)
         rows = {"4 x 4": context.reshape(-1, 4, 4) * SCALE + MIDDLE - 0.5, "8 x 8": self.test.x[chosen]}
         rows |= {f"sample {k + 1}": images[:, k] for k in range(4)} | {"mean": images.mean(axis=1)}
-        canvas = FigureCanvasAgg(image_grid(rows, limits=(0, 16)))
-        canvas.draw()
-        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        return image_of(image_grid(rows, limits=(0, 16)))
 
 
 def inputs(images) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_course import datasets
 from keras_course.checks import positive, whole_number
+from keras_course.recipes._sample import image_of
 from keras_course.recipes._task import Data, Metric, Task, in_batches
 
 GROUPS = (2.0, 1.0, 0.5)  # largest distance of the centers of boxes that are merged, of cars, cyclists and pedestrians
@@ -126,7 +127,6 @@ class SceneData(Data):
 
     def sample(self, model, seed) -> np.ndarray:
         """Return an image of the first two test scenes from above: true boxes on the left, found ones on the right."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         from keras_course.graphs import plot_birds_eye
 
@@ -138,9 +138,7 @@ class SceneData(Data):
             kept = {k: x[score > SHOWN] for k, (x, score) in boxes[n].items()}
             scenes[f"scene {n + 1}: true"] = points, np.append(classes, 0)[owners], by_class
             scenes[f"scene {n + 1}: found"] = points, labels[n], kept
-        canvas = FigureCanvasAgg(plot_birds_eye(scenes, class_names=datasets.SCENE_CLASSES))
-        canvas.draw()
-        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        return image_of(plot_birds_eye(scenes, class_names=datasets.SCENE_CLASSES))
 
 
 def _codes(scenes, num_nodes):

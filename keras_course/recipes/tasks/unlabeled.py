@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_course import datasets
 from keras_course.checks import string, whole_number
+from keras_course.recipes._sample import image_of
 from keras_course.recipes._task import Metric, Task, in_batches
 from keras_course.recipes.tasks._arrays import UnlabeledData
 
@@ -146,10 +147,6 @@ class GenerationData(ImagesData):
 
 def sheet(rows) -> np.ndarray:
     """Return rows of images with values in [0, 1] as one image, (H, W, 3) of uint8."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     from keras_course.plots import image_grid
 
-    canvas = FigureCanvasAgg(image_grid({name: np.clip(row, 0, 1) for name, row in rows.items()}, limits=(0.0, 1.0)))
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return image_of(image_grid({name: np.clip(row, 0, 1) for name, row in rows.items()}, limits=(0.0, 1.0)))
