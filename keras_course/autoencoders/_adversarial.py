@@ -9,10 +9,10 @@ from keras import ops
 from keras_course import ops as course_ops
 from keras_course.autoencoders._gan_losses import LOSSES, discriminator_loss, generator_loss
 from keras_course.autoencoders._latent_model import LatentModel
+from keras_course.autoencoders._networks import SEED
 from keras_course.checks import choice, instance, not_negative, validate, whole
 from keras_course.ops._types import Tensor
 
-SEED = whole(0, 2_000_000_000)  # Keras derives other seeds from it
 PENALTIES = {"loss": choice(*LOSSES), "gradient_penalty": not_negative, "r1": not_negative, "seed": SEED}
 
 

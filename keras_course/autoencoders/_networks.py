@@ -12,7 +12,7 @@ from keras_course.checks import validate, whole, whole_numbers, wholes
 from keras_course.layers import Conv2D, sibling
 from keras_course.layers._activations import get_activation
 
-SEED = whole(0, 2_000_000_000)
+SEED = whole(0, 2_000_000_000)  # Keras derives other seeds from it
 DECODER = 1_000  # its weights must differ from those of an encoder with the same seed
 
 
@@ -53,10 +53,8 @@ def encoder_network(
     """
     check_sides(input_shape, filters)
     phi, glorot = get_activation(activation), keras.initializers.GlorotUniform(seed=seed)
-    x = h = keras.Input(input_shape, name="x")
-    for i, channels in enumerate(filters):
-        options = {"kernel_initializer": sibling(glorot, i), "activation": phi, "name": f"conv_{i}"}
-        h = Conv2D(channels, 3, strides=2, padding="same", **options)(h)
+    x = keras.Input(input_shape, name="x")
+    h = halved(x, filters, phi, glorot)
     if len(h.shape) > 2:
         h = keras.layers.Reshape((math.prod(h.shape[1:]),), name="flatten")(h)
     for i, units in enumerate(hidden_dims):
@@ -88,15 +86,29 @@ def decoder_network(
     small = (output_shape[0] // factor, output_shape[1] // factor, filters[-1])
     h = keras.layers.Dense(math.prod(small), activation=phi, kernel_initializer=first, name="unflatten")(h)
     h = keras.layers.Reshape(small, name="reshape")(h)
-    for i, channels in enumerate([*reversed(filters[:-1]), output_shape[-1]]):
+    h = doubled(h, [*reversed(filters[:-1]), output_shape[-1]], phi, glorot, DECODER + 1 + len(hidden_dims))
+    return keras.Model(z, h, name=name)
+
+
+def halved(h, filters, phi, glorot) -> keras.KerasTensor:
+    """Apply a convolution that halves the sides of an image for each entry of `filters`."""
+    for i, channels in enumerate(filters):
+        options = {"kernel_initializer": sibling(glorot, i), "activation": phi, "name": f"conv_{i}"}
+        h = Conv2D(channels, 3, strides=2, padding="same", **options)(h)
+    return h
+
+
+def doubled(h, filters, phi, glorot, first) -> keras.KerasTensor:
+    """Apply a transposed convolution that doubles the sides for each entry of `filters`; the last one is linear.
+
+    `first` is the number of the first of their seeds, see `sibling`.
+    """
+    for i, channels in enumerate(filters):
         last = i == len(filters) - 1
-        options = {
-            "kernel_initializer": sibling(glorot, DECODER + 1 + len(hidden_dims) + i),
-            "data_format": "channels_last",
-        }
+        options = {"kernel_initializer": sibling(glorot, first + i), "data_format": "channels_last"}
         options |= {"activation": None if last else phi, "name": "head" if last else f"conv_{i}"}
         h = keras.layers.Conv2DTranspose(channels, 3, strides=2, padding="same", **options)(h)
-    return keras.Model(z, h, name=name)
+    return h
 
 
 def in_unit_interval(model, batch_size, rng) -> np.ndarray:

@@ -13,7 +13,7 @@ from keras import ops
 from keras_course._registry import builder
 from keras_course.autoencoders._autoencoder import outputs_of
 from keras_course.autoencoders._latent_model import LatentModel
-from keras_course.autoencoders._networks import SEED, check_sides
+from keras_course.autoencoders._networks import SEED, check_sides, doubled, halved
 from keras_course.checks import fraction, instance, not_negative, validate, whole, wholes
 from keras_course.checks.examples import to_real
 from keras_course.layers import Conv2D, sibling
@@ -287,19 +287,13 @@ def vq_vae(
         raise ValueError(f"filters={filters!r} must have at least one entry")
     check_sides(input_shape, filters)
     phi, glorot = get_activation(activation), keras.initializers.GlorotUniform(seed=seed)
-    x = h = keras.Input(input_shape, name="x")
-    for i, channels in enumerate(filters):
-        options = {"kernel_initializer": sibling(glorot, i), "activation": phi, "name": f"conv_{i}"}
-        h = Conv2D(channels, 3, strides=2, padding="same", **options)(h)
+    x = keras.Input(input_shape, name="x")
+    h = halved(x, filters, phi, glorot)
     features = Conv2D(code_dim, 1, kernel_initializer=sibling(glorot, len(filters)), name="head")(h)
     encoder = keras.Model(x, features, name="encoder")
     z = h = keras.Input(features.shape[1:], name="z")
     options = {"kernel_initializer": sibling(glorot, len(filters) + 1), "activation": phi, "name": "unquantize"}
     h = Conv2D(filters[-1], 3, padding="same", **options)(h)
-    for i, channels in enumerate([*reversed(filters[:-1]), input_shape[-1]]):
-        last = i == len(filters) - 1
-        options = {"kernel_initializer": sibling(glorot, len(filters) + 2 + i), "data_format": "channels_last"}
-        options |= {"activation": None if last else phi, "name": "head" if last else f"conv_{i}"}
-        h = keras.layers.Conv2DTranspose(channels, 3, strides=2, padding="same", **options)(h)
+    h = doubled(h, [*reversed(filters[:-1]), input_shape[-1]], phi, glorot, len(filters) + 2)
     decoder = keras.Model(z, h, name="decoder")
     return VQVAE(encoder, decoder, num_codes, commitment=commitment, decay=decay, seed=seed, name=name)
