@@ -127,7 +127,7 @@ def dcgan(
         generator       dense to (H / 2^L, W / 2^L, filters[0]), then L transposed convolutions of stride 2; tanh
         discriminator   L convolutions of stride 2 with the same filter counts in reverse order; dense to one logit
 
-    Hidden layers of the generator end in batch normalization and a ReLU, those of the discriminator in batch
+    Hidden layers of the generator end in batch normalization and a ReLU, hidden layers of the discriminator in batch
     normalization (except the first) and a leaky ReLU of slope 0.2.
 
     Args:

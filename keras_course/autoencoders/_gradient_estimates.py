@@ -33,7 +33,7 @@ def gradient_estimates(function, mean, deviation=1.0, num_samples=1_000, seed=0)
         reparameterization    df/dz at z = mu + sigma e,  e ~ N(0, I)
 
     Both are unbiased. The first one needs no derivative of f, so it works for discrete z in general, but its variance
-    grows with the magnitude of f. A constant that is added to f changes its variance, and not that of the second one.
+    grows with the magnitude of f. A constant that is added to f changes the variance of the first only.
 
     Args:
         function: f, which takes z (B, D), a tensor, and returns (B,).

@@ -1,4 +1,4 @@
-"""The linear auto-encoder, whose best code is that of principal component analysis.
+"""The linear auto-encoder, whose best code spans the subspace of principal component analysis.
 
 Notation: x (B, D) examples, flattened; b (D,) an offset; W (D, L), V (L, D) kernels.
 """
@@ -144,8 +144,8 @@ def linear_autoencoder(input_shape, latent_dim=2, *, tied=True, seed=0, name="li
 
         z = (x - b) W,  x^ = z V + b,  loss = norm(x^ - x)^2 / D        with V = W' if the weights are tied
 
-    The minimum of the loss is that of `pca`: b is the mean, and the columns of W span the L directions of largest
-    variance. With tied weights they are orthonormal, but they need not be the principal components themselves: any
+    At its minimum the loss equals the error of `pca`: b is the mean, and the columns of W span the L directions of
+    largest variance. With tied weights they are orthonormal, but they need not be the principal components themselves: any
     rotation of them in their subspace has the same loss. All other stationary points are saddles.
 
     Args:

@@ -35,7 +35,7 @@ def interpolate(start, end, num_steps=8) -> np.ndarray:
     """
     start, end = as_floats("start", start), as_floats("end", end)
     if start.shape != end.shape:
-        raise ValueError(f"end has shape {end.shape}; it must be that of start, {start.shape}")
+        raise ValueError(f"end has shape {end.shape}; it must be {start.shape}, as start")
     finite(start=start, end=end)
     steps = np.linspace(0.0, 1.0, num_steps).reshape(-1, *[1] * start.ndim)
     return ((1 - steps) * start + steps * end).astype("float32")

@@ -45,7 +45,7 @@ def depth_network(
         g_L = h_L,  g_{l-1} = relu(conv([upsample(g_l), h_{l-1}]))                 decoder
         p(y | x) = N(y; mu(x), sigma(x)^2) for each pixel, mu and sigma from a 1x1 convolution of g_0
 
-    The other convolutions are 3x3, and those of the two deepest levels have dropout behind them. Pass the model to
+    The other convolutions are 3x3. Dropout follows the convolutions of the two deepest levels. Pass the model to
     `monte_carlo_prediction`: the mean of sigma^2 over passes is the aleatoric variance of a pixel, and the variance of
     mu over passes is the epistemic one.
 

@@ -134,7 +134,7 @@ def plot_coverage(levels, coverages: Mapping[str, np.ndarray], num_simulations: 
 
     Args:
         levels: probabilities (L,), increasing.
-        coverages: label to coverages (L,), such as those of `expected_coverage`.
+        coverages: label to coverages (L,), as `expected_coverage` returns them.
         num_simulations: N, the number of simulations that they are the mean of.
 
     Returns:

@@ -31,7 +31,7 @@ X = (rng.normal(size=(300, 6)) * [3.0, 2.0, 0.6, 0.5, 0.4, 0.3] @ ROTATION + 1.0
 
 
 def test_pca_is_the_closest_subspace():
-    """The error of PCA is the variance that it leaves out, and its likelihood is that of the Gaussian."""
+    """The error of PCA is the variance that it leaves out, and its likelihood equals the likelihood of the Gaussian."""
     found = pca(X, 2)
     values, vectors = np.linalg.eigh(np.cov(X.astype("float64").T, bias=True))
     np.testing.assert_allclose(found.variances, values[:-3:-1], rtol=1e-6)

@@ -166,7 +166,7 @@ def test_hierarchical_vae():
 
 
 def test_samples_and_gradients_pass_through_the_noise():
-    """d z / d mu = 1: the gradient of the mean of z by the means is that of a constant shift."""
+    """d z / d mu = 1: the mean of z moves as its parameter does."""
     layer = GaussianLatent()
     slopes = course_ops.grad(lambda raw: ops.sum(layer(raw)[0]))(np.zeros((3, 4), "float32"))
     np.testing.assert_allclose(array(slopes)[:, :2], 1.0)

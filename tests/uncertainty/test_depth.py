@@ -57,7 +57,7 @@ def test_dropout_removes_whole_feature_maps():
 
 
 def test_a_run(tmp_path):
-    """The metrics are in meters, and those of the exact distribution follow from the noise alone."""
+    """The metrics are in meters, and the metrics of the exact distribution follow from the noise alone."""
     rates = AdamW(peak_rate=1e-2, final_rate=1e-3, warmup=1)
     options = {"topic": "uncertainty", "builder": "depth_network", "preset": "tiny", "overrides": SMALL}
     task = DepthMaps(num_train=8, num_test=2, num_passes=3)

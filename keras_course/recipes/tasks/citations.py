@@ -18,7 +18,7 @@ class Citations(Task):
     """Predict the subjects of papers in a graph of citations; the metric is the test accuracy, its mean over all parts.
 
     A step sees the whole graph, and its loss is the mean over the few papers for training. With `fanouts`, a step sees
-    the sampled neighborhoods of a batch of these papers instead. The metric is always that of the whole graph. Each
+    the sampled neighborhoods of a batch of these papers instead. The metric is always measured on the whole graph. Each
     part is a run with initial weights and dropout of its own, on the same split.
 
     Args:

@@ -111,7 +111,7 @@ def bits(nll) -> float:
 
 
 def linear_gaussian(parts) -> Callable:
-    """Return the NLL of inputs as a function: that of x = W c + b + e, with e normal, fitted by least squares."""
+    """Return the NLL of inputs as a function, by x = W c + b + e with a normal e, fitted by least squares."""
     x, context = (np.concatenate([part[name] for part in parts]).astype("float64") for name in ("x", "context"))
     weights = np.linalg.lstsq(np.c_[context, np.ones(len(x))], x)[0]
     covariance = np.cov((x - np.c_[context, np.ones(len(x))] @ weights).T)
