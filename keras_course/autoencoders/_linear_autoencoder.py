@@ -145,8 +145,8 @@ def linear_autoencoder(input_shape, latent_dim=2, *, tied=True, seed=0, name="li
         z = (x - b) W,  x^ = z V + b,  loss = norm(x^ - x)^2 / D        with V = W' if the weights are tied
 
     At its minimum the loss equals the error of `pca`: b is the mean, and the columns of W span the L directions of
-    largest variance. With tied weights they are orthonormal, but they need not be the principal components themselves: any
-    rotation of them in their subspace has the same loss. All other stationary points are saddles.
+    largest variance. With tied weights they are orthonormal, but they need not be the principal components themselves:
+    any rotation of them in their subspace has the same loss. All other stationary points are saddles.
 
     Args:
         input_shape: shape of one example.

@@ -36,7 +36,8 @@ class Reconstruction(_Images):
     """Reconstruct images from their codes; the metric is the mean squared error per pixel of test images, times 1,000.
 
     A denoising auto-encoder is measured on corrupted images. The other metrics are the error of PCA with as many
-    features as a code has, if the code is a vector, and the perplexity of the entries in use, if the model has a codebook.
+    features as a code has, if the code is a vector, and the perplexity of the entries in use, if the model has a
+    codebook.
 
     Args:
         data: name of a set of images in `keras_course.datasets`.
