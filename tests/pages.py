@@ -31,6 +31,7 @@ def run(path):
 def form(output):
     """Return the lines of an output without its numbers, its quoted texts and the width of its columns."""
     masked = NUMBER.sub("0", QUOTED.sub("''", output.strip("\n")))
+    masked = re.sub(r"(?<=\[) +| +(?=\])", "", masked)  # with which NumPy aligns the entries of an array
     return [" ".join(re.sub(r"-{3,}", "---", line).split()) for line in masked.splitlines()]
 
 
