@@ -12,6 +12,7 @@ from keras import ops
 
 from keras_course.checks import choice, validate, whole
 from keras_course.graphs._graph import PADDING
+from keras_course.graphs._sparse import sparse_features
 from keras_course.layers import Dense
 from keras_course.ops import segment_max, segment_mean, segment_sum
 from keras_course.ops._types import Tensor
@@ -257,8 +258,11 @@ def example_graphs(model, batch_size, rng) -> dict:
     graphs = next((layer.num_graphs for layer in model.layers if hasattr(layer, "num_graphs")), 1)
     ids = np.minimum(np.arange(6) * graphs // 5, graphs - 1)
     ids[-1] = PADDING
+    sparse = "feature_ids" in inputs
+    width = model.get_layer("projection").num_features if sparse else inputs["nodes"].shape[-1]
+    nodes = rng.normal(size=(batch_size, 6, width))
     sample = {
-        "nodes": rng.normal(size=(batch_size, 6, inputs["nodes"].shape[-1])),
+        "nodes": nodes * (rng.random(nodes.shape) < 0.5) if sparse else nodes,
         "senders": pairs[0],
         "receivers": pairs[1],
         "graph_ids": np.tile(ids.astype("int32"), (batch_size, 1)),
@@ -266,4 +270,5 @@ def example_graphs(model, batch_size, rng) -> dict:
     for name, rows in (("edges", 12), ("globals", graphs)):
         if name in inputs:
             sample[name] = rng.normal(size=(batch_size, rows, inputs[name].shape[-1]))
-    return {name: array.astype("float32") if array.dtype.kind == "f" else array for name, array in sample.items()}
+    sample = {name: array.astype("float32") if array.dtype.kind == "f" else array for name, array in sample.items()}
+    return sparse_features(sample) if sparse else sample

@@ -22,6 +22,13 @@ OTHER_OPTIONS = {
     "seq2seq (additive attention)": ("seq2seq", {"attention": "additive"}),
     "seq2seq (dot attention, lstm)": ("seq2seq", {"attention": "dot", "cell": "lstm"}),
     "evoformer (structure)": ("evoformer", {"num_blocks": 1, "structure_layers": 2, "triangle_attention": True}),
+    "gcn (sparse features, rows, edges)": ("gcn", {"sparse": True, "normalization": "row", "level": "edge"}),
+    "gat (sparse features, two graphs)": ("gat", {"sparse": True, "level": "graph", "num_graphs": 2}),
+    "graph_sage (maximum, two graphs)": (
+        "graph_sage",
+        {"aggregator": "max", "normalize": True, "level": "graph", "readout": "max", "num_graphs": 2},
+    ),
+    "dmpnn (globals, two graphs)": ("dmpnn", {"num_globals": 3, "num_head_layers": 0, "num_graphs": 2}),
     "realnvp (context)": ("realnvp", {"context_dim": 2}),
     "neural_spline_flow (autoregressive)": ("neural_spline_flow", {"conditioner": "autoregressive", "context_dim": 2}),
     "continuous_flow (hutchinson)": ("continuous_flow", {"trace": "hutchinson", "context_dim": 2}),

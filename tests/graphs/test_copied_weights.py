@@ -1,6 +1,6 @@
-"""Layers of torch_geometric with the same weights: equal outputs.
+"""Layers of torch_geometric and of chemprop with the same weights: equal outputs.
 
-PyTorch runs in a process of its own, so that it need not live beside another backend.
+Both run in one process of their own, so that PyTorch need not live beside another backend.
 """
 
 import importlib.util
@@ -13,18 +13,21 @@ import numpy as np
 import pytest
 
 from keras_course.graphs import (
+    BondMessages,
+    EdgeNetwork,
     GraphAttention,
     GraphAttentionV2,
     GraphConvolution,
     GraphIsomorphism,
     SampleAndAggregate,
     SelfLoops,
+    Set2Set,
 )
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("torch_geometric") is None, reason="needs torch_geometric")
 
 ORACLE = """
-import sys
+import importlib.util, sys
 import numpy as np, torch
 from torch_geometric import nn
 torch.manual_seed(0)
@@ -47,6 +50,28 @@ for name, layer in layers.items():
                 weight.zero_()
         found[name] = layer(x, edges).numpy()
     found |= {f"{name}.{key}": weight.detach().numpy() for key, weight in layer.named_parameters()}
+
+bonds = np.array([[0, 1], [1, 2], [2, 0], [3, 4]])  # of three molecules; each bond is an edge and its reverse
+pairs = np.stack([bonds, bonds[:, ::-1]], axis=1).reshape(-1, 2).T
+graph_ids, atoms, features = np.array([0, 0, 0, 1, 1, 2]), torch.randn(6, 4), torch.randn(8, 3)
+network = torch.nn.Sequential(torch.nn.Linear(3, 6), torch.nn.ReLU(), torch.nn.Linear(6, 20))
+convolution = nn.NNConv(4, 5, network, aggr="add", root_weight=False, bias=False)
+readout = nn.aggr.Set2Set(4, processing_steps=3)
+rows = {"graph_ids": graph_ids, "pairs": pairs, "atoms": atoms, "features": features}
+rows |= {"network": convolution(atoms, torch.tensor(pairs), features)}
+rows |= {"readout": readout(atoms, torch.tensor(graph_ids))}
+rows |= {f"network.{key}": value for key, value in network.state_dict().items()}
+rows |= {f"readout.{key}": value for key, value in readout.lstm.state_dict().items()}
+if importlib.util.find_spec("chemprop"):
+    from chemprop.data import BatchMolGraph, MolGraph
+    from chemprop.nn import BondMessagePassing
+
+    reverse = np.arange(8).reshape(-1, 2)[:, ::-1].ravel()
+    molecules = MolGraph(V=atoms.numpy(), E=features.numpy(), edge_index=pairs, rev_edge_index=reverse)
+    layer = BondMessagePassing(d_v=4, d_e=3, d_h=7, depth=4)
+    rows |= {"bonds": layer(BatchMolGraph([molecules]))}
+    rows |= {f"bonds.{key}": value for key, value in layer.state_dict().items()}
+found |= {key: value.detach().numpy() if torch.is_tensor(value) else value for key, value in rows.items()}
 np.savez(sys.argv[1], **found)
 """
 
@@ -114,3 +139,28 @@ def test_a_mean_of_the_neighbors(oracle):
     layer = GraphConvolution(5, normalization="row", use_bias=False, use_kernel=False)
     y = layer(oracle["x"], *oracle["edges"].astype("int32"))
     np.testing.assert_allclose(keras.ops.convert_to_numpy(y), oracle["gcn_row"], atol=1e-5)
+
+
+def test_edge_network(oracle):
+    layer = EdgeNetwork(5, hidden_dim=6)
+    inputs = oracle["atoms"], oracle["features"], *oracle["pairs"]
+    layer(*inputs)
+    layer.set_weights([oracle[f"network.{k}.{name}"].T for k in (0, 2) for name in ("weight", "bias")])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(*inputs)), oracle["network"], atol=1e-5)
+
+
+def test_set2set(oracle):
+    layer, inputs = Set2Set(num_graphs=3), (oracle["atoms"], oracle["graph_ids"], oracle["graph_ids"][None])
+    layer(*inputs)
+    kernels = [oracle[f"readout.weight_{name}_l0"].T for name in ("ih", "hh")]
+    layer.set_weights([*kernels, oracle["readout.bias_ih_l0"] + oracle["readout.bias_hh_l0"]])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(*inputs)), oracle["readout"], atol=1e-5)
+
+
+def test_bond_messages(oracle):
+    if "bonds" not in oracle:
+        pytest.skip("needs chemprop")
+    layer, inputs = BondMessages(7, num_steps=4), (oracle["atoms"], oracle["features"], *oracle["pairs"])
+    layer(*inputs)
+    layer.set_weights([*(oracle[f"bonds.W_{name}.weight"].T for name in "iho"), oracle["bonds.W_o.bias"]])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(*inputs)), oracle["bonds"], atol=1e-5)

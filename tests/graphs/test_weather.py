@@ -76,15 +76,19 @@ def test_features_of_an_edge_are_the_sender_seen_from_the_receiver():
     np.testing.assert_allclose(np.linalg.norm(edges.features[:, 1:], axis=1), edges.features[:, 0], rtol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def forecaster():
+    return graphcast((5, 8), 1, num_forcings=2, hidden_dim=8, mesh_level=0)
+
+
 @pytest.mark.parametrize("order", [1, 2])
-def test_compiled_rollout_is_a_plain_loop(order):
-    model = graphcast((5, 8), 1, num_forcings=2, hidden_dim=8, mesh_level=0)
+def test_compiled_rollout_is_a_plain_loop(forecaster, order):
     states = rng.normal(size=(2, 2, 5, 8, 1)).astype("float32")
     forcings = rng.normal(size=(2, 3, 2)).astype("float32")
-    path = array(roll_out(model, states, 3, scale=[0.1], order=order, forcings=forcings))
+    path = array(roll_out(forecaster, states, 3, scale=[0.1], order=order, forcings=forcings))
     window = states
     for k in range(3):
-        change = 0.1 * array(model({"states": window, "forcings": forcings[:, k]}))
+        change = 0.1 * array(forecaster({"states": window, "forcings": forcings[:, k]}))
         new = window[:, -1] + change + (window[:, -1] - window[:, -2] if order == 2 else 0)
         np.testing.assert_allclose(path[:, k], new, atol=1e-4)
         window = np.stack([window[:, -1], new], axis=1)
@@ -101,11 +105,10 @@ def test_compiled_rollout_is_a_plain_loop(order):
         ({"order": 3}, "order"),
     ],
 )
-def test_rollouts_that_do_not_fit_are_refused(change, message):
+def test_rollouts_that_do_not_fit_are_refused(forecaster, change, message):
     good = {"states": np.zeros((1, 2, 5, 8, 1)), "steps": 2, "forcings": np.zeros((1, 2, 2))}
-    model = graphcast((5, 8), 1, num_forcings=2, hidden_dim=8, mesh_level=0)
     with pytest.raises(ValueError, match=message):
-        roll_out(model, **{**good, **change})
+        roll_out(forecaster, **{**good, **change})
 
 
 @pytest.mark.parametrize(
