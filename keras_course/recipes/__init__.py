@@ -18,6 +18,7 @@ from keras_course.recipes.tasks.density import Density
 from keras_course.recipes.tasks.depth import DepthMaps
 from keras_course.recipes.tasks.examples import Classification, CropAndFlip, Regression
 from keras_course.recipes.tasks.forecast import Forecast
+from keras_course.recipes.tasks.inference import PosteriorEstimation
 from keras_course.recipes.tasks.masked import MaskedTokens
 from keras_course.recipes.tasks.modes import Modes
 from keras_course.recipes.tasks.molecules import Screening, Solubility
@@ -58,6 +59,7 @@ __all__ = [
     "NextToken",
     "Palindromes",
     "Particles",
+    "PosteriorEstimation",
     "PredictiveRegression",
     "Questions",
     "Recipe",

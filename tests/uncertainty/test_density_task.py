@@ -8,7 +8,15 @@ from scipy import stats
 from sklearn.linear_model import LinearRegression
 
 from keras_course import recipes
-from keras_course.recipes import AdamW, ConditionalDensity, Density, PredictiveRegression, Recipe, SuperResolution
+from keras_course.recipes import (
+    AdamW,
+    ConditionalDensity,
+    Density,
+    PosteriorEstimation,
+    PredictiveRegression,
+    Recipe,
+    SuperResolution,
+)
 from keras_course.recipes.tasks.conditional import conditional_entropy, true_log_density
 from keras_course.recipes.tasks.resolution import bits, linear_gaussian
 from keras_course.uncertainty import grid_density, plot_coupling, plot_densities, plot_flow_paths
@@ -89,6 +97,25 @@ def test_bits_and_linear_regression():
     expected = -stats.multivariate_normal(np.zeros(3), np.cov(gaps.T)).logpdf(gaps).mean()
     part = {"x": x, "context": context}
     assert linear_gaussian([part])(part) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("data", ["inverse_moons", "lotka_volterra"])
+def test_a_run_of_inference(data, tmp_path):
+    """A run measures the likelihood of parameters, coverage, and what the simulator knows of the exact posterior."""
+    options = {"topic": "uncertainty", "builder": "npe", "preset": "tiny"}
+    options["overrides"] = {"hidden_dims": (8,), "num_layers": 1, "embedding_dims": (8,)}
+    task = PosteriorEstimation(data, num_train=100, num_test=20)
+    recipe = Recipe("posterior", "a posterior", task, optimizer=RATES, steps=4, batch_size=50, **options)
+    run = recipes.train(recipe, out=tmp_path / "run", verbose=0)
+    metrics = run.facts["metrics"]
+    assert metrics["test NLL"] == run.value == pytest.approx(run.history["val_loss"][-1], abs=1e-3)
+    assert 0 <= metrics["mean coverage error"] <= metrics["largest coverage error"] <= 1
+    assert 0 < metrics["effective sample size"] <= 1
+    if data == "inverse_moons":
+        assert metrics["test NLL of the exact posterior"] < metrics["test NLL"]
+    assert (tmp_path / "run" / "sample.png").stat().st_size > 1000
+    with pytest.raises(ValueError, match="data='two_moons'"):
+        task.on("two_moons")
 
 
 def test_true_densities():

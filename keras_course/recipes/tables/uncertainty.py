@@ -1,10 +1,11 @@
-"""Recipes of lecture 10: densities of points and targets, tables with splits, depth maps and images."""
+"""Recipes of lecture 10: densities of points, targets and parameters, tables with splits, depth maps and images."""
 
 from keras_course.recipes._optimizers import AdamW
 from keras_course.recipes._recipe import Recipe
 from keras_course.recipes.tasks.conditional import ConditionalDensity
 from keras_course.recipes.tasks.density import Density
 from keras_course.recipes.tasks.depth import DepthMaps
+from keras_course.recipes.tasks.inference import PosteriorEstimation
 from keras_course.recipes.tasks.predictive import PredictiveRegression
 from keras_course.recipes.tasks.resolution import SuperResolution
 
@@ -42,6 +43,23 @@ def _noisy(name, words, data, builder, expected, **overrides):
         expected=expected,
         tolerance=0.03,
         minutes=1,
+    )
+
+
+def _posterior(name, words, data, num_train, steps, overrides, **options):
+    """Parameters given an observation, from pairs of a simulator."""
+    return Recipe(
+        name=name,
+        summary=words,
+        task=PosteriorEstimation(data, num_train=num_train),
+        topic="uncertainty",
+        builder="npe",
+        preset="tiny",
+        overrides=overrides,
+        optimizer=AdamW(peak_rate=2e-3, final_rate=1e-6, warmup=50, betas=(0.9, 0.999), weight_decay=0.0),
+        steps=steps,
+        batch_size=256,
+        **options,
     )
 
 
@@ -164,6 +182,30 @@ TABLE = (
         "inverse_sine",
         "mdn",
         expected=-1.18,
+    ),
+    _posterior(
+        "pulse_waves_npe",
+        "heart and vessels from the pulse wave of a smart watch, by neural posterior estimation",
+        "pulse_waves",
+        100_000,
+        3_000,
+        {"filters": (16, 32, 32)},
+    ),
+    _posterior(
+        "lotka_volterra_npe",
+        "rates of predators and prey from ten observations, by neural posterior estimation",
+        "lotka_volterra",
+        50_000,
+        6_000,
+        {"embedding_dims": (128, 64), "num_layers": 5},
+    ),
+    _posterior(
+        "two_moons_npe",
+        "the two crescents of an inverse problem, by neural posterior estimation",
+        "inverse_moons",
+        100_000,
+        8_000,
+        {"num_bins": 16},
     ),
     *(
         _uci(data, method, words, builder, steps, min_deviation=floor, **options)
