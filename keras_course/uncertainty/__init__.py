@@ -69,7 +69,7 @@ from keras_course.uncertainty._scores import (
 from keras_course.uncertainty._solvers import dormand_prince, runge_kutta
 from keras_course.uncertainty._splines import RationalQuadraticSpline
 from keras_course.uncertainty._swag import Swag
-from keras_course.uncertainty._transforms import DiagonalAffine, Logit, Permutation, Transform
+from keras_course.uncertainty._transforms import DiagonalAffine, Permutation, Probit, Transform
 from keras_course.uncertainty._variational import VariationalConv2D, VariationalDense
 from keras_course.uncertainty._weights import WeightPosterior, flat_weights, sampled_predictions
 
@@ -89,13 +89,13 @@ __all__ = [
     "InvertibleDense",
     "LastLayerLaplace",
     "LinearPosterior",
-    "Logit",
     "MaskedDense",
     "MonotonicFunction",
     "MonotonicIntegral",
     "NeuralPosterior",
     "Permutation",
     "ProbabilisticModel",
+    "Probit",
     "QuantileHead",
     "RationalQuadraticSpline",
     "Reliability",

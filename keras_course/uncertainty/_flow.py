@@ -11,7 +11,7 @@ from keras import ops
 from keras_course import ops as course_ops
 from keras_course.checks import as_points, positive, validate, whole
 from keras_course.ops._types import Tensor
-from keras_course.uncertainty._transforms import Transform, compose
+from keras_course.uncertainty._transforms import Transform, compose, normal_log_density
 
 
 def _check_transforms(**argument):
@@ -19,11 +19,6 @@ def _check_transforms(**argument):
     listed = isinstance(transforms, tuple | list) and len(transforms) > 0
     if not listed or not all(isinstance(transform, Transform) for transform in transforms):
         raise ValueError(f"{name}={transforms!r} must be a list of Transforms, at least one")
-
-
-def normal_log_density(z) -> Tensor:
-    """Return log N(z; 0, I) of rows z (B, D)."""
-    return -0.5 * ops.sum(ops.square(z), axis=-1) - 0.5 * z.shape[-1] * math.log(2 * math.pi)
 
 
 class DensityModel(keras.Model):

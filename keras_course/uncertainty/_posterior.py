@@ -15,7 +15,7 @@ from keras_course.ops._types import Tensor
 from keras_course.uncertainty._flow import DensityModel, Flow
 from keras_course.uncertainty._masked_flows import neural_spline_flow
 from keras_course.uncertainty._realnvp import SEED, seeds
-from keras_course.uncertainty._transforms import Logit, check_box
+from keras_course.uncertainty._transforms import Probit, check_box
 
 
 @keras.saving.register_keras_serializable("keras_course")
@@ -29,8 +29,8 @@ class NeuralPosterior(DensityModel):
 
     Args:
         embedding: a `keras.Model` h from observations to rows of C features.
-        flow: a `Flow` of P features with `context_dim` C. Its first transform is a `Logit`, whose box is the support of
-            the prior.
+        flow: a `Flow` of P features with `context_dim` C. Its first transform is a `Probit`, whose box is the support
+            of the prior.
         name: name of the model.
 
     Raises:
@@ -48,8 +48,8 @@ class NeuralPosterior(DensityModel):
 
     @validate(embedding=instance(keras.Model), flow=instance(Flow))
     def __init__(self, embedding, flow, *, name="neural_posterior"):
-        if not isinstance(flow.transforms[0], Logit):
-            raise ValueError(f"flow={flow.name!r} must begin with a Logit, whose box is the support of the prior")
+        if not isinstance(flow.transforms[0], Probit):
+            raise ValueError(f"flow={flow.name!r} must begin with a Probit, whose box is the support of the prior")
         if embedding.output_shape != (None, flow.context_dim):
             raise ValueError(
                 f"embedding has outputs of the shape {embedding.output_shape}, and flow takes {flow.context_dim} "
@@ -195,7 +195,7 @@ def npe(
     Takes {"theta": (B, P), "x": `(B, *observation_shape)`}; returns {"z": (B, P), "log_prob": (B,)}:
 
         h = network(x)                                  convolutions and dense layers
-        u = logit of theta within the box of the prior
+        u = normal quantiles of theta                   within the box of the prior
         z = f(u; h)                                     a neural spline flow with the context h
         log q(theta | x) = log N(z; 0, I) + log abs(det dz/dtheta)
 
@@ -210,7 +210,7 @@ def npe(
         embedding_dims: widths of the dense layers after the convolutions.
         num_layers: number of transforms of the flow.
         num_bins: bins of a spline.
-        bound: the splines are the identity outside [-b, b]; the logits of a uniform prior have a deviation near 1.
+        bound: the splines are the identity outside [-b, b]; the quantiles of a uniform prior are standard normal.
         conditioner: "coupling", with fast samples, or "autoregressive", for any P.
         hidden_dims: widths of the hidden layers of each network of the flow.
         activation: of all hidden layers.
@@ -253,5 +253,5 @@ def npe(
     options |= {"hidden_dims": hidden_dims, "activation": activation, "seed": of_flow}
     context_dim = embedding.output_shape[-1]
     splines = neural_spline_flow(num_parameters, context_dim, **options).transforms
-    flow = Flow(num_parameters, [Logit(low, high, name="logit"), *splines], context_dim=context_dim)
+    flow = Flow(num_parameters, [Probit(low, high, name="probit"), *splines], context_dim=context_dim)
     return NeuralPosterior(embedding, flow, name=name)

@@ -4,12 +4,19 @@ Notation: x (B, D) data, z (B, D) latent variables, c (B, C) context; z = f(x; c
 log_det (B,) = log abs(det J). The forward direction is from the data to the base distribution.
 """
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_course.checks import as_row, flag, is_whole, number, validate
 from keras_course.ops._types import Tensor
+
+
+def normal_log_density(z) -> Tensor:
+    """Return log N(z; 0, I) of rows z (B, D)."""
+    return -0.5 * ops.sum(ops.square(z), axis=-1) - 0.5 * z.shape[-1] * math.log(2 * math.pi)
 
 
 @keras.saving.register_keras_serializable("keras_course")
@@ -164,8 +171,7 @@ class DiagonalAffine(Transform):
         return {**super().get_config(), "shift": self.shift}
 
 
-EDGE = 1e-6  # a fraction closer to 0 or 1 has a logit that float32 cannot tell apart
-LOGISTIC = 1.702  # the distribution functions of the logistic variable / 1.702 and of N(0, 1) differ by less than 0.01
+EDGE = 1e-6  # a fraction closer to 0 or 1 has a normal quantile that float32 cannot tell apart
 
 
 def check_box(low, high, length=None) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -185,13 +191,13 @@ def check_box(low, high, length=None) -> tuple[tuple[float, ...], tuple[float, .
 
 
 @keras.saving.register_keras_serializable("keras_course")
-class Logit(Transform):
-    """Map the inside of a box to the whole space, feature by feature:
+class Probit(Transform):
+    """Map the inside of a box to the whole space, feature by feature, by the quantile function of N(0, 1):
 
-        u_i = (x_i - low_i) / (high_i - low_i),  z_i = log(u_i / (1 - u_i)) / 1.702
+        u_i = (x_i - low_i) / (high_i - low_i),  z_i = Phi^-1(u_i)
 
-    If x is uniform in the box, z has a logistic distribution, which is nearly standard normal thanks to the factor
-    1.702. The fraction u is kept 1e-6 away from 0 and 1. The inverse returns points of the box only.
+    If x is uniform in the box, z is standard normal: a flow of this transform alone has the uniform density. The
+    fraction u is kept 1e-6 away from 0 and 1. The inverse returns points of the box only.
 
     Args:
         low, high: ends of the box, one number for each feature.
@@ -201,10 +207,10 @@ class Logit(Transform):
 
     Example:
         >>> import keras
-        >>> from keras_course.uncertainty import Logit
-        >>> z, log_det = Logit([0.0], [2.0])(keras.ops.ones((1, 1)))
-        >>> float(z[0, 0]), round(float(log_det[0]), 3)  # the slope is 1 / (1.702 u (1 - u) 2)
-        (0.0, 0.161)
+        >>> from keras_course.uncertainty import Probit
+        >>> z, log_det = Probit([0.0], [2.0])(keras.ops.ones((1, 1)))
+        >>> float(z[0, 0]), round(float(log_det[0]), 3)  # the slope is sqrt(2 pi) / 2
+        (0.0, 0.226)
     """
 
     def __init__(self, low, high, **kwargs):
@@ -223,13 +229,13 @@ class Logit(Transform):
     def call(self, x, context=None) -> tuple[Tensor, Tensor]:
         low, high = self._ends()
         u = ops.clip((x - low) / (high - low), EDGE, 1 - EDGE)
-        above, below = ops.log(u), ops.log1p(-u)
-        volume = float(np.log(LOGISTIC * np.subtract(self.high, self.low)).sum())
-        return (above - below) / LOGISTIC, -ops.sum(above + below, axis=-1) - volume
+        z = math.sqrt(2) * ops.erfinv(2 * u - 1)
+        log_volume = float(np.log(np.subtract(self.high, self.low)).sum())
+        return z, -normal_log_density(z) - log_volume  # dz/du = 1 / N(z; 0, 1)
 
     def inverse(self, z, context=None) -> Tensor:
         low, high = self._ends()
-        return ops.clip(low + (high - low) * ops.sigmoid(LOGISTIC * z), low, high)
+        return ops.clip(low + (high - low) * (1 + ops.erf(z / math.sqrt(2))) / 2, low, high)
 
     def get_config(self) -> dict:
         return {**super().get_config(), "low": self.low, "high": self.high}

@@ -101,7 +101,7 @@ UNCERTAINTY = {
     "uncertainty.Swag": {"start_epoch": 3},
     "uncertainty.plot_samples": {"mean": np.zeros(2), "covariance": np.eye(2), "samples": {"a": PROBABILITIES}},
     "uncertainty.plot_functions": {"x": ROW, "functions": {"a": np.ones((2, 3))}},
-    "uncertainty.Logit": {"low": (0.0, 0.0), "high": (1.0, 2.0)},
+    "uncertainty.Probit": {"low": (0.0, 0.0), "high": (1.0, 2.0)},
     "uncertainty.npe": SMALL_NPE,
     "uncertainty.NeuralPosterior": {"embedding": Make(lambda: npe(**SMALL_NPE).embedding),
                                     "flow": Make(lambda: npe(**SMALL_NPE).flow)},
