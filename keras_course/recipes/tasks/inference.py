@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_course import datasets
 from keras_course.checks import one_of, whole_number
+from keras_course.recipes._sample import image_of
 from keras_course.recipes._task import Data, Metric, Task, in_batches
 
 SIMULATORS = {
@@ -125,7 +126,6 @@ class Simulations(Data):
     def sample(self, model, seed) -> np.ndarray:
         """Return an image of the posterior given the first test observation, beside the true parameters."""
         from keras import ops
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         from keras_course.uncertainty import plot_corner
 
@@ -134,10 +134,7 @@ class Simulations(Data):
         margin = 0.1 * np.ptp(near, axis=0)
         low = np.maximum(near.min(axis=0) - margin, self.simulator.low)
         high = np.minimum(near.max(axis=0) + margin, self.simulator.high)
-        figure = plot_corner({"posterior": samples}, labels(self.simulator), low, high, self.theta[0])
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        return image_of(plot_corner({"posterior": samples}, labels(self.simulator), low, high, self.theta[0]))
 
 
 def labels(simulator) -> list[str]:
