@@ -89,7 +89,7 @@ def plot_ranks(ranks: Mapping[str, np.ndarray], num_samples: int, num_bins: int 
     Args:
         ranks: title to ranks (N,), from 0 to S.
         num_samples: S, the number of samples of each posterior.
-        num_bins: number of bars.
+        num_bins: number of bars, or S + 1 where that is less.
 
     Returns:
         A Matplotlib `Figure`. A bar of a calibrated posterior lies in the gray band with a probability of 99 %.
@@ -111,7 +111,7 @@ def plot_ranks(ranks: Mapping[str, np.ndarray], num_samples: int, num_bins: int 
     columns = min(len(arrays), 4)
     rows = -(-len(arrays) // columns)
     figure, axes = panels(max(2.1 * columns, 3.2), 1.9 * rows + 0.3, rows, columns)
-    edges = np.round(np.linspace(0, num_samples + 1, num_bins + 1))
+    edges = np.unique(np.round(np.linspace(0, num_samples + 1, num_bins + 1)))  # few samples: a bar for each rank
     for ax, (title, row) in zip(axes, arrays.items(), strict=False):
         expected = np.diff(edges) / (num_samples + 1)
         tails = (1 - INSIDE) / 2, (1 + INSIDE) / 2

@@ -153,6 +153,7 @@ def test_figures():
     assert figure.axes[-1].get_xlim() == (0.0, 2.0)
     assert [text.get_text() for text in figure.legends[0].texts] == ["a", "b"]
     assert len(plot_ranks({name: np.arange(20) for name in "abcde"}, 19, num_bins=5).axes) == 5
+    assert len(plot_ranks({"a": np.arange(4)}, 3).axes[0].patches) == 2 * 4  # a bar and a band for each rank
     assert len(plot_coverage(LEVELS, {"a": LEVELS, "b": LEVELS**2}, 100).axes[0].lines) == 3
     assert "$R$" in [text.get_text() for text in plot_windkessel().axes[0].texts]
     figure = plot_recordings([0.0, 1.0], {"P (mmHg)": [80.0, 120.0], "V": np.ones((3, 2))})
