@@ -109,7 +109,7 @@ def plot_time_constants(time, wave, samples, solutions) -> "Figure":
     Args:
         time: in seconds, (T,).
         wave: recording in standard deviations, (T,).
-        samples: R C and tau_f in seconds, (S, 2).
+        samples: R C and tau_f in seconds, positive, (S, 2); the axes are logarithmic.
         solutions: pairs that cause the wave, (K, 2), drawn as crosses.
 
     Returns:
@@ -132,7 +132,10 @@ def plot_time_constants(time, wave, samples, solutions) -> "Figure":
     left.set(xlabel="time (s)", ylabel="recording (deviations)")
     right.plot(*samples.T, ".", markersize=2, alpha=0.3, label="samples of the posterior")
     right.plot(*solutions.T, "x", color="black", markersize=9, markeredgewidth=2, label="exact solutions")
-    end = 1.05 * max(samples.max(), solutions.max())
-    right.set(xlabel="arteries, R C (s)", ylabel="finger (s)", xlim=(0, end), ylim=(0, end))
+    both = np.concatenate([samples, solutions])
+    ends = 0.8 * both.min(), 1.25 * both.max()
+    right.plot(ends, ends, "--", color="0.6", linewidth=0.8, label="equal time constants")
+    right.set(xlabel="arteries, $R C$ (s)", ylabel="finger, $\\tau_f$ (s)", xscale="log", yscale="log")
+    right.set(xlim=ends, ylim=ends)
     right.legend(frameon=False, fontsize=8, loc="upper right")
     return figure
