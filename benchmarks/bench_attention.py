@@ -155,6 +155,42 @@ class Stories:
         return 1e6 * common.median_seconds(call, repeats=3, warmups=1) / (STEPS * BATCH)
 
 
+class Images:
+    """The small vision transformer: a training step, and a prediction."""
+
+    params = (common.BACKENDS,)
+    param_names = ("backend",)
+    unit = "us/image"
+
+    def setup(self, backend):
+        common.select(backend)
+        import numpy as np
+
+        from keras_course.attention import vit
+
+        self.model = vit((32, 32, 3), 10)
+        self.x = np.random.default_rng(0).normal(size=(BATCH * STEPS, 32, 32, 3)).astype("float32")
+
+    def track_fit(self, backend):
+        """A step of `fit`, per image."""
+        import keras
+        import numpy as np
+
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self.model.compile("adam", loss, jit_compile="auto" if backend == "jax" else False)
+        call = common.fit_examples(self.model, self.x, np.arange(len(self.x)) % 10, BATCH)
+        return 1e6 * common.median_seconds(call, repeats=3, warmups=1) / len(self.x)
+
+    def track_forward(self, backend):
+        import keras
+
+        from keras_course import ops
+
+        x = keras.ops.convert_to_tensor(self.x[:BATCH])
+        forward = ops.jit(lambda x: self.model(x), variables=self.model.variables)
+        return 1e6 * common.median_seconds(lambda: forward(x)) / BATCH
+
+
 class Spectrogram:
     """The audio spectrogram transformer, and the spectrogram alone."""
 
@@ -237,7 +273,7 @@ class Folding:
         from keras_course.attention import DistogramLoss, StructureLoss, evoformer
 
         self.chains = datasets.toy_chains(BATCH * STEPS, num_test=1, num_sequences=16)[0]
-        self.model = evoformer(24, 4, structure_layers=3)
+        self.model = evoformer(24, 4, num_blocks=2, structure_layers=3)
         losses = {"distogram": DistogramLoss(), "frames": StructureLoss()}
         self.model.compile("adam", losses, jit_compile="auto" if backend == "jax" else False)
 

@@ -109,7 +109,7 @@ def evoformer(
     num_letters,
     *,
     num_sequences=16,
-    num_blocks=2,
+    num_blocks=1,
     hidden_dim=32,
     pair_dim=32,
     num_heads=4,

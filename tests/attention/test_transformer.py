@@ -96,6 +96,7 @@ def test_learning_rate_rises_linearly_then_falls_with_the_root():
         assert float(schedule(n - 1)) == pytest.approx(expected, rel=1e-5)
 
 
+@once_by_default
 @pytest.mark.parametrize(
     ("options", "named"),
     [
@@ -114,6 +115,7 @@ def test_bad_translations(model, options, named):
         translate(model, **{"start": START, "stop": STOP, **options})
 
 
+@once_by_default
 @pytest.mark.parametrize(("bad", "named"), [([[3, 12]], "holds token 12"), ([[-1, 3]], "holds token -1")])
 def test_maps_of_unknown_tokens(model, bad, named):
     with pytest.raises(ValueError, match=f"source {named}"):

@@ -103,6 +103,7 @@ def test_memory_is_that_of_the_calls():
         ("Translation", "track_fit", ()),
         ("Variants", "track_training", ("experts",)),
         ("Variants", "track_training", ("encoder_only",)),
+        ("Images", "track_forward", ()),
     ],
 )
 def test_benchmarks_run(monkeypatch, suite, name, parameters):

@@ -1,15 +1,9 @@
-"""`torch.nn.RNN`, `LSTM` and `GRU` with the same weights.
-
-PyTorch runs in a process of its own, so that it need not live beside another backend.
-"""
-
-import os
-import subprocess
-import sys
+"""`torch.nn.RNN`, `LSTM` and `GRU` with the same weights."""
 
 import keras
 import numpy as np
 import pytest
+from oracles import run_oracle
 
 from keras_course.attention import elman, gru, lstm, recurrent_network
 
@@ -40,9 +34,7 @@ ORDER = {"RNN": [0], "LSTM": [0, 1, 2, 3], "GRU": [1, 0, 2]}  # ours among their
 @pytest.fixture(scope="module")
 def oracle(tmp_path_factory):
     path = tmp_path_factory.mktemp("torch") / "recurrent.npz"
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run([sys.executable, "-c", ORACLE, str(path)], capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr
+    run_oracle(ORACLE, path)
     return dict(np.load(path))
 
 

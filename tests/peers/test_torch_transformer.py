@@ -1,15 +1,9 @@
-"""`torch.nn.Transformer` with the same weights: outputs of encoder and decoder, pre- and post-norm, with padding.
-
-PyTorch runs in a process of its own, so that it need not live beside another backend.
-"""
-
-import os
-import subprocess
-import sys
+"""`torch.nn.Transformer` with the same weights: outputs of encoder and decoder, pre- and post-norm, with padding."""
 
 import keras
 import numpy as np
 import pytest
+from oracles import run_oracle
 
 from keras_course.attention import EncoderDecoderBlock, transformer
 
@@ -39,9 +33,7 @@ np.savez(sys.argv[1], **found)
 @pytest.fixture(scope="module")
 def oracle(tmp_path_factory):
     path = tmp_path_factory.mktemp("torch") / "transformer.npz"
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run([sys.executable, "-c", ORACLE, str(path)], capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr
+    run_oracle(ORACLE, path)
     return dict(np.load(path))
 
 

@@ -1,18 +1,14 @@
-"""Networks of `transformers` with the same weights: Llama, Mistral, Mixtral, BERT, Marian and ViT.
-
-`transformers` runs in a process of its own, so that PyTorch need not live beside another backend.
-"""
+"""Networks of `transformers` with the same weights: Llama, Mistral, Mixtral, BERT, Marian and ViT."""
 
 import json
-import os
 import pathlib
 import shutil
-import subprocess
 import sys
 
 import keras
 import numpy as np
 import pytest
+from oracles import run_oracle
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
@@ -86,10 +82,7 @@ np.savez(f"{folder}/found.npz", **found)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("transformers")
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, "-c", ORACLE, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
-    assert done.returncode == 0, done.stderr
+    run_oracle(ORACLE, folder)
     return folder
 
 

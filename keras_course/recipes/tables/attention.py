@@ -137,7 +137,7 @@ def _chains(name, words, *, minutes, expected=None, tolerance=0.1, steps=600, pe
     )
 
 
-_ONE_BLOCK = _chains("_1_block", "with one block", expected=0.39, minutes=1, num_blocks=1)
+_ONE_BLOCK = _chains("_1_block", "with one block", expected=0.39, minutes=1)
 
 TABLE = (
     _signals("shape", "", 0.02, words="with attention", expected=0.02, tolerance=0.01),
@@ -265,13 +265,14 @@ TABLE = (
     _palindromes("gru", 0.29, 0.24),
     _chains("_0_blocks", "from one sequence, without a block", expected=2.93, minutes=1, num_blocks=0),
     _ONE_BLOCK,
-    _chains("", "with two blocks", expected=0.30, minutes=2),
+    _chains("", "with two blocks", expected=0.30, minutes=2, num_blocks=2),
     _chains("_4_blocks", "with four blocks", expected=0.25, minutes=3, num_blocks=4),
     _chains(
         "_no_triangles",
         "with two blocks without triangle updates",
         expected=1.29,
         minutes=2,
+        num_blocks=2,
         triangle_updates=False,
     ),
     _chains(
@@ -282,7 +283,6 @@ TABLE = (
         peak_rate=1e-2,
         steps=1200,
         minutes=3,
-        num_blocks=1,
         structure_layers=4,
     ),
 )
