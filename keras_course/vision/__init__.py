@@ -35,6 +35,7 @@ from keras_course.vision._segmentation import (
     segmentation_scores,
 )
 from keras_course.vision._suppression import non_maximum_suppression, plain_suppression
+from keras_course.vision._transfer import features_of, linear_probe, neighbor_probe, transfer_model
 from keras_course.vision._unet import unet
 from keras_course.vision._upsampling import transposed_conv2d
 from keras_course.vision._yolo import YoloDetector, YoloLoss, yolo
@@ -61,11 +62,14 @@ __all__ = [
     "encode_offsets",
     "encode_yolo_v1",
     "fcn",
+    "features_of",
     "focal_loss",
     "generalized_iou",
     "grid_centers",
     "hungarian_matching",
+    "linear_probe",
     "match_anchors",
+    "neighbor_probe",
     "non_maximum_suppression",
     "panoptic_quality",
     "plain_matching",
@@ -79,6 +83,7 @@ __all__ = [
     "roi_pool",
     "segmentation_scores",
     "select_objects",
+    "transfer_model",
     "transposed_conv2d",
     "true_objects",
     "unet",

@@ -71,6 +71,7 @@ COURSE = {"input_shape": (128, 128, 1), "num_classes": 1, "widths": (64, 128, 25
     norm=choice(*NORMS),
     residual=flag,
     upsampling=choice("transposed", "nearest"),
+    skips=flag,
     use_bias=flag,
     dropout=fraction,
     seed=whole(0, 2_000_000_000),
@@ -84,6 +85,7 @@ def unet(
     norm="none",
     residual=False,
     upsampling="transposed",
+    skips=True,
     activation="relu",
     use_bias=True,
     dropout=0.0,
@@ -110,6 +112,7 @@ def unet(
         norm: normalization after each convolution of a block: "none", "batch" or "group".
         residual: whether a block adds its input, through a 1x1 convolution where the channels differ.
         upsampling: "transposed", or "nearest" for a repetition of each pixel with a 3x3 convolution.
+        skips: whether the decoder gets the features of the encoder; without them, it is an encoder-decoder.
         activation: the non-linearity.
         use_bias: whether the 3x3 convolutions have biases.
         dropout: rate in [0, 1) on the features of the last level.
@@ -146,7 +149,8 @@ def unet(
     parts = _Parts(len(input_shape) - 1, padding, norm, residual, upsampling, phi, use_bias, dropout, seed)
     _check_sides(tuple(input_shape), len(widths), padding)
     x = keras.Input(tuple(input_shape), name="image")
-    h = u_shape(x, widths, parts.block, down=parts.down, up=parts.up, join=parts.join)
+    join = parts.join if skips else lambda skipped, h, name: h
+    h = u_shape(x, widths, parts.block, down=parts.down, up=parts.up, join=join)
     return keras.Model(x, parts.convolution(h, num_classes, 1, "head", True, glorot=True), name=name)
 
 

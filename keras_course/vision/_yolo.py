@@ -94,8 +94,9 @@ class YoloLoss(keras.losses.Loss):
         there = wanted[:, :1] >= 0  # (B, 1, K)
         overlap = box_iou(boxes, targets[..., 1:])  # (B, A, K)
         center = (wanted[:, None, 1:3] + wanted[:, None, 3:5]) / 2  # (B, 1, 2, K)
-        half = ops.maximum((wanted[:, None, 3:5] - wanted[:, None, 1:3]) / 2, 0.5 * self.steps[None, :, :, None])
-        inside = ops.all(ops.abs(self.points[None, :, :, None] - center) < half, axis=2)  # (B, A, K)
+        points, steps = (ops.convert_to_tensor(part)[None, :, :, None] for part in (self.points, self.steps))
+        half = ops.maximum((wanted[:, None, 3:5] - wanted[:, None, 1:3]) / 2, 0.5 * steps)
+        inside = ops.all(ops.abs(points - center) < half, axis=2)  # (B, A, K)
         kinds = ops.one_hot(ops.cast(ops.maximum(targets[..., 0], 0.0), "int32"), probabilities.shape[-1])
         score = ops.einsum("bac,bkc->bak", probabilities, ops.cast(kinds, "float32"))
         possible = ops.cast(ops.logical_and(inside, there), "float32")
@@ -116,6 +117,7 @@ class YoloLoss(keras.losses.Loss):
 
 def decoded(outputs, points, steps) -> Tensor:
     """Return the boxes (B, A, 4) of raw outputs: each has its four distances from a point, in strides."""
+    points, steps = ops.convert_to_tensor(points), ops.convert_to_tensor(steps)
     distances = ops.softplus(outputs[..., :4]) * steps
     return ops.concatenate([points - distances[..., :2], points + distances[..., 2:]], axis=-1)
 

@@ -245,7 +245,7 @@ def _split(outputs, num_classes):
     count = (outputs.shape[-1] - num_classes) // 5
     if outputs.shape[-1] != 5 * count + num_classes or count < 1:
         raise ValueError(
-            f"outputs has {outputs.shape[-1]} numbers in a cell; they must be 5 B + C, with C={num_classes}"
+            f"outputs has {outputs.shape[-1]} numbers in a cell, not 5 B + C with num_classes={num_classes}"
         )
     boxes = ops.reshape(outputs[..., : 5 * count], (*ops.shape(outputs)[:3], count, 5))
     return boxes, outputs[..., 5 * count :]
