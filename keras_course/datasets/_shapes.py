@@ -71,10 +71,11 @@ def _scene(rng):
     things.append(figure)
     objects = np.zeros((SIDE, SIDE), "int32")
     for number, thing in enumerate(things, 1):  # from far to near
-        inside = _inside(thing, x, y)
-        shade = 0.8 + 0.2 * np.clip((thing["center"][1] - y) / thing["radius"], -1, 1)[..., None]
-        image = np.where(inside[..., None], np.array(thing["color"]) * shade, image)
-        depth, objects = np.where(inside, thing["depth"], depth), np.where(inside, number, objects)
+        window = _window(thing)
+        inside = _inside(thing, x[window], y[window])
+        shade = 0.8 + 0.2 * np.clip((thing["center"][1] - y[window][inside]) / thing["radius"], -1, 1)
+        image[window][inside] = np.array(thing["color"]) * shade[:, None]
+        depth[window][inside], objects[window][inside] = thing["depth"], number
     image = np.clip(image + rng.normal(scale=0.03, size=image.shape), 0, 1)
     return (np.round(255 * image).astype("uint8"), *_annotations(objects, things), joints, depth.astype("float32"),
             _caption(things[:-1]))  # fmt: skip
@@ -126,6 +127,15 @@ def _figure(rng):
     color = rng.uniform(0.0, 0.15, 3) if rng.random() < 0.5 else rng.uniform(0.85, 1.0, 3)
     figure = {"kind": 4, "joints": joints, "radius": size, "color": color, "depth": 2.0, "center": joints.mean(axis=0)}
     return joints[:-1].astype("float32"), figure
+
+
+def _window(thing):
+    """Return the rows and columns around an object."""
+    points = thing.get("joints", thing["center"][None])
+    margin = 5 if "joints" in thing else thing["radius"] + 1
+    low, high = np.floor(points.min(axis=0) - margin), np.ceil(points.max(axis=0) + margin)
+    low, high = (np.clip(part, 0, SIDE).astype(int) for part in (low, high))
+    return slice(low[1], high[1]), slice(low[0], high[0])
 
 
 def _inside(thing, x, y):

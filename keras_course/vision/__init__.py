@@ -20,6 +20,15 @@ from keras_course.vision._boxes import (
     encode_offsets,
     generalized_iou,
 )
+from keras_course.vision._clip import (
+    ContrastiveModel,
+    LearnedScale,
+    MeanOfWords,
+    UnitLength,
+    clip,
+    info_nce,
+    sigmoid_contrast,
+)
 from keras_course.vision._detections import box_targets, select_objects, true_objects
 from keras_course.vision._fcn import fcn
 from keras_course.vision._figures import plot_boxes, plot_grid_cells, plot_segmentation, plot_unet
@@ -42,10 +51,14 @@ from keras_course.vision._yolo import YoloDetector, YoloLoss, yolo
 from keras_course.vision._yolo_v1 import YoloV1Loss, decode_yolo_v1, encode_yolo_v1, yolo_v1
 
 __all__ = [
+    "ContrastiveModel",
+    "LearnedScale",
+    "MeanOfWords",
     "Objects",
     "PanopticQuality",
     "SegmentationLoss",
     "SegmentationScores",
+    "UnitLength",
     "YoloDetector",
     "YoloLoss",
     "YoloV1Loss",
@@ -53,6 +66,7 @@ __all__ = [
     "box_area",
     "box_iou",
     "box_targets",
+    "clip",
     "clip_boxes",
     "coco_average_precision",
     "convert_boxes",
@@ -67,6 +81,7 @@ __all__ = [
     "generalized_iou",
     "grid_centers",
     "hungarian_matching",
+    "info_nce",
     "linear_probe",
     "match_anchors",
     "neighbor_probe",
@@ -83,6 +98,7 @@ __all__ = [
     "roi_pool",
     "segmentation_scores",
     "select_objects",
+    "sigmoid_contrast",
     "transfer_model",
     "transposed_conv2d",
     "true_objects",

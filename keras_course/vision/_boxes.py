@@ -1,7 +1,7 @@
 """Boxes: their formats, their overlap, and the offsets between two of them.
 
 Notation: a box is (x1, y1, x2, y2), its left, upper, right and lower border in pixels; x points to the right and y
-down. Its width is w = x2 - x1, its height h = y2 - y1, and its center (c_x, c_y). A and B are boxes, |.| is an area.
+down. Its width is w = x2 - x1, its height h = y2 - y1, and its center (c_x, c_y). A and B are boxes.
 """
 
 import math

@@ -12,7 +12,7 @@ from keras_course import ops as course_ops
 from keras_course.checks import as_floats, as_real, finite, validate, whole, within
 from keras_course.vision._anchors import as_boxes
 from keras_course.vision._average_precision import Objects
-from keras_course.vision._suppression import non_maximum_suppression
+from keras_course.vision._suppression import start_suppression, suppression_step
 
 
 def box_targets(boxes, classes) -> np.ndarray:
@@ -100,14 +100,18 @@ def select_objects(boxes, probabilities, *, score_threshold=0.05, iou_threshold=
         raise ValueError(f"probabilities has shape {probabilities.shape}; it must be (N, A, C), as boxes {boxes.shape}")
     finite(boxes=boxes, probabilities=probabilities)
     classes, scores = probabilities.argmax(axis=-1), probabilities.max(axis=-1)
-    select = _compiled(float(score_threshold), float(iou_threshold), int(max_objects))
-    inputs = boxes.astype("float32"), scores.astype("float32"), classes.astype("int32")
-    indices, kept = map(ops.convert_to_numpy, select(*inputs))
+    inputs = (ops.convert_to_tensor(part, "float32") for part in (boxes, scores, classes))
+    loop = _compiled(float(score_threshold), float(iou_threshold), int(max_objects))
+    *_, indices, kept = map(ops.convert_to_numpy, loop(start_suppression(*inputs, max_objects)))
     rows = [row[mask] for row, mask in zip(indices, kept, strict=True)]
     return [Objects(boxes[n, row], classes[n, row], scores[n, row]) for n, row in enumerate(rows)]
 
 
 @functools.lru_cache(maxsize=16)
 def _compiled(score_threshold, iou_threshold, max_boxes):
-    options = {"score_threshold": score_threshold, "iou_threshold": iou_threshold, "max_boxes": max_boxes}
-    return course_ops.jit(lambda boxes, scores, classes: non_maximum_suppression(boxes, scores, classes, **options))
+    """Return the compiled loop of `non_maximum_suppression`, which ends when no box is left."""
+
+    def goes_on(state):
+        return ops.logical_and(state[0] < max_boxes, ops.any(state[2] > score_threshold))
+
+    return course_ops.jit_while(goes_on, suppression_step(iou_threshold, score_threshold))

@@ -4,6 +4,8 @@ Notation: N boxes with scores, of which at most M are kept; B examples in a batc
 as one explains it. `non_maximum_suppression` computes the same with tensors of fixed shapes, so that it compiles.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from keras import ops
 
@@ -97,24 +99,35 @@ def non_maximum_suppression(
         raise ValueError(
             f"boxes and scores have shapes {tuple(boxes.shape)}, {tuple(scores.shape)}; they must be (B, N, 4), (B, N)"
         )
+    if classes is not None and tuple(classes.shape) != tuple(scores.shape):
+        raise ValueError(f"classes has shape {tuple(classes.shape)}; it must be {tuple(scores.shape)}, as scores")
+    step, start = suppression_step(iou_threshold, score_threshold), start_suppression(boxes, scores, classes, max_boxes)
+    *_, indices, kept = ops.fori_loop(0, max_boxes, lambda _, state: step(state), start)
+    return indices, kept
+
+
+def start_suppression(boxes, scores, classes, max_boxes) -> tuple:
+    """Return the state before the first step: (k, boxes, scores of those left, indices, kept)."""
     if classes is not None:
-        if tuple(classes.shape) != tuple(scores.shape):
-            raise ValueError(f"classes has shape {tuple(classes.shape)}; it must be {tuple(scores.shape)}, as scores")
         extent = ops.max(boxes, axis=(1, 2), keepdims=True) - ops.min(boxes, axis=(1, 2), keepdims=True) + 1.0
         boxes = boxes + ops.cast(classes, boxes.dtype)[..., None] * extent  # so far apart that they do not overlap
-    positions, slots = ops.arange(scores.shape[1], dtype="int32"), ops.arange(max_boxes, dtype="int32")
+    empty = ops.zeros((ops.shape(scores)[0], max_boxes), "int32")
+    return ops.zeros((), "int32"), boxes, scores, empty, empty > 0
 
-    def step(k, state):
-        left, indices, kept = state
+
+def suppression_step(iou_threshold, score_threshold) -> Callable[[tuple], tuple]:
+    """Return the function from the state before a step to the state after it: one more box of each example is kept."""
+
+    def step(state):
+        k, boxes, left, indices, kept = state
+        positions = ops.arange(left.shape[1], dtype="int32")
         best = ops.cast(ops.argmax(left, axis=1), "int32")[:, None]  # (B, 1)
         found = ops.take_along_axis(left, best, axis=1) > score_threshold
         overlap = box_iou(ops.take_along_axis(boxes, best[..., None], axis=1), boxes)[:, 0]  # (B, N)
         drop = ops.logical_or(overlap > iou_threshold, positions == best)
-        left = ops.where(drop, lowest, left)
-        now = slots == k
-        return left, ops.where(now, best, indices), ops.logical_or(kept, ops.logical_and(now, found))
+        left = ops.where(drop, ops.cast(-float("inf"), left.dtype), left)
+        now = ops.arange(indices.shape[1], dtype="int32") == k
+        kept = ops.logical_or(kept, ops.logical_and(now, found))
+        return k + 1, boxes, left, ops.where(now, best, indices), kept
 
-    lowest = ops.cast(-float("inf"), scores.dtype)
-    empty = ops.zeros((ops.shape(scores)[0], max_boxes), "int32")
-    _, indices, kept = ops.fori_loop(0, max_boxes, step, (scores, empty, empty > 0))
-    return indices, kept
+    return step

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 from models_of_fuzz import Make, image_model
 
-from keras_course.vision import Objects, box_targets, transfer_model, yolo
+from keras_course.vision import Objects, box_targets, clip, transfer_model, yolo
 
 BOXES = np.array([[0.0, 0.0, 8.0, 8.0], [4.0, 4.0, 9.0, 12.0]], "float32")
 SCORES = np.array([0.9, 0.6], "float32")
@@ -20,6 +20,11 @@ IMAGES = np.random.default_rng(0).random((1, 16, 16, 3)).astype("float32")
 @functools.cache
 def small_detector():
     return yolo((16, 16, 3), 2, widths=(4, 4), levels=1, head_dim=4)
+
+
+@functools.cache
+def small_clip():
+    return clip((16, 16, 3), 10, 4, widths=(4,), hidden_dim=8)
 
 
 VISION = {
@@ -41,6 +46,11 @@ VISION = {
     "vision.select_objects": {"boxes": BOXES[None], "probabilities": np.array([[[0.9, 0.1], [0.2, 0.7]]])},
     "vision.decode_yolo_v1": {"outputs": np.zeros((1, 2, 2, 12), "float32")},
     "vision.YoloDetector": {"network": Make(lambda: small_detector().network), "strides": (4,)},
+    **{f"vision.{name}": {"image": np.eye(3, dtype="float32"), "text": np.eye(3, dtype="float32"), "scale": 2.0}
+       for name in ("info_nce", "sigmoid_contrast")},
+    "vision.clip": {"input_shape": (16, 16, 3), "context_length": 4, "widths": (4,), "hidden_dim": 8},
+    "vision.ContrastiveModel": {name: Make(lambda name=name: getattr(small_clip(), name))
+                                for name in ("image_encoder", "text_encoder")},
     "vision.transfer_model": {"backbone": Make(image_model)},
     "vision.features_of": {"model": Make(lambda: transfer_model(image_model(), 2)), "images": np.zeros((2, 8, 8, 1))},
     "vision.linear_probe": {"features": np.eye(4), "labels": np.array([0, 0, 1, 1]), "queries": np.eye(4)},

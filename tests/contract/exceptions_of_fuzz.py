@@ -92,6 +92,8 @@ KINDS = {
         "decode_offsets.anchors", "decode_offsets.offsets", "decode_yolo_v1.outputs", "dice_loss.logits", "dice_loss.y",
         "encode_offsets.anchors", "encode_offsets.boxes", "focal_loss.logits", "focal_loss.y", "generalized_iou.boxes",
         "generalized_iou.others", "hungarian_matching.costs", "non_maximum_suppression.boxes",
+        "info_nce.image", "info_nce.scale", "info_nce.text", "sigmoid_contrast.bias", "sigmoid_contrast.image",
+        "sigmoid_contrast.scale", "sigmoid_contrast.text",
         "non_maximum_suppression.scores", "roi_align.boxes", "roi_align.features", "roi_pool.boxes",
         "roi_pool.features")},
     **{f"uncertainty.{name}.y": "structure" for name in ("dormand_prince", "runge_kutta")},
@@ -118,6 +120,7 @@ SLOW = {
     "language.gpt", "perceptron.mlp", "training.deep_mlp", "training.gradient_noise",
     "training.learning_rate_range_test", "uncertainty.dormand_prince", "uncertainty.hamiltonian_monte_carlo",
     "uncertainty.leapfrog", "uncertainty.sampled_predictions", "uncertainty.stochastic_gradient_langevin",
+    "vision.clip", "vision.fcn", "vision.unet", "vision.yolo", "vision.yolo_v1",
 }  # fmt: skip
 
 # What looks wrong and is right
