@@ -30,6 +30,7 @@ from keras_course.vision._clip import (
     sigmoid_contrast,
 )
 from keras_course.vision._detections import box_targets, select_objects, true_objects
+from keras_course.vision._detr import DetrDetector, DetrLoss, ObjectQueries, detr
 from keras_course.vision._fcn import fcn
 from keras_course.vision._figures import plot_boxes, plot_grid_cells, plot_segmentation, plot_unet
 from keras_course.vision._matching import hungarian_matching, plain_matching
@@ -52,8 +53,11 @@ from keras_course.vision._yolo_v1 import YoloV1Loss, decode_yolo_v1, encode_yolo
 
 __all__ = [
     "ContrastiveModel",
+    "DetrDetector",
+    "DetrLoss",
     "LearnedScale",
     "MeanOfWords",
+    "ObjectQueries",
     "Objects",
     "PanopticQuality",
     "SegmentationLoss",
@@ -72,6 +76,7 @@ __all__ = [
     "convert_boxes",
     "decode_offsets",
     "decode_yolo_v1",
+    "detr",
     "dice_loss",
     "encode_offsets",
     "encode_yolo_v1",

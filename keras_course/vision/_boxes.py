@@ -81,6 +81,8 @@ def box_area(boxes) -> Tensor:
 def box_iou(boxes, others, *, pairwise=True) -> Tensor:
     """Return the intersection over union (IoU) of boxes, from 0 to 1.
 
+    It is the area that two boxes share, relative to the area that they cover together:
+
         IoU(A, B) = area of A and B / area of A or B
 
     Args:
@@ -112,9 +114,11 @@ def box_iou(boxes, others, *, pairwise=True) -> Tensor:
 def generalized_iou(boxes, others, *, pairwise=True) -> Tensor:
     """Return the generalized IoU of boxes, from -1 to 1; its gradient does not vanish where boxes do not overlap.
 
+    It subtracts how much of the smallest box C that holds both is covered by neither:
+
         GIoU(A, B) = IoU(A, B) - (area of C - area of A or B) / area of C
 
-    with C the smallest box that holds both. Arguments and shapes are as in `box_iou`.
+    Arguments and shapes are as in `box_iou`.
 
     Args:
         boxes: (..., N, 4).
@@ -185,10 +189,12 @@ def clip_boxes(boxes, image_shape) -> Tensor:
 def encode_offsets(boxes, anchors) -> Tensor:
     """Return what moves anchors to boxes: the targets of the regression in a detector with anchors.
 
+    For a box with the center (c_x, c_y) and the size (w, h), and an anchor with the center (a_x, a_y) and the size
+    (a_w, a_h), the offsets are:
+
         t = ((c_x - a_x) / a_w, (c_y - a_y) / a_h, ln(w / a_w), ln(h / a_h))
 
-    for a box with the center (c_x, c_y) and the size (w, h), and an anchor with the center (a_x, a_y) and the size
-    (a_w, a_h). Shifts are relative to the size, and sizes are logarithms, so a large and a small object weigh alike.
+    Shifts are relative to the size, and sizes are logarithms, so a large and a small object weigh alike.
 
     Args:
         boxes: (..., 4).

@@ -22,9 +22,9 @@ LARGEST, START, PADDING = np.log(100.0), np.log(1 / 0.07), 0
 def info_nce(image, text, scale) -> Tensor:
     """Return the contrastive loss of CLIP for each pair of a batch: cross-entropies over the rows and the columns.
 
-        l_ij = s u_i . v_j,  L_i = -(ln softmax_j(l_ij)[i] + ln softmax_j(l_ji)[i]) / 2
+    Each image has to find its text among all texts of the batch, and each text its image:
 
-    Each image has to find its text among all texts of the batch, and each text its image.
+        l_ij = s u_i . v_j,  L_i = -(ln softmax_j(l_ij)[i] + ln softmax_j(l_ji)[i]) / 2
 
     Args:
         image: u (B, E).
@@ -56,7 +56,9 @@ def info_nce(image, text, scale) -> Tensor:
 def sigmoid_contrast(image, text, scale, bias=-10.0) -> Tensor:
     """Return the contrastive loss of SigLIP for each image of a batch: a logistic regression of each pair.
 
-        L_i = -sum_j ln sigmoid(z_ij (s u_i . v_j + b)),  z_ij = 1 for i = j, -1 otherwise
+    With z_ij = 1 for i = j, and -1 otherwise:
+
+        L_i = -sum_j ln sigmoid(z_ij (s u_i . v_j + b))
 
     No pair needs the others for a normalization, so a large batch can be split.
 
@@ -149,8 +151,8 @@ class MeanOfWords(keras.layers.Layer):
         there = ops.cast(ops.not_equal(tokens, PADDING), h.dtype)[..., None]
         return ops.sum(h * there, axis=1) / ops.maximum(ops.sum(there, axis=1), 1.0)
 
-    def compute_output_shape(self, input_shape, tokens_shape=None) -> tuple:
-        return input_shape[0], input_shape[-1]
+    def compute_output_shape(self, h_shape, tokens_shape) -> tuple:
+        return h_shape[0], h_shape[-1]
 
 
 @keras.saving.register_keras_serializable("keras_course")

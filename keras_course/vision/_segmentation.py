@@ -46,9 +46,11 @@ def _negative_log(target, logits):
 def dice_loss(y, logits, *, smooth=1.0) -> Tensor:
     """Return the soft Dice loss of each example: 1 minus the overlap of the predicted and the true region.
 
+    With y_ik = 1 where pixel i is of class k, and 0 elsewhere:
+
         L = 1 - mean over classes k of (2 sum_i p_ik y_ik + e) / (sum_i p_ik + sum_i y_ik + e)
 
-    with y_ik = 1 where pixel i is of class k. The sums do not count background pixels of a small object, so a rare
+    The sums do not count background pixels of a small object, so a rare
     class weighs as much as a frequent one. With K = 1 there is only the foreground.
 
     Args:
@@ -89,7 +91,9 @@ def dice_loss(y, logits, *, smooth=1.0) -> Tensor:
 def focal_loss(y, logits, *, gamma=2.0) -> Tensor:
     """Return the focal loss of each example: a cross-entropy that pixels with the right answer leave.
 
-        L = mean over pixels i of -(1 - p_i)^gamma ln p_i,  p_i the probability of the true class
+    With p_i the probability of the true class of pixel i:
+
+        L = mean over pixels i of -(1 - p_i)^gamma ln p_i
 
     Args:
         y: (B, H, W), classes; -1 does not count.
@@ -124,7 +128,9 @@ def focal_loss(y, logits, *, gamma=2.0) -> Tensor:
 class SegmentationLoss(keras.losses.Loss):
     """A weighted sum of cross-entropy (or focal loss) and Dice loss, from logits.
 
-        L = a (focal loss with gamma) + b (Dice loss);  gamma = 0 is the cross-entropy
+    With gamma = 0, the focal loss is the cross-entropy:
+
+        L = a (focal loss with gamma) + b (Dice loss)
 
     The cross-entropy is the likelihood of each pixel; the Dice loss looks at whole regions. Takes classes (B, H, W) and
     logits (B, H, W, K), with K = 1 for two classes.

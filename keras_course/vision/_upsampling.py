@@ -13,6 +13,8 @@ from keras_course.checks import as_floats, finite, validate, whole
 def transposed_conv2d(y, kernel, *, stride=1, padding=0) -> np.ndarray:
     """Return the transposed convolution of an image, by loops: each element of y adds a scaled kernel to the output.
 
+    The output begins with zeros, and for each i, j, a, b and c:
+
         x[i s + a - p, j s + b - p, c] += sum_o w[a, b, c, o] y[i, j, o]
 
     It is the transpose of `keras_course.convnets.conv2d` with the same kernel: <conv(x), y> = <x, transposed(y)>, and

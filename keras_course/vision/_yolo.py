@@ -34,9 +34,10 @@ def positions(image_shape, strides) -> tuple[np.ndarray, np.ndarray]:
 class YoloLoss(keras.losses.Loss):
     """The loss of an anchor-free detector, with task-aligned assignment of objects to positions.
 
-    Position a may be responsible for object k if its point lies in the box of k. Its alignment is
+    Position a may be responsible for object k if its point lies in the box of k. With s the
+    probability of the class of k and u the IoU of the predicted box with box k, its alignment is:
 
-        t_ak = s_ak^0.5 u_ak^6    s the probability of the class of k, u the IoU of the predicted box with box k
+        t_ak = s_ak^0.5 u_ak^6
 
     The `top_k` positions with the highest alignment are responsible; where two objects want one position, the larger
     IoU decides. Each has the target q = t / max t * max u of its object, and all other positions the target 0:
@@ -126,11 +127,12 @@ def decoded(outputs, points, steps) -> Tensor:
 class YoloDetector(keras.Model):
     """A network with raw outputs for each position, and what they mean.
 
-    Takes x (B, H, W, C_in), returns raw outputs (B, A, 4 + C): four distances d and the logits of the classes, with
+    Takes x (B, H, W, C_in), returns raw outputs (B, A, 4 + C): four distances d and the logits of the classes.
+    For the point (x, y) and the stride s of a position:
 
         box = (x - s softplus(d_1), y - s softplus(d_2), x + s softplus(d_3), y + s softplus(d_4))
 
-    for the point (x, y) and the stride s of a position. Train it with its `detection_loss`.
+    Train it with its `detection_loss`.
 
     Args:
         network: a `keras.Model` from images to raw outputs.

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 from models_of_fuzz import Make, image_model
 
-from keras_course.vision import Objects, box_targets, clip, transfer_model, yolo
+from keras_course.vision import Objects, box_targets, clip, detr, transfer_model, yolo
 
 BOXES = np.array([[0.0, 0.0, 8.0, 8.0], [4.0, 4.0, 9.0, 12.0]], "float32")
 SCORES = np.array([0.9, 0.6], "float32")
@@ -25,6 +25,11 @@ def small_detector():
 @functools.cache
 def small_clip():
     return clip((16, 16, 3), 10, 4, widths=(4,), hidden_dim=8)
+
+
+@functools.cache
+def small_set_detector():
+    return detr((16, 16, 3), 2, widths=(4,), hidden_dim=8, mlp_dim=8, num_queries=3)
 
 
 VISION = {
@@ -56,6 +61,9 @@ VISION = {
     "vision.linear_probe": {"features": np.eye(4), "labels": np.array([0, 0, 1, 1]), "queries": np.eye(4)},
     "vision.neighbor_probe": {"features": np.eye(4), "labels": np.array([0, 0, 1, 1]), "queries": np.eye(4),
                               "num_neighbors": 2},
+    "vision.detr": {"input_shape": (16, 16, 3), "widths": (4,), "hidden_dim": 8, "mlp_dim": 8, "num_queries": 3},
+    "vision.DetrDetector": {"network": Make(lambda: small_set_detector().network)},
+    "vision.ObjectQueries": {"num_queries": 3},
     "vision.fcn": {"input_shape": (32, 32, 3)},
     "vision.unet": {"input_shape": (16, 16, 1), "widths": (4, 6)},
     "vision.yolo": {"input_shape": (16, 16, 3), "widths": (4, 4), "levels": 1, "head_dim": 4},

@@ -120,7 +120,7 @@ SLOW = {
     "language.gpt", "perceptron.mlp", "training.deep_mlp", "training.gradient_noise",
     "training.learning_rate_range_test", "uncertainty.dormand_prince", "uncertainty.hamiltonian_monte_carlo",
     "uncertainty.leapfrog", "uncertainty.sampled_predictions", "uncertainty.stochastic_gradient_langevin",
-    "vision.clip", "vision.fcn", "vision.unet", "vision.yolo", "vision.yolo_v1",
+    "vision.clip", "vision.detr", "vision.fcn", "vision.unet", "vision.yolo", "vision.yolo_v1",
 }  # fmt: skip
 
 # What looks wrong and is right

@@ -1,5 +1,7 @@
 """Detectors: assignment, losses and decoding beside plain loops, and images without objects."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from keras import ops
 
 from keras_course import ops as course_ops
 from keras_course.vision import (
+    DetrLoss,
     Objects,
     YoloDetector,
     YoloLoss,
@@ -14,6 +17,7 @@ from keras_course.vision import (
     box_iou,
     box_targets,
     decode_yolo_v1,
+    detr,
     encode_yolo_v1,
     generalized_iou,
     plot_boxes,
@@ -139,6 +143,36 @@ def test_yolo_v1_targets_and_loss():
     np.testing.assert_allclose(array(loss.call(cells, ops.convert_to_tensor(moved))), expected, rtol=1e-5)
     model = yolo_v1((*SHAPE, 3), 2, grid=4)
     assert model.output_shape == (None, 4, 4, 12)
+
+
+def test_detr_loss_is_that_of_the_cheapest_assignment():
+    """Of all assignments of objects to queries, the loss takes the one with the smallest cost; written out."""
+    loss, y = DetrLoss(SHAPE, no_object=0.2), box_targets(BOXES, CLASSES)
+    outputs = RNG.normal(size=(2, 4, 7)).astype("float32")
+    goals = BOXES[0] / [48, 32, 48, 32]
+    boxes, p = 1 / (1 + np.exp(-outputs[..., :4])), np.exp(outputs[..., 4:])
+    p /= p.sum(axis=-1, keepdims=True)
+    corners = np.concatenate([boxes[..., :2] - boxes[..., 2:] / 2, boxes[..., :2] + boxes[..., 2:] / 2], axis=-1)
+    centers = np.concatenate([(goals[:, :2] + goals[:, 2:]) / 2, goals[:, 2:] - goals[:, :2]], axis=-1)
+    away = np.abs(centers[:, None] - boxes[0]).sum(axis=-1)
+    overlap = array(generalized_iou(goals.astype("float32"), corners[0].astype("float32")))
+    of_boxes = 5 * away + 2 * (1 - overlap)  # (K, Q)
+    chosen = min(
+        itertools.permutations(range(4), 3),
+        key=lambda q: sum(of_boxes[k, q[k]] - p[0, q[k], CLASSES[0, k]] for k in range(3)),
+    )
+    nll, weights = -np.log(p[..., 2]), np.full((2, 4), 0.2)
+    for k, q in enumerate(chosen):
+        nll[0, q], weights[0, q] = -np.log(p[0, q, CLASSES[0, k]]), 1.0
+    expected = (weights * nll).sum(axis=1) / weights.sum(axis=1).mean()
+    expected[0] += sum(of_boxes[k, q] for k, q in enumerate(chosen)) / 1.5  # objects of an image, on average
+    np.testing.assert_allclose(array(loss.call(y, ops.convert_to_tensor(outputs))), expected, rtol=1e-4)
+    model = detr((*SHAPE, 3), 2, widths=(4, 4), hidden_dim=8, mlp_dim=8, num_queries=4)
+    model.compile(keras.optimizers.Adam(1e-3), model.detection_loss)
+    images = RNG.normal(size=(2, *SHAPE, 3)).astype("float32")
+    assert np.isfinite(model.fit(images, y, verbose=0).history["loss"][0])
+    found = model.detect(images, score_threshold=0.0)
+    assert [len(part.boxes) for part in found] == [4, 4]
 
 
 def test_annotations_there_and_back():
