@@ -9,13 +9,15 @@ splits of `uci_split`. Points: `two_moons`, `blobs`, `spiral`,
 Noisy regressions: `varying_noise`, `inverse_sine`. Simulators, for inference of their parameters: `pulse_waves`
 (`Windkessel`), `lotka_volterra` (`LotkaVolterra`), `inverse_moons` (`InverseMoons`).
 Graphs: `cora`, `citations`. Molecules: `esol`, `toy_molecules`. Scans of streets: `lidar_scenes`. Images with depth
-maps: `depth_scenes`. Travel times: `road_traffic`.
+maps: `depth_scenes`. Travel times: `road_traffic`. Annotated images, with masks or boxes: `isbi_membrane`, `bccd`,
+`voronoi_membranes`, and `shape_scenes`, which also has keypoints, depth and captions.
 `list_datasets` returns the table of all sets, `get_dataset` one row of it, and `find` looks up what a user names. Each
 set that has to be downloaded has an offline twin in that table.
 """
 
 import importlib
 
+from keras_course.datasets._annotated import AnnotatedImages, bccd, isbi_membrane
 from keras_course.datasets._augment import crop_and_flip
 from keras_course.datasets._chains import Chains, toy_chains
 from keras_course.datasets._citations import Citations, citations, cora
@@ -31,6 +33,7 @@ from keras_course.datasets._particles import Particles, spring_particles
 from keras_course.datasets._planar import checkerboard, eight_gaussians, pinwheel, rings, two_spirals
 from keras_course.datasets._pulse import Windkessel, pulse_waves
 from keras_course.datasets._scenes import SCENE_CLASSES, Scenes, lidar_scenes
+from keras_course.datasets._shapes import FIGURE_POINTS, SHAPE_CLASSES, SHAPE_COLORS, shape_scenes, voronoi_membranes
 from keras_course.datasets._signals import shape_signals
 from keras_course.datasets._simulators import InverseMoons, LotkaVolterra, Simulator, inverse_moons, lotka_volterra
 from keras_course.datasets._sounds import SOUND_CLASSES, SOUND_RATE, sounds
@@ -52,9 +55,13 @@ from keras_course.datasets._weather import Weather, era5_uk, rossby_haurwitz
 __all__ = [
     "DEPTH_KINDS",
     "DEPTH_NOISE",
+    "FIGURE_POINTS",
     "SCENE_CLASSES",
+    "SHAPE_CLASSES",
+    "SHAPE_COLORS",
     "SOUND_CLASSES",
     "SOUND_RATE",
+    "AnnotatedImages",
     "Chains",
     "Citations",
     "Dataset",
@@ -76,6 +83,7 @@ __all__ = [
     "Traffic",
     "Weather",
     "Windkessel",
+    "bccd",
     "blobs",
     "breast_cancer",
     "checkerboard",
@@ -100,6 +108,7 @@ __all__ = [
     "inverse_moons",
     "inverse_sine",
     "iris",
+    "isbi_membrane",
     "kin8nm",
     "lidar_scenes",
     "list_datasets",
@@ -116,6 +125,7 @@ __all__ = [
     "rings",
     "road_traffic",
     "rossby_haurwitz",
+    "shape_scenes",
     "shape_signals",
     "sounds",
     "spiral",
@@ -133,6 +143,7 @@ __all__ = [
     "uci_split",
     "validation_windows",
     "varying_noise",
+    "voronoi_membranes",
     "wine_quality_red",
     "yacht",
 ]

@@ -24,15 +24,35 @@ class File(NamedTuple):
     url: str | None = None
 
 
+class Folder(NamedTuple):
+    """A folder with many small files of a data set, which are checked together.
+
+    Args:
+        path: where it lies below the data folder, and below the cache.
+        parts: names of the subfolders that are read, with all that is below them.
+        num_bytes: size of all files.
+        sha256: checksum of all files with their names; see `_fetch`.
+        page: where a user gets it; it is not downloaded.
+    """
+
+    path: str
+    parts: tuple[str, ...]
+    num_bytes: int
+    sha256: str
+    page: str
+    url: None = None
+
+
 class Source(NamedTuple):
     """Files that hold a whole data set.
 
     Args:
         files: the files, all of which are needed.
-        parse: function of their contents, one argument of bytes for each file, that returns the data.
+        parse: function of their contents that returns the data. It takes one argument for each file: bytes, or, for a
+            `Folder`, a dict from the names of its files to bytes.
     """
 
-    files: tuple[File, ...]
+    files: tuple[File | Folder, ...]
     parse: Callable[..., Any]
 
 
@@ -57,8 +77,8 @@ class Dataset(NamedTuple):
         name: what the loading function is called, or what `text` is asked for.
         kind: "text" (loads to a str), "images" (to two `Images`), "table" (to a `Table`), "generator" (to arrays
             x, y), "sentences" (to three `Sentences`), "stories" (to two `Stories`), "chains" (to three `Chains`),
-            "citations" (to one `Citations`), "molecules" (to three `Molecules`), "scenes" (to two `Scenes`)
-            or "traffic" (to two `Traffic`).
+            "citations" (to one `Citations`), "molecules" (to three `Molecules`), "scenes" (to two `Scenes`),
+            "traffic" (to two `Traffic`) or "annotated" (to two `AnnotatedImages`).
         size: how much there is, in words.
         license: the terms of use.
         origin: who made it, or where it comes from.

@@ -21,7 +21,7 @@ from typing import Any
 
 from keras_course.checks import path as check_path
 from keras_course.datasets import _tfds
-from keras_course.datasets._dataset import Dataset, File
+from keras_course.datasets._dataset import Dataset, File, Folder
 
 FOLDER = "KERAS_COURSE_DATA"  # environment variable: the folder in which data sets lie as files
 SECONDS = 5  # how long to wait for an answer before the network counts as unreachable
@@ -44,7 +44,7 @@ def fetch(row: Dataset, data_dir: str | os.PathLike | None = None) -> Any:
     """
     folder = _data_folder(data_dir)
     places = {file: _places(row, file, folder) for source in row.sources for file in source.files}
-    found = {file: next((path for path in paths if path.is_file()), None) for file, paths in places.items()}
+    found = {file: next((path for path in paths if _is_there(path, file)), None) for file, paths in places.items()}
     for source in row.sources:
         if all(found[file] for file in source.files):
             return _parse(source, row, found)
@@ -92,6 +92,12 @@ def _places(row, file, folder):
     return ours + (_tfds.places(row.tfds.name, file) if row.tfds else [])
 
 
+def _is_there(path, file):
+    if isinstance(file, Folder):
+        return all((path / part).is_dir() for part in file.parts)
+    return path.is_file()
+
+
 def _parse(source, row, found):
     """Return the data of a source, all files of which are found."""
     return source.parse(*(_read(found[file], row, file) for file in source.files))
@@ -107,6 +113,8 @@ def _to_download(row, found):
 
 def _read(path, row, file):
     """Return the content of a file. Of one that is too large, only one byte too many is read."""
+    if isinstance(file, Folder):
+        return _read_folder(path, row, file)
     with open(path, "rb") as stream:
         content = stream.read(file.num_bytes + 1)
     if len(content) > file.num_bytes:
@@ -114,6 +122,21 @@ def _read(path, row, file):
             f"{path} is not the data set {row.name!r}: it has more than {file.num_bytes:,} bytes. Remove or replace it."
         )
     return check_sha256(content, path, row.name, file.sha256)
+
+
+def _read_folder(path, row, folder):
+    """Return the contents of the files of a folder by their names, after a look at their size and checksum."""
+    files = sorted(file for part in folder.parts for file in (path / part).rglob("*") if file.is_file())
+    size = sum(file.stat().st_size for file in files)
+    if size != folder.num_bytes:
+        raise ValueError(
+            f"{path} is not the data set {row.name!r}: the folders {', '.join(folder.parts)} have {size:,} bytes, not "
+            f"{folder.num_bytes:,}. Remove or replace them."
+        )
+    contents = {file.relative_to(path).as_posix(): file.read_bytes() for file in files}
+    joined = b"".join(name.encode() + b"\0" + content for name, content in contents.items())
+    check_sha256(joined, path, row.name, folder.sha256)
+    return contents
 
 
 def _download(file: File, name: str) -> pathlib.Path:
@@ -156,12 +179,14 @@ def _not_found(row, places, folder, error):
     lines = [str(path) for paths in places.values() for path in paths]
     lines += [] if folder else [f"the folder that {FOLDER} names (it is not set)"]
     lines += [_tfds.prepared_pattern(row.tfds.name)] if row.tfds else []
-    wanted = " or ".join(
-        " and ".join(f"{file.path} (from {file.url})" if file.url else file.path for file in source.files)
-        for source in row.sources
-    )
+    wanted = " or ".join(" and ".join(map(_with_address, source.files)) for source in row.sources)
     places = "\n  ".join(lines)
     return (
         f"The data set {row.name!r} is in none of these places:\n  {places}\nand cannot be downloaded: {error}. "
         f"Save {wanted} in a folder and set {FOLDER} to that folder, or use {row.offline!r}, which needs no download."
     )
+
+
+def _with_address(file):
+    address = file.page if isinstance(file, Folder) else file.url
+    return f"{file.path} (from {address})" if address else file.path

@@ -14,6 +14,7 @@ from keras_course.datasets._images import IMAGES
 from keras_course.datasets._molecules import MOLECULES
 from keras_course.datasets._particles import PARTICLES
 from keras_course.datasets._scenes import SCENES
+from keras_course.datasets._shapes import ANNOTATED
 from keras_course.datasets._stories import STORIES
 from keras_course.datasets._tables import TABLES
 from keras_course.datasets._text import TEXTS, read_own
@@ -34,6 +35,7 @@ KINDS = {
     "particles": "a set of trajectories of particles",
     "scenes": "a set of scenes",
     "depth": "a set of depth maps",
+    "annotated": "a set of annotated images",
     "traffic": "a set of travel times",
     "citations": "a graph of papers",
     "molecules": "a set of molecules",
@@ -53,7 +55,9 @@ def list_datasets() -> tuple[Dataset, ...]:
     """
     of_sequences = TEXTS + TRANSLATIONS + STORIES + CHAINS
     of_examples = IMAGES + TABLES + UCI + GENERATORS
-    return of_sequences + of_examples + CITATIONS + MOLECULES + WEATHER + PARTICLES + SCENES + DEPTH + TRAFFIC
+    return (
+        of_sequences + of_examples + CITATIONS + MOLECULES + WEATHER + PARTICLES + SCENES + DEPTH + TRAFFIC + ANNOTATED
+    )
 
 
 @validate(name=string)
@@ -87,7 +91,8 @@ def find(data: str | os.PathLike, kinds: tuple[str, ...] = ("text",)) -> str:
     Args:
         data: name of a data set, or path of a UTF-8 text file if `kinds` has "text".
         kinds: which kinds of data sets are wanted, of "text", "images", "table", "generator", "sentences", "stories",
-            "chains", "citations", "molecules", "weather", "particles", "scenes", "depth" and "traffic".
+            "chains", "citations", "molecules", "weather", "particles", "scenes", "depth", "traffic"
+            and "annotated".
 
     Returns:
         What `text` takes in any working folder, or the name of a row of `list_datasets`.

@@ -11,6 +11,7 @@ from keras_course.recipes._recipe import Recipe
 from keras_course.recipes._saved import load_run
 from keras_course.recipes._task import Data, Metric, Sound, Task, Trained, in_batches
 from keras_course.recipes._train import DEFAULT, RECIPES, Run, train
+from keras_course.recipes.tasks.boxes import BoxDetection
 from keras_course.recipes.tasks.chains import FoldChains
 from keras_course.recipes.tasks.citations import Citations
 from keras_course.recipes.tasks.conditional import ConditionalDensity
@@ -27,6 +28,7 @@ from keras_course.recipes.tasks.particles import Particles
 from keras_course.recipes.tasks.predictive import PredictiveRegression
 from keras_course.recipes.tasks.resolution import SuperResolution
 from keras_course.recipes.tasks.scenes import Detection
+from keras_course.recipes.tasks.segmentation import Segmentation
 from keras_course.recipes.tasks.signals import AveragePairs
 from keras_course.recipes.tasks.sounds import Sounds
 from keras_course.recipes.tasks.stories import Questions
@@ -41,6 +43,7 @@ __all__ = [
     "SGD",
     "AdamW",
     "AveragePairs",
+    "BoxDetection",
     "Citations",
     "Classification",
     "ConditionalDensity",
@@ -67,6 +70,7 @@ __all__ = [
     "Regression",
     "Run",
     "Screening",
+    "Segmentation",
     "Solubility",
     "Sound",
     "Sounds",

@@ -13,6 +13,7 @@ from examples_of_adversarial import ADVERSARIAL
 from examples_of_autoencoders import AUTOENCODERS
 from examples_of_graphs import GRAPHS
 from examples_of_uncertainty import UNCERTAINTY
+from examples_of_vision import VISION
 from models_of_fuzz import (
     Make,
     average,
@@ -94,6 +95,7 @@ EXAMPLES = {
     **AUTOENCODERS,
     **GRAPHS,
     **UNCERTAINTY,
+    **VISION,
     "attention.expert_loads": {"tokens": np.array([[3, 4]]), "model": Make(expert_model)},
     "attention.fill_masks": {"tokens": np.array([[3, 4]]), "mask_token": 1, "model": Make(masked_model)},
     **{f"attention.{name}": {"hidden_dim": 8, "num_layers": 1, "num_heads": 2} for name in (

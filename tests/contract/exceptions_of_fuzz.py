@@ -18,7 +18,8 @@ RESULTS = {
     "datasets.Images", "datasets.PairBatches", "datasets.Sentences", "datasets.Table",
     "datasets.TokenWindows",
     "datasets.Chains", "datasets.Particles", "datasets.Weather", "graphs.Mesh", "datasets.Scenes", "datasets.Traffic",
-    "datasets.DepthScenes",
+    "datasets.DepthScenes", "datasets.AnnotatedImages",
+    "vision.Objects", "vision.PanopticQuality", "vision.SegmentationScores",
     "datasets.Molecules", "graphs.Molecule",
     "datasets.Citations", "graphs.EdgeAttention", "graphs.EdgeAttentionLayer",
     "graphs.NeighborSample",
@@ -86,13 +87,23 @@ KINDS = {
     **{f"uncertainty.pinball_loss.{x}": "tensor" for x in ("y", "quantiles")},
     **{f"autoencoders.{x}": "tensor" for x in (
         "discriminator_loss.real_logits", "discriminator_loss.fake_logits", "generator_loss.fake_logits")},
+    **{f"vision.{name}": "tensor" for name in (
+        "box_area.boxes", "box_iou.boxes", "box_iou.others", "clip_boxes.boxes", "convert_boxes.boxes",
+        "decode_offsets.anchors", "decode_offsets.offsets", "decode_yolo_v1.outputs", "dice_loss.logits", "dice_loss.y",
+        "encode_offsets.anchors", "encode_offsets.boxes", "focal_loss.logits", "focal_loss.y", "generalized_iou.boxes",
+        "generalized_iou.others", "hungarian_matching.costs", "non_maximum_suppression.boxes",
+        "info_nce.image", "info_nce.scale", "info_nce.text", "sigmoid_contrast.bias", "sigmoid_contrast.image",
+        "sigmoid_contrast.scale", "sigmoid_contrast.text",
+        "non_maximum_suppression.scores", "roi_align.boxes", "roi_align.features", "roi_pool.boxes",
+        "roi_pool.features")},
     **{f"uncertainty.{name}.y": "structure" for name in ("dormand_prince", "runge_kutta")},
     "uncertainty.plot_functions.ylabel": "text", "plots.line_panels.style": "text", "plots.image_grid.cmap": "text",
 }  # fmt: skip
 
 # What needs files that the machine may lack
 DOWNLOADED = {f"datasets.{name}" for name in (
-    "concrete", "cora", "era5_uk", "esol", "kin8nm", "mnist_10k", "wine_quality_red", "yacht")}  # fmt: skip
+    "bccd", "concrete", "cora", "era5_uk", "esol", "isbi_membrane", "kin8nm", "mnist_10k", "wine_quality_red",
+    "yacht")}  # fmt: skip
 
 # Where any call takes over ten seconds: these are only tried by the full run
 SLOWEST = {"autodiff.optimize_shape", "datasets.cifar10_12k", "language.scaling_sweep"}
@@ -109,6 +120,7 @@ SLOW = {
     "language.gpt", "perceptron.mlp", "training.deep_mlp", "training.gradient_noise",
     "training.learning_rate_range_test", "uncertainty.dormand_prince", "uncertainty.hamiltonian_monte_carlo",
     "uncertainty.leapfrog", "uncertainty.sampled_predictions", "uncertainty.stochastic_gradient_langevin",
+    "vision.clip", "vision.detr", "vision.fcn", "vision.unet", "vision.yolo", "vision.yolo_v1",
 }  # fmt: skip
 
 # What looks wrong and is right

@@ -45,6 +45,13 @@ OTHER_OPTIONS = {
     "gan (penalties)": ("gan", {"gradient_penalty": 1.0, "r1": 0.1}),
     "dcgan (penalty)": ("dcgan", {"r1": 1.0}),
     "vq_vae (moving averages)": ("vq_vae", {"decay": 0.9}),
+    "unet (residual, batch norm, nearest)": (
+        "unet",
+        {"residual": True, "norm": "batch", "upsampling": "nearest", "use_bias": False, "dropout": 0.2},
+    ),
+    "unet (volumes)": ("unet", {"input_shape": (8, 8, 8, 1), "widths": (4, 6), "norm": "group", "residual": True}),
+    "yolo (one level)": ("yolo", {"levels": 1, "depth": 2, "activation": "silu"}),
+    "fcn (32s)": ("fcn", {"stride": 32, "dropout": 0.2}),
     "deep_mlp (batch norm)": ("deep_mlp", {"norm": "batch"}),
     "deep_mlp (group norm)": ("deep_mlp", {"norm": "group"}),
     "deep_mlp (rms norm)": ("deep_mlp", {"norm": "rms"}),

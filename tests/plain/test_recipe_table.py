@@ -14,6 +14,11 @@ from keras_course._registry import check_arguments
 from keras_course.recipes._part import build_model, compile_model
 
 SHAPES = {"mnist_10k": (28, 28, 1), "cifar10_12k": (32, 32, 3), "digit_images": (8, 8, 1)}
+MASKED = datasets.AnnotatedImages(np.zeros((2, 128, 128, 1), "uint8"), ("a", "b"), masks=np.zeros((2, 128, 128), int))
+BOXED = datasets.AnnotatedImages(
+    np.zeros((2, 240, 320, 3), "uint8"), (), ("a", "b", "c"), boxes=np.zeros((2, 1, 4)), classes=np.full((2, 1), -1)
+)
+ANNOTATED = {"isbi_membrane": MASKED, "bccd": BOXED}
 
 
 @functools.cache
@@ -21,9 +26,12 @@ def load(task):
     """Return the data of a task; zeros stand in for images and phrases for other sentences: files need not be here."""
     if isinstance(task, recipes.Translation):
         return dataclasses.replace(task, data="phrases", vocab_size=300).load()
-    if task.data not in SHAPES:
+    if task.data not in SHAPES and task.data not in ANNOTATED:
         return task.load()
-    images = datasets.Images(np.zeros((20, *SHAPES[task.data])), np.arange(20) % 10, tuple("0123456789"))
+    if task.data in SHAPES:
+        images = datasets.Images(np.zeros((20, *SHAPES[task.data])), np.arange(20) % 10, tuple("0123456789"))
+    else:
+        images = ANNOTATED[task.data]
     row = datasets.get_dataset(task.data)._replace(load=lambda: (images, images))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(datasets, "get_dataset", lambda name: row)
