@@ -56,6 +56,7 @@ from keras_course.graphs._message_passing import EdgeNetwork, GatedMessages, Set
 from keras_course.graphs._molecule_figures import (
     plot_molecule_histograms,
     plot_molecules,
+    plot_mpnn,
     plot_predicted_solubility,
     plot_screening,
 )
@@ -169,6 +170,7 @@ __all__ = [
     "plot_message_passing",
     "plot_molecule_histograms",
     "plot_molecules",
+    "plot_mpnn",
     "plot_predicted_solubility",
     "plot_receptive_field",
     "plot_screening",

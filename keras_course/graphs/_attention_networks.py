@@ -215,7 +215,7 @@ def gatv2(
         ValueError: a number is out of its range, or a choice is unknown.
 
     Differences from the paper:
-        R and S have no biases: the paper's experiments share one matrix between both ends or have them.
+        R and S have no biases. In the paper's experiments, both ends share one matrix, or R and S have biases.
 
     References:
         How Attentive are Graph Attention Networks?, Brody, Alon and Yahav, 2022, https://arxiv.org/abs/2105.14491

@@ -185,6 +185,9 @@ def average_precision(true: Sequence, found: Sequence, scores: Sequence, distanc
     Raises:
         ValueError: the lists differ in length, or a shape does not fit.
 
+    Differences from the paper:
+        nuScenes takes the mean over four distances, and leaves out recalls and precisions below 10 %.
+
     References:
         nuScenes: A multimodal dataset for autonomous driving, Caesar et al., 2020, https://arxiv.org/abs/1903.11027
 

@@ -228,7 +228,7 @@ def plot_message_passing() -> "Figure":
     arrows = [Arrow("sum", "phi", "$m_i$"), Arrow("h", "phi"), Arrow("phi", "next")]
     for k in range(3):
         blocks[f"h{k}"] = Block(0, k, f"neighbor $h_{k + 1}$", "data")
-        blocks[f"psi{k}"] = Block(1.2, k, "$\\psi$", "weight")
+        blocks[f"psi{k}"] = Block(1.2, k, f"$\\psi(h_i, h_{k + 1})$", "weight")
         arrows += [Arrow(f"h{k}", f"psi{k}"), Arrow(f"psi{k}", "sum", f"$m_{{i{k + 1}}}$")]
     return diagram(blocks, arrows)
 
@@ -253,7 +253,6 @@ def plot_graph_network(title: str = "") -> "Figure":
         "1": Block(1.4, 1, "layer 1"),
         "L": Block(2.8, 1, "layer L"),
         "edges": Block(2.1, 2.3, "edges", "data"),
-        "node": Block(4.4, 0, "dense", "weight"),
         "edge": Block(4.4, 1, "both ends,\ndense", "weight"),
         "graph": Block(4.4, 2, "readout,\ndense", "weight"),
         "y": Block(5.6, 0, "nodes: N x K", "data"),
@@ -261,8 +260,8 @@ def plot_graph_network(title: str = "") -> "Figure":
         "y3": Block(5.6, 2, "graph: K", "data"),
     }
     arrows = [Arrow("x", "1", "N x F"), Arrow("1", "L", "N x C"), Arrow("edges", "1"), Arrow("edges", "L")]
-    arrows += [Arrow("L", kind, "N x C") for kind in ("node", "edge", "graph")]
-    arrows += [Arrow("node", "y"), Arrow("edge", "y2"), Arrow("graph", "y3")]
+    arrows += [Arrow("L", "y", "N x K"), *(Arrow("L", kind, "N x C") for kind in ("edge", "graph"))]
+    arrows += [Arrow("edge", "y2"), Arrow("graph", "y3")]
     return diagram(blocks, arrows, title=title)
 
 

@@ -38,8 +38,7 @@ class ParticleGraph(keras.layers.Layer):
     the sender's position relative to the receiver, and the distance, in radii.
 
     Farther than the radius from all walls, nothing depends on the absolute position, and nothing ever depends on the
-    numbers of the particles. All is computed in float32, because
-    velocities are small differences of positions.
+    numbers of the particles. All is computed in float32, because velocities are small differences of positions.
 
     Returns nodes `(B P, (T + 1) D)`, edges `(B P K, D + 1)`, senders and receivers `(B P K,)`, -1 for padding.
 

@@ -93,7 +93,7 @@ def gin(
     seed=0,
     name="gin",
 ) -> keras.Model:
-    """Build a graph isomorphism network, which tells apart all graphs that the Weisfeiler-Leman test does.
+    """Build a graph isomorphism network, which can tell apart all graphs that the Weisfeiler-Leman test does.
 
     Takes what `batch_graphs` returns, nodes `(B, N, F)`, senders and receivers `(B, E)` and graph_ids `(B, N)`; returns
     `(B, N, num_outputs)` for level="node", `(B, E, num_outputs)` for "edge" and `(B, num_outputs)` for "graph":

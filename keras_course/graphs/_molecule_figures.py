@@ -9,7 +9,7 @@ from keras_course.checks import as_row, flag, mapping, string, strings, validate
 from keras_course.graphs._figures import layout
 from keras_course.graphs._graph import Graph
 from keras_course.graphs._smiles import AROMATIC_BOND, parse_smiles
-from keras_course.plots import panels
+from keras_course.plots import Arrow, Block, diagram, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,6 +83,38 @@ def _free_direction(bonds):
     gaps = np.diff(angles, append=angles[0] + 2 * np.pi)
     middle = (angles + gaps / 2)[gaps.argmax()]
     return np.array([np.cos(middle), np.sin(middle)])
+
+
+def plot_mpnn() -> "Figure":
+    """Draw a message passing neural network: the edge network, the sum, the update by a GRU, and the readout.
+
+    Returns:
+        A Matplotlib `Figure`.
+
+    References:
+        Neural Message Passing for Quantum Chemistry, Gilmer et al., 2017, https://arxiv.org/abs/1704.01212
+
+    Example:
+        >>> from keras_course.graphs import plot_mpnn
+        >>> len(plot_mpnn().axes)
+        1
+    """
+    blocks = {
+        "e": Block(0, 0, "bond $e_{wv}$", "data"),
+        "h": Block(0, 1, "neighbor $h_w$", "data"),
+        "network": Block(1.4, 0, "edge network"),
+        "times": Block(1.4, 1, "x", "operation"),
+        "sum": Block(2.4, 1, "$\\Sigma_w$", "operation"),
+        "state": Block(3.7, 0, "$h_v$", "data"),
+        "gru": Block(3.7, 1, "GRU, T times"),
+        "set2set": Block(5.1, 1, "Set2Set"),
+        "dense": Block(6.4, 1, "two dense", "weight"),
+        "y": Block(7.6, 1, "molecule: K", "data"),
+    }
+    arrows = [Arrow("e", "network", "D"), Arrow("network", "times", "$A(e_{wv})$: C x C"), Arrow("h", "times", "C")]
+    arrows += [Arrow("times", "sum"), Arrow("sum", "gru", "$m_v$"), Arrow("state", "gru", "C")]
+    arrows += [Arrow("gru", "set2set", "N x C"), Arrow("set2set", "dense", "2 C"), Arrow("dense", "y")]
+    return diagram(blocks, arrows)
 
 
 def plot_molecule_histograms(smiles: Sequence[str], solubility: Sequence[float]) -> "Figure":

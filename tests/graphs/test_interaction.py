@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_course.graphs import MLP, InteractionNetwork
+from keras_course.graphs import InteractionNetwork
 
 array, rng = keras.ops.convert_to_numpy, np.random.default_rng(0)
 
@@ -13,36 +13,22 @@ def random(*shape):
     return rng.normal(size=shape).astype("float32")
 
 
-def dense(layer, x):
-    weights = [array(w) for w in layer.weights]
-    return x @ weights[0] + (weights[1] if len(weights) > 1 else 0)
-
-
-def perceptron(mlp, first):
-    """Continue an MLP behind its first matrix, whose outputs are `first`."""
-    x = first
-    for layer in mlp.layers[1:]:
-        x = dense(layer, np.maximum(x, 0))
-    gain, shift = (array(w) for w in mlp.normalize.weights)
-    x = x - x.mean()
-    return gain * x / np.sqrt((x**2).mean() + 1e-5) + shift
-
-
 @pytest.mark.parametrize("residual", [True, False])
-def test_interaction_is_a_loop_over_edges(residual):
+def test_interaction_is_a_loop_over_edges(residual, perceptron):
     senders, receivers = np.array([0, 1, 1, 3, 2, 2]), np.array([1, 0, 2, 2, 3, -1])
     x, edges, sources = random(5, 4), random(6, 4), random(4, 7)
     layer = InteractionNetwork(4, num_hidden=2, residual=residual)
     found_x, found_edges = (array(y) for y in layer(x, edges, senders, receivers, sources=sources))
     messages = {}
     for e in range(5):
-        first = dense(layer.edge_mlp.layers[0], edges[e]) + dense(layer.sender_matrix, sources[senders[e]])
-        messages[e] = perceptron(layer.edge_mlp, first + dense(layer.receiver_matrix, x[receivers[e]]))
+        ends = (layer.sender_matrix, sources[senders[e]]), (layer.receiver_matrix, x[receivers[e]])
+        extra = sum(row @ array(matrix.kernel) for matrix, row in ends)
+        messages[e] = perceptron(layer.edge_mlp, edges[e], extra)
         np.testing.assert_allclose(found_edges[e], messages[e] + residual * edges[e], atol=1e-4)
     for i in range(5):
         total = sum((messages[e] for e in range(5) if receivers[e] == i), np.zeros(4))
-        first = dense(layer.node_mlp.layers[0], x[i]) + dense(layer.message_matrix, total)
-        np.testing.assert_allclose(found_x[i], perceptron(layer.node_mlp, first) + residual * x[i], atol=1e-4)
+        update = perceptron(layer.node_mlp, x[i], total @ array(layer.message_matrix.kernel))
+        np.testing.assert_allclose(found_x[i], update + residual * x[i], atol=1e-4)
 
 
 def test_a_batch_of_states_of_one_graph_is_the_graphs_one_by_one():
@@ -59,9 +45,3 @@ def test_a_batch_of_states_of_one_graph_is_the_graphs_one_by_one():
 def test_wrong_widths_are_refused():
     with pytest.raises(ValueError, match="hidden_dim=3"):
         InteractionNetwork(3)(random(2, 4), random(1, 3), np.array([0]), np.array([1]))
-
-
-def test_perceptron_normalizes_its_output():
-    y = array(MLP(8, 16)(random(3, 5)))
-    np.testing.assert_allclose(y.mean(axis=-1), 0, atol=1e-5)
-    assert MLP(8, 16, norm=False)(random(3, 5)).shape == (3, 16)

@@ -10,6 +10,7 @@ from keras_course import recipes
 from keras_course.graphs import (
     Graph,
     GraphBatches,
+    batch_graphs,
     from_networkx,
     from_scipy,
     gcn,
@@ -49,8 +50,6 @@ def test_knn_graph_has_the_nearest():
 
 
 def test_whole_neighborhoods_give_the_outputs_of_the_whole_graph():
-    from keras_course.graphs import batch_graphs
-
     senders, receivers = knn_graph(POINTS, 4)
     graph = Graph(np.random.default_rng(1).normal(size=(40, 3)), senders, receivers)
     model = gcn(3, 2, normalization="row")

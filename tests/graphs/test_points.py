@@ -22,16 +22,6 @@ array, rng = keras.ops.convert_to_numpy, np.random.default_rng(0)
 CAR = np.array([10.0, 2.0, 0.8, 4.0, 1.8, 1.5, 0.3])
 
 
-def perceptron(mlp, x, extra=0.0):
-    """Apply an MLP with one hidden layer to a row; `extra` is added before the activation."""
-    (w1, b1), (w2, b2) = ([array(w) for w in layer.weights] for layer in mlp.layers)
-    y = np.maximum(x @ w1 + b1 + extra, 0) @ w2 + b2
-    if mlp.normalize is None:
-        return y
-    gain, shift = (array(w) for w in mlp.normalize.weights)
-    return gain * (y - y.mean()) / np.sqrt(y.var() + 1e-5) + shift
-
-
 def neighborhoods(points, radius):
     """Return for each point the numbers of those that are nearer than the radius, itself among them."""
     away = np.linalg.norm(points[:, None] - points[None], axis=-1)
@@ -47,7 +37,7 @@ def graph_of(cloud):
     return Graph(cloud, *radius_graph(cloud[:, :3], 0.5))
 
 
-def test_network_is_a_loop_over_vertices(cloud):
+def test_network_is_a_loop_over_vertices(cloud, perceptron):
     model = point_gnn(4, 3, hidden_dim=5, num_layers=2)
     near = neighborhoods(cloud[:, :3], 0.5)
     layer = model.get_layer

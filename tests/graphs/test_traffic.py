@@ -15,18 +15,8 @@ def random(*shape):
     return rng.normal(size=shape).astype("float32")
 
 
-def perceptron(mlp, x, extra=0.0):
-    """Apply an MLP with one hidden layer to a row; `extra` is added before the activation."""
-    (w1, b1), (w2, b2) = ([array(w) for w in layer.weights] for layer in mlp.layers)
-    y = np.maximum(x @ w1 + b1 + extra, 0) @ w2 + b2
-    if mlp.normalize is None:
-        return y
-    gain, shift = (array(w) for w in mlp.normalize.weights)
-    return gain * (y - y.mean()) / np.sqrt(y.var() + 1e-5) + shift
-
-
 @pytest.mark.parametrize("residual", [True, False])
-def test_block_is_a_loop_over_edges_nodes_and_graphs(residual):
+def test_block_is_a_loop_over_edges_nodes_and_graphs(residual, perceptron):
     senders, receivers = np.array([0, 1, 1, 3, 4]), np.array([1, 0, 2, 4, -1])  # the last one is padding
     graph_ids = np.array([0, 0, 0, 1, 1, -1])
     x, e, u = random(6, 4), random(5, 4), random(2, 4)

@@ -162,9 +162,3 @@ def test_local_forecast_finds_the_weights_of_the_neighbors():
     np.testing.assert_allclose(forecast[0], path[22:], atol=1e-6)
     with pytest.raises(ValueError, match="targets"):
         LocalForecast(1).fit(states, path)
-
-
-def test_published_graph_of_the_paper():
-    mesh = multi_mesh(6)
-    assert len(mesh.points) == 40_962
-    assert len(mesh.senders) == 327_660
