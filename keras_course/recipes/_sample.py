@@ -36,15 +36,6 @@ def write_sample(folder: pathlib.Path, sample: Any) -> str:
     return name
 
 
-def image_of(figure) -> np.ndarray:
-    """Return a Matplotlib `Figure` as an image that `write_sample` takes, (H, W, 3) of uint8."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
 def _is_image(shape):
     return len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4))
 

@@ -11,6 +11,8 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+
 from keras_course.checks import as_array, flag, string, validate, whole
 
 
@@ -264,3 +266,12 @@ def transfer_weights(source: Any, target: Any) -> int:
     for variable in shared:
         variable.assign(weights[variable.path, tuple(variable.shape)])
     return len(shared)
+
+
+def image_of(figure) -> np.ndarray:
+    """Return a Matplotlib `Figure` as an image (H, W, 3) of uint8."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()

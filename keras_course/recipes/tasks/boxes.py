@@ -6,8 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from keras_course.checks import one_of
-from keras_course.recipes._sample import image_of
-from keras_course.recipes._task import Metric, in_batches
+from keras_course.recipes._task import Metric, image_of, in_batches
 from keras_course.recipes.tasks._annotated import Annotated, AnnotatedData
 
 SHOWN, CLEAR = 4, 0.3  # test images in the sample, and the score from which a box is drawn

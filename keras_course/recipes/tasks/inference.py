@@ -9,8 +9,7 @@ import numpy as np
 
 from keras_course import datasets
 from keras_course.checks import one_of, whole_number
-from keras_course.recipes._sample import image_of
-from keras_course.recipes._task import Data, Metric, Task, in_batches
+from keras_course.recipes._task import Data, Metric, Task, image_of, in_batches
 
 SIMULATORS = {
     "pulse_waves": datasets.Windkessel(),

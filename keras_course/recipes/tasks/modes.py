@@ -7,8 +7,7 @@ import numpy as np
 
 from keras_course import datasets
 from keras_course.checks import positive, whole_number
-from keras_course.recipes._sample import image_of
-from keras_course.recipes._task import Metric, Task
+from keras_course.recipes._task import Metric, Task, image_of
 from keras_course.recipes.tasks._arrays import UnlabeledData
 
 CENTERS = 2.8 * np.stack([(np.cos(angle), np.sin(angle)) for angle in np.pi * np.arange(8) / 4])

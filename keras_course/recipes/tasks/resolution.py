@@ -9,8 +9,7 @@ import numpy as np
 
 from keras_course import datasets
 from keras_course.checks import whole_number
-from keras_course.recipes._sample import image_of
-from keras_course.recipes._task import Metric, Task, in_batches
+from keras_course.recipes._task import Metric, Task, image_of, in_batches
 from keras_course.recipes.tasks._arrays import ArrayData
 
 SCALE, MIDDLE = 4.0, 8.5  # of gray values in [0, 17)

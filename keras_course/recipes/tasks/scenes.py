@@ -9,8 +9,7 @@ import numpy as np
 
 from keras_course import datasets
 from keras_course.checks import positive, whole_number
-from keras_course.recipes._sample import image_of
-from keras_course.recipes._task import Data, Metric, Task, in_batches
+from keras_course.recipes._task import Data, Metric, Task, image_of, in_batches
 
 GROUPS = (2.0, 1.0, 0.5)  # largest distance of the centers of boxes that are merged, of cars, cyclists and pedestrians
 SHOWN = 3.0  # score from which on a box is drawn, about the sum of three points

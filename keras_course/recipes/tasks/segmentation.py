@@ -6,8 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from keras_course.checks import not_negative, whole_number
-from keras_course.recipes._sample import image_of
-from keras_course.recipes._task import Metric, in_batches
+from keras_course.recipes._task import Metric, image_of, in_batches
 from keras_course.recipes.tasks._annotated import Annotated, AnnotatedData
 
 SHOWN = 5  # test images in the sample
