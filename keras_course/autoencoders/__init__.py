@@ -33,10 +33,12 @@ from keras_course.autoencoders._gan_losses import (
 )
 from keras_course.autoencoders._gradient_estimates import GradientEstimates, gradient_estimates
 from keras_course.autoencoders._hierarchical import HierarchicalVAE, hierarchical_vae
+from keras_course.autoencoders._latent_ascent import latent_ascent
 from keras_course.autoencoders._latent_sampler import GaussianLatentSampler, gaussian_latent_sampler
 from keras_course.autoencoders._latent_usage import LatentUsage, posterior_collapse
 from keras_course.autoencoders._likelihoods import (
     BernoulliLikelihood,
+    CategoricalLikelihood,
     GaussianLikelihood,
     Likelihood,
     SquaredErrorLikelihood,
@@ -56,6 +58,7 @@ __all__ = [
     "AdversarialModel",
     "Autoencoder",
     "BernoulliLikelihood",
+    "CategoricalLikelihood",
     "CodeUsage",
     "Corruption",
     "Coverage",
@@ -91,6 +94,7 @@ __all__ = [
     "importance_weighted_bound",
     "interpolate",
     "jensen_shannon",
+    "latent_ascent",
     "latent_grid",
     "latent_traversal",
     "linear_autoencoder",

@@ -200,7 +200,7 @@ def vae(
         filters: channels of the convolutions of the encoder, each of which halves the sides of an image; the decoder
             mirrors them. Without any, both are perceptrons.
         likelihood: "bernoulli" for pixels in [0, 1]; "gaussian" with a mean and a standard deviation for each pixel;
-            "mse" for a Gaussian of standard deviation 1.
+            "mse" for a Gaussian of standard deviation 1; "categorical" for classes, one-hot along the last axis.
         beta: weight of the divergence.
         activation: of the hidden layers.
         seed: whole number, at most 2 billion, seed of the initial weights and of the noise.

@@ -58,6 +58,7 @@ AUTOENCODERS = {
         "denoising_field", "gaussian_latent_sampler")},
     "autoencoders.latent_traversal": {"z": np.zeros(2)},
     "autoencoders.latent_grid": {"size": 2},
+    "autoencoders.latent_ascent": {"function": sum_of_squares, "z": np.ones((2, 2)), "num_steps": 1},
     "autoencoders.importance_weighted_bound": {"num_samples": 2},
     "autoencoders.interpolate": {"start": np.zeros(2), "end": np.ones(2), "num_steps": 2},
     "autoencoders.pca": {"num_components": 2},
