@@ -46,6 +46,7 @@ from keras_course.autoencoders._likelihoods import (
 from keras_course.autoencoders._linear_autoencoder import LinearAutoencoder, LinearCode, linear_autoencoder
 from keras_course.autoencoders._modes import Coverage, mode_coverage
 from keras_course.autoencoders._pca import PCA, pca
+from keras_course.autoencoders._strings import StringVAE, string_vae
 from keras_course.autoencoders._vae import VAE, GaussianLatent, vae
 from keras_course.autoencoders._vq_vae import VQVAE, CodeUsage, VectorQuantizer, vq_vae
 from keras_course.autoencoders._walks import aggregated_posterior, interpolate, latent_grid, latent_traversal
@@ -75,6 +76,7 @@ __all__ = [
     "LinearAutoencoder",
     "LinearCode",
     "SquaredErrorLikelihood",
+    "StringVAE",
     "VectorQuantizer",
     "aggregated_posterior",
     "autoencoder",
@@ -112,6 +114,7 @@ __all__ = [
     "plot_modes",
     "plot_transport",
     "posterior_collapse",
+    "string_vae",
     "transport_plan",
     "vae",
     "vq_vae",

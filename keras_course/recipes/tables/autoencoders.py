@@ -96,9 +96,10 @@ TABLE = (
         "toy_molecules_vae",
         "strings of toy molecules, and better ones by gradient ascent in the latent space",
         MoleculeDesign(),
-        "vae",
-        {"latent_dim": 32, "hidden_dims": (400,), "likelihood": "categorical"},
-        minutes=2,
+        "string_vae",
+        {},
+        preset="molecules",
+        minutes=4,
     ),
     *ADVERSARIAL,
 )
