@@ -33,10 +33,12 @@ from keras_course.autoencoders._gan_losses import (
 )
 from keras_course.autoencoders._gradient_estimates import GradientEstimates, gradient_estimates
 from keras_course.autoencoders._hierarchical import HierarchicalVAE, hierarchical_vae
+from keras_course.autoencoders._latent_ascent import latent_ascent
 from keras_course.autoencoders._latent_sampler import GaussianLatentSampler, gaussian_latent_sampler
 from keras_course.autoencoders._latent_usage import LatentUsage, posterior_collapse
 from keras_course.autoencoders._likelihoods import (
     BernoulliLikelihood,
+    CategoricalLikelihood,
     GaussianLikelihood,
     Likelihood,
     SquaredErrorLikelihood,
@@ -44,6 +46,7 @@ from keras_course.autoencoders._likelihoods import (
 from keras_course.autoencoders._linear_autoencoder import LinearAutoencoder, LinearCode, linear_autoencoder
 from keras_course.autoencoders._modes import Coverage, mode_coverage
 from keras_course.autoencoders._pca import PCA, pca
+from keras_course.autoencoders._strings import StringVAE, string_vae
 from keras_course.autoencoders._vae import VAE, GaussianLatent, vae
 from keras_course.autoencoders._vq_vae import VQVAE, CodeUsage, VectorQuantizer, vq_vae
 from keras_course.autoencoders._walks import aggregated_posterior, interpolate, latent_grid, latent_traversal
@@ -56,6 +59,7 @@ __all__ = [
     "AdversarialModel",
     "Autoencoder",
     "BernoulliLikelihood",
+    "CategoricalLikelihood",
     "CodeUsage",
     "Corruption",
     "Coverage",
@@ -72,6 +76,7 @@ __all__ = [
     "LinearAutoencoder",
     "LinearCode",
     "SquaredErrorLikelihood",
+    "StringVAE",
     "VectorQuantizer",
     "aggregated_posterior",
     "autoencoder",
@@ -91,6 +96,7 @@ __all__ = [
     "importance_weighted_bound",
     "interpolate",
     "jensen_shannon",
+    "latent_ascent",
     "latent_grid",
     "latent_traversal",
     "linear_autoencoder",
@@ -108,6 +114,7 @@ __all__ = [
     "plot_modes",
     "plot_transport",
     "posterior_collapse",
+    "string_vae",
     "transport_plan",
     "vae",
     "vq_vae",

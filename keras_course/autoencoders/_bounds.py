@@ -146,8 +146,8 @@ def _log_weights(model, x, mean, log_variance, noise) -> tuple[Tensor, Tensor]:
     """Return log w and -log p(x | z), (S, B) each, at z = mean + sigma noise; noise is (S, B, L)."""
     shape = noise.shape[:2]
     z = mean + ops.exp(0.5 * log_variance) * noise
-    raw = model.decoder(ops.reshape(z, (-1, z.shape[-1])), training=False)
     copies = ops.tile(x, (shape[0], *[1] * (len(x.shape) - 1)))
+    raw = model.raw_outputs(model.decoder, ops.reshape(z, (-1, z.shape[-1])), copies)
     losses = ops.reshape(model.likelihood(copies, raw), shape)
     log_prior = -0.5 * ops.sum(ops.square(z), axis=-1)  # without the constants, which cancel
     log_q = -0.5 * ops.sum(ops.square(noise) + log_variance, axis=-1)

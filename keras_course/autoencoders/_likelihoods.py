@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from keras_course.checks import positive, validate
+from keras_course.layers._activations import softmax
 from keras_course.ops._types import Tensor
 
 
@@ -136,10 +137,40 @@ class SquaredErrorLikelihood(Likelihood):
         return {**super().get_config(), "deviation": self.deviation}
 
 
+@keras.saving.register_keras_serializable("keras_course")
+class CategoricalLikelihood(Likelihood):
+    """One class out of K at each position, such as a character of a string; a are the logits of the classes.
+
+        -log p(x | z) = -sum_t log softmax(a_t)[class of x_t]
+
+    Takes x (B, ..., K) one-hot along the last axis, and raw (B, ..., K).
+
+    Example:
+        >>> import keras
+        >>> from keras_course.autoencoders import CategoricalLikelihood
+        >>> x, logits = keras.ops.one_hot([[0, 3]], 4), keras.ops.zeros((1, 2, 4))
+        >>> round(float(keras.ops.convert_to_numpy(CategoricalLikelihood()(x, logits))[0]), 4)  # 2 ln 4
+        2.7726
+    """
+
+    unit_interval = True
+
+    def negative_log_density(self, x, raw) -> Tensor:
+        return -x * ops.log_softmax(raw, axis=-1)
+
+    def mean(self, raw) -> Tensor:
+        return softmax(raw)
+
+
 def gaussian_nll(x, mean, deviation) -> Tensor:
     """Return -log N(x; mean, deviation^2), elementwise."""
     log = math.log(deviation) if isinstance(deviation, float) else ops.log(deviation)
     return 0.5 * ops.square((x - mean) / deviation) + log + 0.5 * math.log(2 * math.pi)
 
 
-KINDS = {"bernoulli": BernoulliLikelihood, "gaussian": GaussianLikelihood, "mse": SquaredErrorLikelihood}
+KINDS = {
+    "bernoulli": BernoulliLikelihood,
+    "categorical": CategoricalLikelihood,
+    "gaussian": GaussianLikelihood,
+    "mse": SquaredErrorLikelihood,
+}

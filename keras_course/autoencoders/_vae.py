@@ -107,7 +107,8 @@ class VAE(LatentModel):
         seed=SEED,
     )
     def __init__(self, encoder, decoder, likelihood, *, beta=1.0, seed=0, name="vae"):
-        latent_dim, raw = decoder.input_shape[-1], encoder.output_shape
+        latents = decoder.input["z"] if isinstance(decoder.input, dict) else decoder.input
+        latent_dim, raw = latents.shape[-1], encoder.output_shape
         if raw != (None, 2 * latent_dim):
             raise ValueError(f"encoder returns {raw}; the decoder takes {latent_dim} numbers, so it must be twice that")
         wanted = (*encoder.input_shape[:-1], likelihood.num_parameters * encoder.input_shape[-1])
@@ -115,11 +116,16 @@ class VAE(LatentModel):
             raise ValueError(f"decoder returns {decoder.output_shape}; its likelihood takes {wanted}")
         x = keras.Input(encoder.input_shape[1:], name="x")
         z, kl = GaussianLatent(seed, name="latent")(encoder(x))
-        outputs = {"z": z, "reconstruction": likelihood(x, decoder(z)), "kl": kl}
+        outputs = {"z": z, "reconstruction": likelihood(x, self.raw_outputs(decoder, z, x)), "kl": kl}
         weights = {"reconstruction": 1.0, "kl": float(beta)}
         super().__init__(x, outputs, weights=weights, unit_interval=likelihood.unit_interval, name=name)
         self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
         self.latent_dim, self.beta, self.seed = latent_dim, float(beta), int(seed)
+
+    @staticmethod
+    def raw_outputs(decoder, z, x) -> Tensor:
+        """Return the raw outputs of the likelihood; a `StringVAE` reads x, too."""
+        return decoder(z)
 
     def encode(self, x) -> tuple[Tensor, Tensor]:
         """Return the mean and the standard deviation of q(z | x), (B, L) each."""
@@ -200,7 +206,7 @@ def vae(
         filters: channels of the convolutions of the encoder, each of which halves the sides of an image; the decoder
             mirrors them. Without any, both are perceptrons.
         likelihood: "bernoulli" for pixels in [0, 1]; "gaussian" with a mean and a standard deviation for each pixel;
-            "mse" for a Gaussian of standard deviation 1.
+            "mse" for a Gaussian of standard deviation 1; "categorical" for classes, one-hot along the last axis.
         beta: weight of the divergence.
         activation: of the hidden layers.
         seed: whole number, at most 2 billion, seed of the initial weights and of the noise.

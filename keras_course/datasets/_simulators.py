@@ -33,6 +33,11 @@ class Simulator:
     low: ClassVar[tuple[float, ...]]
     high: ClassVar[tuple[float, ...]]
 
+    def __new__(cls, *args, **kwargs):
+        if missing := [name for name in ("names", "units", "low", "high") if not hasattr(cls, name)]:
+            raise NotImplementedError(f"{cls.__name__} must define {', '.join(missing)}")
+        return super().__new__(cls)
+
     @validate(num_simulations=whole(1), seed=numpy_seed)
     def pairs(self, num_simulations: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Return x (N, ...) and theta (N, P): parameters from the prior, and an observation for each."""

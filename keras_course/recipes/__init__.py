@@ -32,6 +32,7 @@ from keras_course.recipes.tasks.segmentation import Segmentation
 from keras_course.recipes.tasks.signals import AveragePairs
 from keras_course.recipes.tasks.sounds import Sounds
 from keras_course.recipes.tasks.stories import Questions
+from keras_course.recipes.tasks.strings import MoleculeDesign
 from keras_course.recipes.tasks.text import NextToken
 from keras_course.recipes.tasks.traffic import TravelTime
 from keras_course.recipes.tasks.translation import Translation
@@ -58,6 +59,7 @@ __all__ = [
     "MaskedTokens",
     "Metric",
     "Modes",
+    "MoleculeDesign",
     "Muon",
     "NextToken",
     "Palindromes",

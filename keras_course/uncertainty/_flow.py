@@ -24,8 +24,9 @@ def _check_transforms(**argument):
 class DensityModel(keras.Model):
     """Base class of models of a density, which own their loss: compile with an optimizer only, and `fit(x)`.
 
-    A model returns a dict with its log-density "log_prob" (B,), and defines `log_prob(x, tolerance=None)`, which an
-    adaptive solver evaluates if the model needs one.
+    A model returns a dict with its log-density "log_prob" (B,), and defines a method `log_prob`, whose arguments are
+    those of the density: a `Flow` takes `(x, context=None, tolerance=None)`, a `MixtureModel` `(x, tolerance=None)`,
+    and a `NeuralPosterior` `(theta, x)`.
     """
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> Tensor:

@@ -10,6 +10,7 @@ from keras_course import ops as course_ops
 from keras_course.autoencoders import (
     VAE,
     BernoulliLikelihood,
+    CategoricalLikelihood,
     GaussianLatent,
     GaussianLikelihood,
     SquaredErrorLikelihood,
@@ -18,9 +19,11 @@ from keras_course.autoencoders import (
     gradient_estimates,
     hierarchical_vae,
     importance_weighted_bound,
+    latent_ascent,
     log_importance_weights,
     pca,
     posterior_collapse,
+    string_vae,
     vae,
 )
 from keras_course.autoencoders._networks import decoder_network, encoder_network
@@ -95,6 +98,10 @@ def test_likelihoods():
     deviation = 0.1 + np.log1p(np.exp(both[..., 2:]))
     expected = -stats.norm(both[..., :2], deviation).logpdf(x).sum(axis=(1, 2))
     np.testing.assert_allclose(array(GaussianLikelihood(0.1)(x, both)), expected, rtol=1e-5)
+    classes = np.eye(4)[rng.integers(4, size=(4, 3))]
+    expected = -stats.multinomial(1, special.softmax(both.astype("float64"), axis=-1)).logpmf(classes).sum(axis=1)
+    np.testing.assert_allclose(array(CategoricalLikelihood()(classes, both)), expected, rtol=1e-5)
+    np.testing.assert_allclose(array(CategoricalLikelihood().mean(both)), special.softmax(both, axis=-1), rtol=1e-5)
 
 
 def test_importance_weighted_bounds_are_ordered():
@@ -165,6 +172,33 @@ def test_hierarchical_vae():
     assert model.sample(4).shape == model.reconstruct(x[:4]).shape == (4, 6)
 
 
+def test_string_vae():
+    """A position sees those before it alone; decoding repeats them; the bound is that of the likelihood."""
+    model = string_vae((6, 4), 3)
+    x, z = np.eye(4, dtype="float32")[rng.integers(4, size=(2, 6))], rng.normal(size=(2, 3)).astype("float32")
+    changed = x.copy()
+    changed[:, 3] = np.roll(x[:, 3], 1, axis=-1)
+    first, second = (array(model.decoder({"x": each, "z": z})) for each in (x, changed))
+    same = np.abs(first - second).max(axis=(0, 2)) < 1e-6
+    assert same.tolist() == [True] * 4 + [False] * 2
+    strings = array(model.decode(z))
+    logits = array(model.decoder({"x": strings, "z": z}))
+    np.testing.assert_array_equal(strings.argmax(axis=-1), logits.argmax(axis=-1))  # what the choices led to
+    terms = elbo_terms(model, x, num_samples=200)
+    assert terms.reconstruction.mean() == pytest.approx(array(model(x)["reconstruction"]).mean(), rel=0.1)
+    assert model.reconstruct(x).shape == (2, 6, 4)
+    np.testing.assert_array_equal(array(model.sample(3, seed=1)), array(model.sample(3, seed=1)))
+
+
+def test_ascent_is_a_geometric_series():
+    """With a slope s the steps z <- z + a (s - c z) approach s / c by the factor 1 - a c."""
+    slope, start = np.array([2.0, -1.0], "float32"), np.array([[0.5, 0.0], [0.0, 3.0]])
+    path = latent_ascent(lambda z: z @ ops.convert_to_tensor(slope), start, num_steps=7, rate=0.2, prior_weight=0.5)
+    limit = slope / 0.5
+    expected = limit + (start - limit) * 0.9 ** np.arange(8)[:, None, None]
+    np.testing.assert_allclose(path, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_samples_and_gradients_pass_through_the_noise():
     """d z / d mu = 1: the mean of z moves as its parameter does."""
     layer = GaussianLatent()
@@ -197,6 +231,10 @@ MODEL = vae((4,), 2)
         (lambda: posterior_collapse(MODEL, np.zeros((1, 4))), "x has 1 example"),
         (lambda: gradient_estimates(lambda z: z, [1.0]), "function returns shape"),
         (lambda: GaussianLikelihood(0.0), "min_deviation=0.0"),
+        (lambda: string_vae((4,)), r"input_shape=\(4,\)"),
+        (lambda: string_vae((4, 3)).encode(np.full((1, 4, 3), 2.0)), r"x holds numbers from 2 to 2.*in \[0, 1\]"),
+        (lambda: latent_ascent(lambda z: z, np.ones((2, 3))), r"function returns shape \(2, 3\)"),
+        (lambda: latent_ascent(lambda z: z[:, 0], np.ones(3)), r"z has shape \(3,\)"),
         (lambda: VAE(MODEL.encoder, vae((4,), 3).decoder, MODEL.likelihood), "encoder returns"),
         (lambda: VAE(MODEL.encoder, MODEL.decoder, GaussianLikelihood()), "decoder returns"),
     ],

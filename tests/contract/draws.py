@@ -44,7 +44,8 @@ def weights_by_numpy():
 
 def noise_by_numpy():
     """Return a context in which `keras.random` and Keras's layers draw the same on every backend and at every call."""
-    return mock.patch.multiple(random, normal=_normal, uniform=_uniform, dropout=_dropout)
+    names = {"normal": _normal, "uniform": _uniform, "dropout": _dropout, "categorical": _categorical}
+    return mock.patch.multiple(random, **names)
 
 
 def _normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
@@ -58,6 +59,11 @@ def _uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
 def _dropout(inputs, rate, noise_shape=None, seed=None):
     kept = np.random.default_rng(0).random(noise_shape or inputs.shape) >= rate
     return inputs * _tensor(kept / (1 - rate), inputs.dtype)
+
+
+def _categorical(logits, num_samples, dtype="int32", seed=None):
+    noise = np.random.default_rng(0).gumbel(size=(logits.shape[0], num_samples, logits.shape[1]))
+    return keras.ops.argmax(logits[:, None] + _tensor(noise, logits.dtype), axis=-1)
 
 
 def _tensor(array, dtype):

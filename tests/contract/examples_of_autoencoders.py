@@ -6,7 +6,15 @@ import keras
 import numpy as np
 from models_of_fuzz import Make
 
-from keras_course.autoencoders import BernoulliLikelihood, autoencoder, hierarchical_vae, vae, vq_vae
+from keras_course.autoencoders import (
+    BernoulliLikelihood,
+    CategoricalLikelihood,
+    autoencoder,
+    hierarchical_vae,
+    string_vae,
+    vae,
+    vq_vae,
+)
 
 IMAGES = np.random.default_rng(0).random((3, 4))
 SMALL = {"input_shape": (4,), "hidden_dims": (4,)}
@@ -32,6 +40,11 @@ def small_vq_vae():
     return vq_vae((4, 4, 1), 4, filters=(4,))
 
 
+@functools.cache
+def small_string_vae():
+    return string_vae((4, 3), 2, hidden_dims=(4,), hidden_dim=4)
+
+
 def sum_of_squares(z):
     return keras.ops.sum(keras.ops.square(keras.ops.convert_to_tensor(z)), axis=-1)
 
@@ -49,6 +62,10 @@ AUTOENCODERS = {
         "LinearAutoencoder", "linear_autoencoder")},
     "autoencoders.vq_vae": {"input_shape": (4, 4, 1), "filters": (4,)},
     "autoencoders.VAE": {**PARTS, "likelihood": Make(BernoulliLikelihood)},
+    "autoencoders.StringVAE": {"likelihood": Make(CategoricalLikelihood),
+                               **{name: Make(lambda name=name: getattr(small_string_vae(), name))
+                                  for name in ("encoder", "decoder")}},
+    "autoencoders.string_vae": {"input_shape": (4, 3), "hidden_dims": (4,)},
     "autoencoders.HierarchicalVAE": {**LEVELS, "likelihood": Make(BernoulliLikelihood)},
     "autoencoders.Autoencoder": {name: Make(lambda name=name: getattr(small_autoencoder(), name))
                                  for name in ("encoder", "decoder")},
@@ -58,6 +75,7 @@ AUTOENCODERS = {
         "denoising_field", "gaussian_latent_sampler")},
     "autoencoders.latent_traversal": {"z": np.zeros(2)},
     "autoencoders.latent_grid": {"size": 2},
+    "autoencoders.latent_ascent": {"function": sum_of_squares, "z": np.ones((2, 2)), "num_steps": 1},
     "autoencoders.importance_weighted_bound": {"num_samples": 2},
     "autoencoders.interpolate": {"start": np.zeros(2), "end": np.ones(2), "num_steps": 2},
     "autoencoders.pca": {"num_components": 2},

@@ -23,7 +23,7 @@ RESULTS = {
     "datasets.Molecules", "graphs.Molecule",
     "datasets.Citations", "graphs.EdgeAttention", "graphs.EdgeAttentionLayer",
     "graphs.NeighborSample",
-    "datasets.Stories",
+    "datasets.Simulator", "datasets.Stories",
     "uncertainty.Chains", "uncertainty.Head", "uncertainty.LastLayerLaplace", "uncertainty.LinearPosterior",
     "uncertainty.Reliability", "uncertainty.Uncertainty",
     *(f"autoencoders.{name}" for name in (

@@ -1,9 +1,9 @@
 """Run as a script on one backend, write what the others are compared with.
 
 `python reference.py FOLDER NAME ...` saves, for each of `MODELS` that is named, the model of the preset "tiny"
-(`<name>.keras`), and for samples of its inputs the outputs and the gradients of the parameters (`<name>.npz`); for
-each of `TRAININGS` that is named the losses of 50 steps and the predictions after them (`<name> training.npz`); and the
-outputs of each of `SAMPLERS` (`<name>.npz`). Noise comes from NumPy.
+(`<name>.keras`), and for samples of its inputs the outputs and the gradients of the parameters, with what a generative
+model samples (`<name>.npz`); for each of `TRAININGS` that is named the losses of 50 steps and the predictions after
+them (`<name> training.npz`); and the outputs of each of `SAMPLERS` (`<name>.npz`). Noise comes from NumPy.
 """
 
 import functools
@@ -19,6 +19,7 @@ from conformance import Subject, inputs_of, outputs_of, owns_its_loss
 from draws import noise_by_numpy, weights_by_numpy
 from keras import ops, tree
 
+from keras_course._registry import parameters_of
 from keras_course.checks.files import atomic_write
 from keras_course.language import gpt
 from keras_course.portable import portable_init
@@ -34,7 +35,15 @@ def measure(subject):
         arrays = {f"output_{i}": y for i, y in enumerate(outputs_of(subject.model, subject.x))}
     for row, gradients in rows.items():
         arrays |= {f"gradient_{row}_{i}": gradient for i, gradient in enumerate(gradients.values())}
-    return arrays
+    return arrays | samples_of(subject.model)
+
+
+def samples_of(model):
+    """Return what a generative model samples that needs nothing but a number and a seed, and no array otherwise."""
+    if not hasattr(model, "sample") or list(parameters_of(model.sample)) != ["num_samples", "seed"]:
+        return {}
+    with noise_by_numpy():
+        return {"output_sample": ops.convert_to_numpy(model.sample(3))}
 
 
 def small_gpt():

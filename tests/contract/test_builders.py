@@ -97,7 +97,7 @@ def differing_in_inference(subject, other, name):
 @pytest.mark.usefixtures("drawn_by_numpy")
 @pytest.mark.parametrize("name", [name for name in reference.MODELS if "skewed" not in name])
 def test_builder(name, other, full):
-    """The builder passes every check, and another backend saved the same model, and computed the same with it."""
+    """The builder passes every check; another backend saved the same model, and computed and sampled the same."""
     subject = conformance.check_builder(reference.MODELS[name], thorough=full or META)
     outputs, *gradients = differing_in_inference(subject, other, name)
     assert not outputs
@@ -106,6 +106,8 @@ def test_builder(name, other, full):
     for here, there in zip(subject.model.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(here, there)
     conformance.check_same_outputs(loaded, subject)
+    samples = reference.samples_of(loaded)
+    assert not differing(samples, {key: wait_for(other / f"{name}.npz")[key] for key in samples})
 
 
 def test_toy_sampler_passes():

@@ -1,5 +1,6 @@
 """The benchmarks of the lecture run; PyTorch's networks with our weights have our losses and gradients."""
 
+import dataclasses
 import pathlib
 import sys
 
@@ -11,8 +12,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 from benchmarks import bench_autoencoders, common
 from benchmarks.peers import autoencoders as peers
+from benchmarks.peers import autoencoders_training as training
 from benchmarks.peers import turns
-from keras_course import autoencoders, backend
+from keras_course import autoencoders, backend, recipes
+from keras_course.recipes._part import build_model, compile_model
+from keras_course.records import check_row
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.skipif(backend.current() != "torch", reason="compares tensors of PyTorch")
@@ -25,52 +29,18 @@ SIZES = {
 X = np.random.default_rng(0).random((5, *SHAPE), dtype="float32")
 
 
-def of_torch(weight):
-    """Return a weight of Keras in PyTorch's order of axes."""
-    value = keras.ops.convert_to_numpy(weight)
-    return value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
-
-
-def copy_into(parts, model):
-    """Copy the weights of encoder and decoder; return pairs of weights (PyTorch's, ours).
-
-    Dense layers next to images have their pixels in another order: channels are last here, and first in PyTorch.
-    """
-    pairs = []
-    for part, network in zip(parts, (model.encoder, model.decoder), strict=True):
-        for theirs, ours in zip(part.parameters(), network.weights, strict=True):
-            pairs.append((theirs, ours, reordered(model, network, ours)))
-            theirs.data = torch.from_numpy(pairs[-1][2](of_torch(ours)).copy())
-    return pairs
-
-
-def reordered(model, network, weight):
-    """Return the function that brings pixels of a dense layer from channels last to channels first."""
-    shapes = {layer.name: layer.output.shape[1:] for layer in network.layers}
-    images = [shape for shape in shapes.values() if len(shape) == 3]
-    small = min(images, key=lambda shape: shape[0]) if len(images) > 1 else None
-    if small is None or isinstance(model, autoencoders.VQVAE) or len(weight.shape) == 4:
-        return lambda value: value
-    order = np.arange(np.prod(small)).reshape(small).transpose(2, 0, 1).ravel()
-    if network is model.encoder and weight.shape[0] == len(order):
-        return lambda value: value[:, order]
-    if network is model.decoder and weight.shape[-1] == len(order):
-        return lambda value: value[order]
-    return lambda value: value
-
-
 @pytest.mark.parametrize("name", SIZES)
 def test_pytorch_with_our_weights_has_our_losses_and_gradients(name):
     work, options = peers.WORKS[name], SIZES[name]
     model = getattr(autoencoders, work.builder)(SHAPE, **options)
     quantized = work.builder == "vq_vae"
     *parts, codebook = peers.torch_vq_vae(SHAPE, **options) if quantized else (*peers.torch_vae(SHAPE, **options), None)
-    pairs = copy_into(parts, model)
+    pairs = training.copy_into(parts, model)
     x = torch.from_numpy(X).movedim(-1, 1) if "filters" in options else torch.from_numpy(X).flatten(1)
     outputs = model(X, training=True)
     if quantized:
         codebook.data = torch.from_numpy(keras.ops.convert_to_numpy(model.quantizer.codebook))
-        pairs.append((codebook, model.quantizer.codebook, lambda value: value.T))  # a table: not transposed
+        pairs.append((codebook, model.quantizer.codebook, keras.ops.convert_to_numpy))  # a table: not transposed
         found = peers.vq_terms(*parts, codebook, x)
         factors, names = (1.0, 1.0, 0.25), ("reconstruction", "codebook", "commitment")
     else:
@@ -83,10 +53,78 @@ def test_pytorch_with_our_weights_has_our_losses_and_gradients(name):
         sum(f * t for f, t in zip(factors, found, strict=True)), [pair[0] for pair in pairs], retain_graph=True
     )
     ours = torch.autograd.grad(model.compute_loss(X, None, outputs), [pair[1].value for pair in pairs])
-    for their_slope, our_slope, (_, weight, reorder) in zip(theirs, ours, pairs, strict=True):
-        expected = reorder(of_torch(our_slope.detach()))
+    for their_slope, our_slope, (_, weight, convert) in zip(theirs, ours, pairs, strict=True):
+        expected = convert(our_slope.detach())
         gap = np.abs(their_slope.numpy() - expected).max()
         assert gap <= 1e-4 * np.abs(expected).max() + 1e-6, weight.path
+
+
+def test_losses_are_those_of_torch_distributions():
+    """The reconstruction is a log-density, and the divergence is `kl_divergence`, of each likelihood."""
+    model = autoencoders.vae(SHAPE, 3)
+    raw = torch.from_numpy(np.random.default_rng(1).normal(size=(5, 8, 8, 2)).astype("float32"))
+    x, (first, second) = torch.from_numpy(X), raw.split(1, dim=-1)
+    classes = torch.nn.functional.one_hot(raw.argmax(-1), 2).float()
+    distributions = torch.distributions
+    for likelihood, examples, outputs, distribution in (
+        ("Bernoulli", x.round(), first, distributions.Bernoulli(logits=first)),
+        ("SquaredError", x, first, distributions.Normal(first, 1.0)),
+        ("Gaussian", x, raw, distributions.Normal(first, 0.01 + torch.nn.functional.softplus(second))),
+        ("Categorical", classes, raw, distributions.OneHotCategorical(logits=raw)),
+    ):
+        found = getattr(autoencoders, f"{likelihood}Likelihood")()(examples, outputs)
+        expected = -distribution.log_prob(examples).flatten(1).sum(dim=1)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    q, prior = distributions.Normal(*model.encode(X)), distributions.Normal(0.0, 1.0)
+    torch.testing.assert_close(model(X)["kl"], distributions.kl_divergence(q, prior).sum(dim=1), rtol=1e-4, atol=1e-5)
+
+
+class Losses(keras.callbacks.Callback):
+    """The loss of each step, from the mean over the steps so far."""
+
+    def on_train_begin(self, logs=None):
+        self.found, self.sum = [], 0.0
+
+    def on_train_batch_end(self, batch, logs=None):
+        total = (batch + 1) * logs["loss"]
+        self.found.append(total - self.sum)
+        self.sum = total
+
+
+@pytest.mark.parametrize("options", [{"hidden_dims": (7, 6)}, {"hidden_dims": (9,), "filters": (4, 5)}])
+def test_plain_pytorch_trained_alike_has_our_losses(options):
+    """The same initial weights, order of the images, noise and optimizer: the same loss at each of eight steps."""
+    recipe = dataclasses.replace(
+        recipes.RECIPES["digits_vae"], steps=8, batch_size=16, preset="tiny", overrides={"latent_dim": 3, **options}
+    )
+    data, parts = training.prepare(recipe, seed=1)
+    model, losses = compile_model(build_model(recipe, data, seed=1), recipe, data), Losses()
+    state = keras.ops.convert_to_numpy(model.get_layer("latent").seed_generator.state)
+    generator = keras.random.SeedGenerator(0)  # at the state of ours
+    generator.state.assign(state)
+    batches = data.batches(recipe.batch_size, recipe.steps, 1, 0)
+    model.fit(batches, steps_per_epoch=recipe.steps, shuffle=False, callbacks=[losses], verbose=0)
+
+    def noise(step, shape):
+        return keras.random.normal(shape, dtype="float32", seed=generator)
+
+    expected = training.train(recipe, data, parts, 1, noise)
+    np.testing.assert_allclose(losses.found, expected, rtol=1e-4)
+    trained = [weight.detach().clone() for part in parts for weight in part.parameters()]
+    for before, (ours, *_) in zip(trained, training.copy_into(parts, model), strict=True):
+        torch.testing.assert_close(before, ours.data, rtol=1e-3, atol=1e-3)  # Adam divides by small slopes
+
+
+def test_row_of_plain_pytorch(monkeypatch):
+    recipe = dataclasses.replace(recipes.RECIPES["digits_vae"], steps=2)
+    monkeypatch.setitem(training.RECIPES, "mnist_vae", recipe)
+    row = training.row("mnist_vae", seed=0)
+    check_row(row)
+    assert (row["backend"], row["parameters"]) == (
+        "plain PyTorch",
+        build_model(recipe, recipe.task.load(), 0).count_params(),
+    )
+    assert 24 < row["value"] < 60
 
 
 @pytest.mark.parametrize("name", SIZES)

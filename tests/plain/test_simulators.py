@@ -5,7 +5,7 @@ import pytest
 from scipy import integrate, stats
 
 from keras_course import datasets
-from keras_course.datasets import InverseMoons, LotkaVolterra, Windkessel
+from keras_course.datasets import InverseMoons, LotkaVolterra, Simulator, Windkessel
 from keras_course.datasets._pulse import RATE, _solve
 
 THETA = np.array([[70.0, 80.0, 1.0, 0.6, 0.3, 0.2]])  # heart rate, stroke volume, R, C, ejection and finger time
@@ -33,6 +33,11 @@ def test_pairs(draw, simulator, shape):
     np.testing.assert_array_equal(once, again)
     assert (once != other).any(axis=tuple(range(1, once.ndim))).all()
     assert simulator.log_prior(theta).shape == (300,)
+
+
+def test_the_base_class_is_abstract():
+    with pytest.raises(NotImplementedError, match="Simulator must define names, units, low, high"):
+        Simulator()
 
 
 # The Windkessel -------------------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
-"""Recipes of lecture 11: reconstructions and samples of handwritten digits."""
+"""Recipes of lecture 11: reconstructions and samples of handwritten digits, and the design of molecules."""
 
 from keras_course.recipes._optimizers import AdamW
 from keras_course.recipes._recipe import Recipe
 from keras_course.recipes.tables._adversarial import ADVERSARIAL
+from keras_course.recipes.tasks.strings import MoleculeDesign
 from keras_course.recipes.tasks.unlabeled import Generation, Reconstruction
 
 _NOTE = "The -ELBO of gray pixels with a Bernoulli likelihood is a cross-entropy, and no likelihood of gray pixels."
@@ -90,6 +91,15 @@ TABLE = (
         source=_COURSE + ", without convolutions",
         note=_NOTE,
         minutes=8,
+    ),
+    _digits(
+        "toy_molecules_vae",
+        "strings of toy molecules, and better ones by gradient ascent in the latent space",
+        MoleculeDesign(),
+        "string_vae",
+        {},
+        preset="molecules",
+        minutes=4,
     ),
     *ADVERSARIAL,
 )

@@ -1,4 +1,4 @@
-"""The tasks of images without labels, and the figures of the lecture."""
+"""The tasks of images and strings without labels, and the figures of the lecture."""
 
 import dataclasses
 
@@ -17,7 +17,8 @@ from keras_course.autoencoders import (
     plot_field,
     plot_latent_grid,
 )
-from keras_course.recipes import AdamW, Generation, Recipe, Reconstruction
+from keras_course.recipes import AdamW, Generation, MoleculeDesign, Recipe, Reconstruction
+from keras_course.recipes.tasks.strings import polar_fraction
 
 RATES = AdamW(peak_rate=1e-3, final_rate=1e-4, warmup=1)
 
@@ -26,7 +27,7 @@ def short_run(task, builder, folder, **overrides):
     options = {"topic": "autoencoders", "builder": builder, "preset": "tiny", "overrides": overrides}
     recipe = Recipe("images", "images", task, optimizer=RATES, steps=4, batch_size=50, **options)
     run = recipes.train(recipe, out=folder, verbose=0)
-    assert (folder / "sample.png").stat().st_size > 1000
+    assert (folder / run.facts["sample"]).stat().st_size > 1000
     return run
 
 
@@ -63,6 +64,25 @@ def test_reconstruction(builder, tmp_path):
     else:
         used = np.bincount(ops.convert_to_numpy(run.model.encode(data.test)).ravel())
         assert metrics["perplexity of the code"] == pytest.approx(np.exp(stats.entropy(used)))
+
+
+def test_molecule_design(tmp_path):
+    task = MoleculeDesign(num_train=600, num_test=200, length=20)
+    run = short_run(task, "string_vae", tmp_path / "run")
+    metrics, data = run.facts["metrics"], task.load()
+    assert run.value == pytest.approx(metrics["test reconstruction"] + metrics["test kl"], rel=1e-4)
+    assert max(map(len, data.smiles)) <= 20
+    assert run.tokenizer.vocab_size == data.x.shape[-1]
+    assert data.decode(run.model, np.zeros((2, 8), "float32"))[0] == data.decode(run.model, np.zeros((1, 8)))[0]
+    first, designed = data.design(run.model)
+    properties = [polar_fraction(smiles) for smiles in first]
+    assert properties == sorted(properties, reverse=True)
+    assert metrics["property of the first molecules"] == pytest.approx(np.mean(properties))
+    assert metrics["valid designs, %"] == pytest.approx(
+        np.mean([100.0 * (polar_fraction(s) is not None) for s in designed])
+    )
+    assert polar_fraction("CC(N)O") == 0.5
+    assert polar_fraction("C1CC(") is None
 
 
 def test_other_data():
