@@ -117,7 +117,7 @@ def test_the_table_of_tutorials_is_that_of_the_lectures():
         )
 
 
-@pytest.mark.usefixtures("drawn_by_numpy", "traced_once")
+@pytest.mark.usefixtures("drawn_by_numpy", "traced_once", "called_at_once")
 @pytest.mark.parametrize(
     "path",
     [path for path in SOURCES if ">>> " in path.read_text(encoding="utf-8")],
