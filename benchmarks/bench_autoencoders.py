@@ -1,4 +1,4 @@
-"""Lecture 11: speed and memory of variational and vector-quantized auto-encoders (smaller is better)."""
+"""Lecture 11: speed and memory of auto-encoders and of generative adversarial networks (smaller is better)."""
 
 from . import common
 
@@ -6,6 +6,12 @@ BUILDERS = {  # the builder, and its preset
     "vae": ("vae", "course"),
     "vae_convolutional": ("vae", "convolutional"),
     "vq_vae": ("vq_vae", "images_28"),
+}
+GAMES = {  # the builder, its preset, and the penalty
+    "gan": ("gan", "eight_gaussians", {}),
+    "wgan_gp": ("gan", "eight_gaussians", {"loss": "wasserstein", "gradient_penalty": 10.0}),
+    "gan_r1": ("gan", "eight_gaussians", {"r1": 1.0}),
+    "dcgan": ("dcgan", "digits", {}),
 }
 BATCH, STEPS, SAMPLES, BOUND_EXAMPLES = 128, 8, 512, 32
 
@@ -56,6 +62,66 @@ class Models:
         if model == "vq_vae":
             ids = np.random.default_rng(0).integers(self.model.num_codes, size=(SAMPLES, *self.model.grid))
             return 1e6 * common.median_seconds(lambda: self.model.decode(ids)) / SAMPLES
+        return 1e6 * common.median_seconds(lambda: self.model.sample(SAMPLES, seed=1)) / SAMPLES
+
+
+class Games:
+    """A training step of both networks, and samples of the generator, per example."""
+
+    params = (common.BACKENDS, list(GAMES))
+    param_names = ("backend", "game")
+    unit = "us/example"
+
+    def setup(self, backend, game):
+        common.select(backend)
+        import numpy as np
+
+        from keras_course import autoencoders
+
+        builder, preset, options = GAMES[game]
+        self.model = getattr(autoencoders, builder).from_preset(preset, **options)
+        shape = (STEPS * BATCH, *self.model.input_shape[1:])
+        self.x = np.random.default_rng(0).random(shape, dtype="float32")
+
+    def track_training(self, backend, game):
+        """A step of `fit`, as a recipe makes it: one update of the discriminator and one of the generator."""
+        from keras_course.ops import jit_training
+
+        self.model.compile("adam", jit_compile="auto" if backend == "jax" else False)
+        jit_training(self.model)
+        call = common.fit_examples(self.model, self.x, self.x.reshape(len(self.x), -1)[:, 0], BATCH)
+        return 1e6 * common.median_seconds(call, repeats=3, warmups=1) / len(self.x)
+
+    def track_sampling(self, backend, game):
+        return 1e6 * common.median_seconds(lambda: self.model.sample(SAMPLES, seed=1)) / SAMPLES
+
+
+class Strings:
+    """A training step of a VAE of strings, and decoding, one character after the other, per string."""
+
+    params = (common.BACKENDS,)
+    param_names = ("backend",)
+    unit = "us/string"
+
+    def setup(self, backend):
+        common.select(backend)
+        import numpy as np
+
+        from keras_course.autoencoders import string_vae
+
+        self.model = string_vae.from_preset("molecules")
+        length, size = self.model.input_shape[1:]
+        self.x = np.eye(size, dtype="float32")[np.random.default_rng(0).integers(size, size=(STEPS * BATCH, length))]
+
+    def track_training(self, backend):
+        from keras_course.ops import jit_training
+
+        self.model.compile("adam", jit_compile="auto" if backend == "jax" else False)
+        jit_training(self.model)
+        call = common.fit_examples(self.model, self.x, self.x[:, 0, 0], BATCH)
+        return 1e6 * common.median_seconds(call, repeats=3, warmups=1) / len(self.x)
+
+    def track_decoding(self, backend):
         return 1e6 * common.median_seconds(lambda: self.model.sample(SAMPLES, seed=1)) / SAMPLES
 
 

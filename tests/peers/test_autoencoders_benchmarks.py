@@ -154,6 +154,15 @@ def test_benchmarks_run(monkeypatch):
         suite.setup(backend.current(), name)
         tracked = (suite.track_forward, suite.track_training, suite.track_decoding)
         assert all(track(backend.current(), name) > 0 for track in tracked)
+    for name in ("wgan_gp", "gan_r1"):
+        games = bench_autoencoders.Games()
+        games.setup(backend.current(), name)
+        assert games.track_training(backend.current(), name) > 0
+    assert games.track_sampling(backend.current(), name) > 0
+    strings = bench_autoencoders.Strings()
+    strings.setup(backend.current())
+    assert strings.track_training(backend.current()) > 0
+    assert strings.track_decoding(backend.current()) > 0
     bound = bench_autoencoders.Bound()
     bound.setup(backend.current(), 2)
     assert bound.track_bound(backend.current(), 2) > 0
