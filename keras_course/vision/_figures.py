@@ -138,7 +138,7 @@ def plot_segmentation(images, rows: Mapping[str, np.ndarray], *, class_names: Se
     for line, (label, mask) in zip(lines[1:], masks.items(), strict=True):
         for ax, image, classes in zip(line, images, mask, strict=True):
             gray = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=-1)
-            over = 0.35 * gray + 0.65 * colors[(classes.astype(int) - 1) % len(colors)]
+            over = 0.2 * gray + 0.8 * colors[(classes.astype(int) - 1) % len(colors)]
             _bare(ax, np.where((classes > 0)[..., None], over, gray))
         line[0].set_ylabel(label)
     names = [class_names[k] if k < len(class_names) else f"class {k}" for k in seen]

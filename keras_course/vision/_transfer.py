@@ -7,7 +7,19 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_course.checks import as_points, as_real, flag, fraction, instance, string, validate, whole, within
+from keras_course.checks import (
+    as_floats,
+    as_points,
+    as_real,
+    finite,
+    flag,
+    fraction,
+    instance,
+    string,
+    validate,
+    whole,
+    within,
+)
 from keras_course.checks.graphs import flat_graph
 
 
@@ -150,12 +162,12 @@ def neighbor_probe(features, labels, queries, *, num_neighbors=5) -> np.ndarray:
     return votes.argmax(axis=1)
 
 
-@validate(model=instance(keras.Model))
+@validate(model=instance(keras.Model), batch_size=whole(1))
 def features_of(model, images, *, batch_size=64) -> np.ndarray:
     """Return the features (N, D) of images by a model that `transfer_model` built: what its last layer takes.
 
     Raises:
-        ValueError: the model is another one.
+        ValueError: the model is another one, or images do not fit it.
 
     Example:
         >>> import numpy as np
@@ -168,5 +180,8 @@ def features_of(model, images, *, batch_size=64) -> np.ndarray:
     if not model.layers or model.layers[-1].name != "head" or "backbone" not in [part.name for part in model.layers]:
         raise ValueError(f"model={model.name!r} must be built by transfer_model")
     part = keras.Model(model.inputs, model.layers[-1].input)
-    images = np.asarray(images, "float32")
+    images = as_floats("images", images).astype("float32")
+    if images.shape[1:] != tuple(model.input_shape[1:]) or not len(images):
+        raise ValueError(f"images has shape {images.shape}; it must be (N, ...) with {model.input_shape[1:]}")
+    finite(images=images)
     return ops.convert_to_numpy(part.predict(images, batch_size=batch_size, verbose=0))

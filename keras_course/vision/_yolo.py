@@ -14,6 +14,7 @@ from keras_course._registry import builder
 from keras_course.checks import instance, positive, validate, whole, wholes
 from keras_course.convnets._parts import conv_norm, images
 from keras_course.layers import Conv2D
+from keras_course.layers._activations import get_activation
 from keras_course.ops._types import Tensor
 from keras_course.vision._anchors import grid_centers
 from keras_course.vision._average_precision import Objects
@@ -252,7 +253,7 @@ def yolo(
         raise ValueError(f"input_shape={input_shape} must have sides that {last} divides, for widths={widths}")
     if levels > len(widths):
         raise ValueError(f"levels={levels} must be at most {len(widths)}, the number of widths={widths}")
-    conv = functools.partial(conv_norm, activation=activation)
+    conv = functools.partial(conv_norm, activation=get_activation(activation))
     h = x = keras.Input(tuple(input_shape), name="image")
     maps = []
     for i, width in enumerate(widths):

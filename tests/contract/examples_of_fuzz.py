@@ -319,6 +319,7 @@ EXAMPLES = {
     "recipes.Classification": {"data": "digits"},
     "recipes.CropAndFlip": {"padding": 1},
     **{f"recipes.{name}": {"data": "digit_images"} for name in ("Generation", "Reconstruction")},
+    **{f"recipes.{name}": {"data": "shape_scenes"} for name in ("BoxDetection", "Segmentation")},
     "recipes.Metric": {"name": "a"},
     "layers.MixtureOfExperts": {"num_experts": 3},
     "layers.moe_ffn": {"x": TOKEN_FEATURES, "w_router": np.ones((4, 3), "float32"),

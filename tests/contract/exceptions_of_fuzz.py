@@ -54,7 +54,8 @@ KINDS = {
         "summary", "preset", "topic", "builder")},
     **{f"recipes.{name}": "text" for name in (
         "Citations.data", "Forecast.data", "Metric.name", "Metric.unit", "NextToken.data", "NextToken.prompt",
-        "Classification.data", "Generation.data", "Reconstruction.data", "Regression.data", "Regression.unit")},
+        "BoxDetection.data", "Classification.data", "Generation.data", "Segmentation.data", "Reconstruction.data",
+        "Regression.data", "Regression.unit")},
     **{f"attention.{name}.{x}": "tensor" for name, tensors in {
         "additive_attention": ("q", "k", "v", "w_q", "w_k", "w"), "scaled_dot_attention": ("q", "k", "v"),
         "multi_head_attention": ("x", "context", "w_q", "w_k", "w_v", "w_o"), "class_token_maps": ("images",),

@@ -68,7 +68,7 @@ def test_every_implementation_of_a_comparison_does_the_same_work(monkeypatch):
 
 def test_benchmarks_run(monkeypatch):
     monkeypatch.setattr(common, "median_seconds", lambda call, **repeats: common.seconds(call))
-    for name, value in {"STEPS": 1, "OBJECTS": 3, "CANDIDATES": 20, "QUERIES": 5}.items():
+    for name, value in {"STEPS": 1, "OBJECTS": 3, "CANDIDATES": 20, "QUERIES": 5, "KEPT": 3}.items():
         monkeypatch.setattr(bench_vision, name, value)
     small = {
         "unet": ("unet", {"input_shape": (16, 16, 1), "num_classes": 1, "widths": (2, 3)}, 2),
