@@ -26,6 +26,7 @@ from keras_course.recipes.tasks.palindromes import Palindromes
 from keras_course.recipes.tasks.particles import Particles
 from keras_course.recipes.tasks.predictive import PredictiveRegression
 from keras_course.recipes.tasks.resolution import SuperResolution
+from keras_course.recipes.tasks.sampling import SampledDensity, Sampling
 from keras_course.recipes.tasks.scenes import Detection
 from keras_course.recipes.tasks.signals import AveragePairs
 from keras_course.recipes.tasks.sounds import Sounds
@@ -66,6 +67,8 @@ __all__ = [
     "Reconstruction",
     "Regression",
     "Run",
+    "SampledDensity",
+    "Sampling",
     "Screening",
     "Solubility",
     "Sound",

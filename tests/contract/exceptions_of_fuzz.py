@@ -53,7 +53,8 @@ KINDS = {
         "summary", "preset", "topic", "builder")},
     **{f"recipes.{name}": "text" for name in (
         "Citations.data", "Forecast.data", "Metric.name", "Metric.unit", "NextToken.data", "NextToken.prompt",
-        "Classification.data", "Generation.data", "Reconstruction.data", "Regression.data", "Regression.unit")},
+        "Classification.data", "Generation.data", "Reconstruction.data", "Regression.data", "Regression.unit",
+        "Sampling.data")},
     **{f"attention.{name}.{x}": "tensor" for name, tensors in {
         "additive_attention": ("q", "k", "v", "w_q", "w_k", "w"), "scaled_dot_attention": ("q", "k", "v"),
         "multi_head_attention": ("x", "context", "w_q", "w_k", "w_v", "w_o"), "class_token_maps": ("images",),
@@ -86,7 +87,7 @@ KINDS = {
     **{f"uncertainty.pinball_loss.{x}": "tensor" for x in ("y", "quantiles")},
     **{f"autoencoders.{x}": "tensor" for x in (
         "discriminator_loss.real_logits", "discriminator_loss.fake_logits", "generator_loss.fake_logits")},
-    **{f"uncertainty.{name}.y": "structure" for name in ("dormand_prince", "runge_kutta")},
+    **{f"ops.{name}.y": "structure" for name in ("dormand_prince", "runge_kutta")},
     "uncertainty.plot_functions.ylabel": "text", "plots.line_panels.style": "text", "plots.image_grid.cmap": "text",
 }  # fmt: skip
 
@@ -107,7 +108,7 @@ SLOW = {
     "convnets.efficientnet", "convnets.maximize_feature", "convnets.resnet", "convnets.resnet_to_convnext",
     "convnets.vgg", "fundamentals.KerasClassifier", "fundamentals.KerasRegressor", "fundamentals.mlp_sweep",
     "language.gpt", "perceptron.mlp", "training.deep_mlp", "training.gradient_noise",
-    "training.learning_rate_range_test", "uncertainty.dormand_prince", "uncertainty.hamiltonian_monte_carlo",
+    "training.learning_rate_range_test", "ops.dormand_prince", "uncertainty.hamiltonian_monte_carlo",
     "uncertainty.leapfrog", "uncertainty.sampled_predictions", "uncertainty.stochastic_gradient_langevin",
 }  # fmt: skip
 
@@ -128,6 +129,7 @@ ALLOWED = {
     "graphs.plot_graphs.positions": {"None"},  # chosen by distances
     "graphs.permute_graph.edge_order": {"None"},  # edges keep their order
     "uncertainty.plot_flow_paths.color": {"None"},  # one color
+    "diffusion.plot_paths.density": {"None"},  # paths alone
     "uncertainty.plot_corner.truth": {"None"},
     **{f"graphs.bond_messages.{x}": {"-1 in it"} for x in ("senders", "receivers")},  # padding
     **{f"ops.segment_{x}.ids": {"-1 in it"} for x in ("count", "max", "mean", "softmax", "sum")},

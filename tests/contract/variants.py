@@ -41,6 +41,13 @@ OTHER_OPTIONS = {
     "gan (penalties)": ("gan", {"gradient_penalty": 1.0, "r1": 0.1}),
     "dcgan (penalty)": ("dcgan", {"r1": 1.0}),
     "vq_vae (moving averages)": ("vq_vae", {"decay": 0.9}),
+    "diffusion_mlp (labels, likelihood)": (
+        "diffusion_mlp",
+        {"num_classes": 3, "weighting": "likelihood", "prediction": "noise"},
+    ),
+    "diffusion_mlp (edm)": ("diffusion_mlp", {"schedule": "edm", "prediction": "edm"}),
+    "diffusion_mlp (flow matching)": ("diffusion_mlp", {"schedule": "rectified", "prediction": "flow"}),
+    "diffusion_unet (labels)": ("diffusion_unet", {"num_classes": 3, "prediction": "noise"}),
     "deep_mlp (batch norm)": ("deep_mlp", {"norm": "batch"}),
     "deep_mlp (group norm)": ("deep_mlp", {"norm": "group"}),
     "deep_mlp (rms norm)": ("deep_mlp", {"norm": "rms"}),
