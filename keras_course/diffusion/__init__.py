@@ -29,9 +29,11 @@ from keras_course.diffusion._schedules import (
     VENoise,
     VPNoise,
 )
+from keras_course.diffusion._transformer import AdaptiveBlock, diffusion_transformer
 from keras_course.diffusion._unet import diffusion_unet
 
 __all__ = [
+    "AdaptiveBlock",
     "CosineNoise",
     "Denoiser",
     "DiffusionModel",
@@ -47,6 +49,7 @@ __all__ = [
     "annealed_langevin",
     "ddim",
     "diffusion_mlp",
+    "diffusion_transformer",
     "diffusion_unet",
     "dpm_solver",
     "dps",

@@ -75,6 +75,7 @@ def plot_denoising() -> "Figure":
     arrows = [
         Arrow("x", "mix"),
         Arrow("e", "mix"),
+        Arrow("t", "mix"),
         Arrow("mix", "network", "$x_t$"),
         Arrow("t", "network", "level"),
         Arrow("network", "loss", "$F$"),

@@ -15,7 +15,8 @@ from keras_course.layers._activations import get_activation
 from keras_course.layers._u_shape import u_shape
 
 
-def _image_shape(**arguments):
+def check_image_shape(**arguments) -> None:
+    """Raise a ValueError for an argument that is not (height, width, channels)."""
     for name, shape in arguments.items():
         whole_numbers(1, length=3, **{name: shape})
 
@@ -28,7 +29,7 @@ def _image_shape(**arguments):
         "mnist": {"input_shape": (28, 28, 1), "num_classes": 10, "widths": (32, 64, 128)},
     },
 )
-@validate(input_shape=_image_shape, widths=wholes(1), embedding_dim=whole(1), attention=flag, **OPTIONS)
+@validate(input_shape=check_image_shape, widths=wholes(1), embedding_dim=whole(1), attention=flag, **OPTIONS)
 def diffusion_unet(
     input_shape,
     num_classes=0,

@@ -56,5 +56,7 @@ DIFFUSION = {
     "diffusion.dps": {"observation": X[:, :1], "operator": first, "noise": 0.5},
     "diffusion.pigdm": {"observation": X[:, :1], "operator": first, "noise": 0.5, "shape": (2,)},
     "diffusion.plot_paths": {"times": np.array([0.0, 1.0]), "paths": np.eye(2), "density": np.ones((3, 2))},
+    "diffusion.diffusion_transformer": {"input_shape": (4, 4, 1), "hidden_dim": 4, "num_layers": 1},
+    "diffusion.AdaptiveBlock": {"num_heads": 2, "mlp_dim": 4},
     "diffusion.LevelEmbedding": {"dim": 4},
 }  # fmt: skip
