@@ -1,5 +1,5 @@
 """What is measured of models: how well a language model predicts a text, how close a predicted structure is to the true
-one, and how much a network computes.
+one, how close samples are to data, and how much a network computes.
 """
 
 from keras_course import backend
@@ -8,6 +8,7 @@ backend.require()
 
 from keras_course.metrics._flops import Cost, count_flops
 from keras_course.metrics._language import Perplexity, bits_per_character, perplexity, text_loss
+from keras_course.metrics._samples import energy_distance, frechet_distance
 from keras_course.metrics._structure import distance_error, lddt, pairwise_distances, superpose, tm_score
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "bits_per_character",
     "count_flops",
     "distance_error",
+    "energy_distance",
+    "frechet_distance",
     "lddt",
     "pairwise_distances",
     "perplexity",

@@ -17,6 +17,7 @@ from keras_course.ops._images import (
 )
 from keras_course.ops._pieces import gelu, known, write_at
 from keras_course.ops._segments import segment_count, segment_max, segment_mean, segment_softmax, segment_sum
+from keras_course.ops._solvers import dormand_prince, runge_kutta
 from keras_course.ops._training import jit_training
 from keras_course.ops._variables import functional
 
@@ -25,6 +26,7 @@ __all__ = [
     "batch_normalize",
     "conv2d",
     "depthwise_conv2d",
+    "dormand_prince",
     "functional",
     "gelu",
     "grad",
@@ -40,6 +42,7 @@ __all__ = [
     "lay_out_kernel",
     "max_pool2d",
     "move_average",
+    "runge_kutta",
     "segment_count",
     "segment_max",
     "segment_mean",

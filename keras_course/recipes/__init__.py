@@ -27,6 +27,7 @@ from keras_course.recipes.tasks.palindromes import Palindromes
 from keras_course.recipes.tasks.particles import Particles
 from keras_course.recipes.tasks.predictive import PredictiveRegression
 from keras_course.recipes.tasks.resolution import SuperResolution
+from keras_course.recipes.tasks.sampling import SampledDensity, Sampling
 from keras_course.recipes.tasks.scenes import Detection
 from keras_course.recipes.tasks.segmentation import Segmentation
 from keras_course.recipes.tasks.signals import AveragePairs
@@ -71,6 +72,8 @@ __all__ = [
     "Reconstruction",
     "Regression",
     "Run",
+    "SampledDensity",
+    "Sampling",
     "Screening",
     "Segmentation",
     "Solubility",

@@ -66,7 +66,6 @@ from keras_course.uncertainty._scores import (
     sample_crps,
     split_variance,
 )
-from keras_course.uncertainty._solvers import dormand_prince, runge_kutta
 from keras_course.uncertainty._splines import RationalQuadraticSpline
 from keras_course.uncertainty._swag import Swag
 from keras_course.uncertainty._transforms import DiagonalAffine, Permutation, Probit, Transform
@@ -117,7 +116,6 @@ __all__ = [
     "coverage",
     "deep_ensemble",
     "depth_network",
-    "dormand_prince",
     "effective_sample_size",
     "expected_calibration_error",
     "expected_coverage",
@@ -163,7 +161,6 @@ __all__ = [
     "quantile_network",
     "realnvp",
     "reliability",
-    "runge_kutta",
     "sample_crps",
     "sampled_predictions",
     "simulation_based_calibration",

@@ -13,11 +13,12 @@ from keras_course import ops as course_ops
 from keras_course._registry import builder
 from keras_course.checks import choice, positive, validate, whole, wholes
 from keras_course.layers._activations import get_activation
+from keras_course.ops import dormand_prince, runge_kutta
+from keras_course.ops._trace import exact_trace
 from keras_course.ops._types import Tensor
 from keras_course.uncertainty._flow import Flow
 from keras_course.uncertainty._networks import Network, check_rows, joined
 from keras_course.uncertainty._realnvp import SEED
-from keras_course.uncertainty._solvers import dormand_prince, runge_kutta
 from keras_course.uncertainty._transforms import Transform
 
 
@@ -143,17 +144,6 @@ class ContinuousTransform(Transform):
             "activation": self.activation,
             "seed": self.seed,
         }
-
-
-def exact_trace(function, x, context=None) -> tuple[Tensor, Tensor]:
-    """Return v = function(x, context) (B, D) and the trace of dv/dx (B,), by D Jacobian-vector products at once."""
-    size = x.shape[-1]
-    units = ops.eye(size, dtype=x.dtype)[:, None] + ops.zeros_like(x)[None]  # (D, B, D): one direction in each copy
-    units = ops.reshape(units, (-1, size))
-    copies = None if context is None else ops.tile(context, (size, 1))
-    v, products = course_ops.jvp(lambda x: function(x, copies), (ops.tile(x, (size, 1)),), (units,))
-    diagonal = ops.reshape(ops.sum(products * units, axis=-1), (size, -1))
-    return ops.reshape(v, (size, -1, size))[0], ops.sum(diagonal, axis=0)
 
 
 @builder(

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from examples_of_adversarial import ADVERSARIAL
 from examples_of_autoencoders import AUTOENCODERS
+from examples_of_diffusion import DIFFUSION
 from examples_of_graphs import GRAPHS
 from examples_of_uncertainty import UNCERTAINTY
 from examples_of_vision import VISION
@@ -93,6 +94,7 @@ EXAMPLES = {
     # of one callable
     **ADVERSARIAL,
     **AUTOENCODERS,
+    **DIFFUSION,
     **GRAPHS,
     **UNCERTAINTY,
     **VISION,
@@ -197,6 +199,7 @@ EXAMPLES = {
     "datasets.toy_molecules": {"num_train": 3, "num_test": 2},
     "metrics.distance_error": {"true": np.ones((3, 3)), "predicted": np.ones((3, 3))},
     **{f"metrics.{name}": {"true": np.eye(3), "predicted": np.eye(3)} for name in ("lddt", "tm_score")},
+    **{f"metrics.{name}": {"y": ROWS + 1} for name in ("energy_distance", "frechet_distance")},
     "metrics.pairwise_distances": {"x": np.eye(3)},
     "metrics.superpose": {"x": np.eye(3), "y": np.eye(3)},
     "datasets.stories": {"task": 1, "num_train": 10},
@@ -318,7 +321,7 @@ EXAMPLES = {
     **{f"datasets.{name}": {"num_simulations": 3} for name in ("inverse_moons", "lotka_volterra", "pulse_waves")},
     "recipes.Classification": {"data": "digits"},
     "recipes.CropAndFlip": {"padding": 1},
-    **{f"recipes.{name}": {"data": "digit_images"} for name in ("Generation", "Reconstruction")},
+    **{f"recipes.{name}": {"data": "digit_images"} for name in ("Generation", "Reconstruction", "Sampling")},
     **{f"recipes.{name}": {"data": "shape_scenes"} for name in ("BoxDetection", "Segmentation")},
     "recipes.Metric": {"name": "a"},
     "layers.MixtureOfExperts": {"num_experts": 3},

@@ -38,9 +38,10 @@ def growth(t, y):
 
 UNCERTAINTY = {
     # of the module
-    "uncertainty": {"function": Affine(), "kept": (0,), "order": (1, 0), "degree": 4, "f": growth, "start": 0.0,
-                    "stop": 1.0, "y": Make(lambda: (keras.ops.ones((2,)),))},
+    "uncertainty": {"function": Affine(), "kept": (0,), "order": (1, 0), "degree": 4},
     # of one callable
+    **{f"ops.{name}": {"f": growth, "start": 0.0, "stop": 1.0, "y": Make(lambda: (keras.ops.ones((2,)),))}
+       for name in ("dormand_prince", "runge_kutta")},
     "uncertainty.Flow": {"num_features": 2, "transforms": Make(lambda: [DiagonalAffine()])},
     "uncertainty.MaskedDense": {"units": 2, "mask": np.eye(2)},
     "uncertainty.grid_density": {"log_prob": standard_normal, "size": 4},

@@ -55,7 +55,7 @@ KINDS = {
     **{f"recipes.{name}": "text" for name in (
         "Citations.data", "Forecast.data", "Metric.name", "Metric.unit", "NextToken.data", "NextToken.prompt",
         "BoxDetection.data", "Classification.data", "Generation.data", "Segmentation.data", "Reconstruction.data",
-        "Regression.data", "Regression.unit")},
+        "Regression.data", "Regression.unit", "Sampling.data")},
     **{f"attention.{name}.{x}": "tensor" for name, tensors in {
         "additive_attention": ("q", "k", "v", "w_q", "w_k", "w"), "scaled_dot_attention": ("q", "k", "v"),
         "multi_head_attention": ("x", "context", "w_q", "w_k", "w_v", "w_o"), "class_token_maps": ("images",),
@@ -97,7 +97,7 @@ KINDS = {
         "sigmoid_contrast.scale", "sigmoid_contrast.text",
         "non_maximum_suppression.scores", "roi_align.boxes", "roi_align.features", "roi_pool.boxes",
         "roi_pool.features")},
-    **{f"uncertainty.{name}.y": "structure" for name in ("dormand_prince", "runge_kutta")},
+    **{f"ops.{name}.y": "structure" for name in ("dormand_prince", "runge_kutta")},
     "uncertainty.plot_functions.ylabel": "text", "plots.line_panels.style": "text", "plots.image_grid.cmap": "text",
 }  # fmt: skip
 
@@ -119,7 +119,7 @@ SLOW = {
     "convnets.efficientnet", "convnets.maximize_feature", "convnets.resnet", "convnets.resnet_to_convnext",
     "convnets.vgg", "fundamentals.KerasClassifier", "fundamentals.KerasRegressor", "fundamentals.mlp_sweep",
     "language.gpt", "perceptron.mlp", "training.deep_mlp", "training.gradient_noise",
-    "training.learning_rate_range_test", "uncertainty.dormand_prince", "uncertainty.hamiltonian_monte_carlo",
+    "training.learning_rate_range_test", "ops.dormand_prince", "uncertainty.hamiltonian_monte_carlo",
     "uncertainty.leapfrog", "uncertainty.sampled_predictions", "uncertainty.stochastic_gradient_langevin",
     "vision.clip", "vision.detr", "vision.fcn", "vision.unet", "vision.yolo", "vision.yolo_v1",
 }  # fmt: skip
@@ -141,6 +141,7 @@ ALLOWED = {
     "graphs.plot_graphs.positions": {"None"},  # chosen by distances
     "graphs.permute_graph.edge_order": {"None"},  # edges keep their order
     "uncertainty.plot_flow_paths.color": {"None"},  # one color
+    "diffusion.plot_paths.density": {"None"},  # paths alone
     "uncertainty.plot_corner.truth": {"None"},
     **{f"graphs.bond_messages.{x}": {"-1 in it"} for x in ("senders", "receivers")},  # padding
     **{f"ops.segment_{x}.ids": {"-1 in it"} for x in ("count", "max", "mean", "softmax", "sum")},

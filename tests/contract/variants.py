@@ -52,6 +52,13 @@ OTHER_OPTIONS = {
     "unet (volumes)": ("unet", {"input_shape": (8, 8, 8, 1), "widths": (4, 6), "norm": "group", "residual": True}),
     "yolo (one level)": ("yolo", {"levels": 1, "depth": 2, "activation": "silu"}),
     "fcn (32s)": ("fcn", {"stride": 32, "dropout": 0.2}),
+    "diffusion_mlp (labels, likelihood)": (
+        "diffusion_mlp",
+        {"num_classes": 3, "weighting": "likelihood", "prediction": "noise"},
+    ),
+    "diffusion_mlp (edm)": ("diffusion_mlp", {"schedule": "edm", "prediction": "edm"}),
+    "diffusion_mlp (flow matching)": ("diffusion_mlp", {"schedule": "rectified", "prediction": "flow"}),
+    "diffusion_unet (labels)": ("diffusion_unet", {"num_classes": 3, "prediction": "noise"}),
     "deep_mlp (batch norm)": ("deep_mlp", {"norm": "batch"}),
     "deep_mlp (group norm)": ("deep_mlp", {"norm": "group"}),
     "deep_mlp (rms norm)": ("deep_mlp", {"norm": "rms"}),

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_course.uncertainty import clenshaw_curtis, continuous_flow, dormand_prince, runge_kutta
-from keras_course.uncertainty._continuous import exact_trace
+from keras_course.ops import dormand_prince, runge_kutta
+from keras_course.ops._trace import exact_trace
+from keras_course.uncertainty import clenshaw_curtis, continuous_flow
 
 array = ops.convert_to_numpy
 

@@ -3,11 +3,13 @@
 Notation: y a tuple of tensors, dy/dt = f(t, y), h the size of a step.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from keras import ops
 
-from keras_course import ops as course_ops
 from keras_course.checks import function, number, positive, validate, whole
+from keras_course.ops._compilation import jit_while
 
 
 def _moved(y, h, slopes, weights):
@@ -34,7 +36,7 @@ def runge_kutta(f, y, start, stop, num_steps) -> tuple:
 
     Example:
         >>> from keras import ops
-        >>> from keras_course.uncertainty import runge_kutta
+        >>> from keras_course.ops import runge_kutta
         >>> (y,) = runge_kutta(lambda t, y: (y[0],), (ops.ones(()),), 0.0, 1.0, 10)
         >>> round(float(y), 4)  # e
         2.7183
@@ -95,43 +97,63 @@ def dormand_prince(f, y, start, stop, *, tolerance=1e-5, max_steps=1000, variabl
 
     Example:
         >>> from keras import ops
-        >>> from keras_course.uncertainty import dormand_prince
+        >>> from keras_course.ops import dormand_prince
         >>> (y,), steps = dormand_prince(lambda t, y: (y[0],), (ops.ones(()),), 0.0, 1.0)
         >>> round(float(y), 3)  # e
         2.718
     """
-    y, direction = _state(y), 1.0 if stop >= start else -1.0
-    length = abs(stop - start)
+    solve = adaptive_solver(lambda t, y, given: f(t, y), variables=variables)
+    return solve(y, start, stop, tolerance=tolerance, max_steps=max_steps)
 
-    def unfinished(carry):
-        passed, _, steps, _ = carry
-        return ops.logical_and(passed < length, steps < max_steps)
 
-    def attempt(carry):
-        passed, h, steps, y = carry
-        h = ops.minimum(h, length - passed)
-        signed, slopes = direction * h, []
+def adaptive_solver(f, *, variables=()) -> Callable:
+    """Return a function that solves dy/dt = f(t, y, given) as `dormand_prince` does, compiled once.
+
+    It takes `(y, start, stop, *, tolerance, max_steps, given=())`, with `given` any structure of tensors.
+    """
+
+    def unfinished(c):
+        return ops.logical_and(c["passed"] < c["length"], c["steps"] < c["max_steps"])
+
+    def attempt(c):
+        y, h = c["y"], ops.minimum(c["h"], c["length"] - c["passed"])
+        signed, slopes = c["direction"] * h, []
         for time, weights in zip(_TIMES, _WEIGHTS, strict=True):
             moved = _moved(y, signed, slopes, weights) if slopes else y
-            slopes.append(f(start + direction * passed + time * signed, moved))
+            slopes.append(f(c["start"] + c["direction"] * c["passed"] + time * signed, moved, c["given"]))
         differences = _moved(tuple(map(ops.zeros_like, y)), signed, slopes, _ERRORS)
-        bounds = [tolerance * (1 + ops.maximum(ops.abs(a), ops.abs(b))) for a, b in zip(y, moved, strict=True)]
+        bounds = [c["tolerance"] * (1 + ops.maximum(ops.abs(a), ops.abs(b))) for a, b in zip(y, moved, strict=True)]
         error = _norm(differences, bounds)
         accepted = error <= 1  # not where it is NaN
-        y = tuple(ops.where(accepted, new, old) for new, old in zip(moved, y, strict=True))
         factor = ops.where(error >= 0, 0.9 * ops.maximum(error, 1e-10) ** -0.2, 0.2)
-        end = ops.where(h >= length - passed, length, passed + h)
-        return ops.where(accepted, end, passed), h * ops.clip(factor, 0.2, 5.0), steps + 1, y
+        end = ops.where(h >= c["length"] - c["passed"], c["length"], c["passed"] + h)
+        return {
+            **c,
+            "y": tuple(ops.where(accepted, new, old) for new, old in zip(moved, y, strict=True)),
+            "passed": ops.where(accepted, end, c["passed"]),
+            "h": h * ops.clip(factor, 0.2, 5.0),
+            "steps": c["steps"] + 1,
+        }
 
-    carry = ops.zeros(()), ops.full((), 0.05 * length), ops.zeros((), dtype="int32"), y
-    passed, _, steps, y = course_ops.jit_while(unfinished, attempt, variables=variables)(carry)
-    if float(passed) < length:
-        time = start + direction * float(passed)
-        raise RuntimeError(
-            f"the solver did not converge: after max_steps={max_steps} steps it is at t={time:.4g} of {stop:.4g} with "
-            f"tolerance={tolerance:.3g}; allow more steps or a larger tolerance"
-        )
-    return y, int(steps)
+    loop = jit_while(unfinished, attempt, variables=variables)
+
+    def solve(y, start, stop, *, tolerance=1e-5, max_steps=1000, given=()):
+        length = abs(stop - start)
+        direction = 1.0 if stop >= start else -1.0
+        numbers = {"passed": 0.0, "h": 0.05 * length, "start": start, "length": length, "direction": direction}
+        carry = {key: ops.convert_to_tensor(value, "float32") for key, value in numbers.items()}
+        counts = {"steps": ops.zeros((), "int32"), "max_steps": ops.convert_to_tensor(max_steps, "int32")}
+        carry |= {"tolerance": ops.convert_to_tensor(tolerance, "float32"), "y": _state(y), "given": given}
+        carry = loop(carry | counts)
+        if float(carry["passed"]) < float(np.float32(length)):
+            time = start + direction * float(carry["passed"])
+            raise RuntimeError(
+                f"the solver did not converge: after max_steps={max_steps} steps it is at t={time:.4g} of {stop:.4g} "
+                f"with tolerance={tolerance:.3g}; allow more steps or a larger tolerance"
+            )
+        return carry["y"], int(carry["steps"])
+
+    return solve
 
 
 def _norm(errors, bounds):
