@@ -152,7 +152,8 @@ def pigdm(denoiser, observation, operator: Callable, shape, *, noise, variance=1
     matrix = _matrix(operator, shape)
     spectrum, directions = np.linalg.eigh(matrix @ matrix.T)
     back = directions.T @ matrix  # from the eigenvectors of A A' to x_0
-    spectrum, directions, back = (table.astype("float32") for table in (spectrum, directions, back))
+    tables = (ops.convert_to_tensor(table.astype("float32")) for table in (spectrum, directions, back))
+    spectrum, directions, back = tables
 
     def slope(d, scales, y):
         r2 = variance * scales.sigma**2 / (scales.alpha**2 * variance + scales.sigma**2)
