@@ -30,7 +30,7 @@ class Denoiser:
         context: a structure of tensors that the function takes, such as labels.
 
     Raises:
-        ValueError: `schedule` is no `NoiseSchedule`, or `function` none.
+        ValueError: `schedule` is no `NoiseSchedule`, `function` none, or `variables` no list.
 
     Example:
         >>> from keras import ops
@@ -40,7 +40,7 @@ class Denoiser:
         -2.0
     """
 
-    @validate(schedule=instance(NoiseSchedule), function=is_function)
+    @validate(schedule=instance(NoiseSchedule), function=is_function, variables=instance(tuple, list))
     def __init__(self, schedule, function: Callable, variables=(), context=()):
         self.schedule, self.function, self.variables, self.context = schedule, function, list(variables), context
         self.programs = {}

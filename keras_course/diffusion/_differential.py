@@ -11,7 +11,8 @@ Both have the same density at each time.
 
 from keras import ops
 
-from keras_course.checks import positive, validate, whole
+from keras_course.checks import instance, positive, validate, whole
+from keras_course.diffusion._denoisers import Denoiser
 from keras_course.diffusion._loop import run
 from keras_course.ops._types import Tensor
 
@@ -91,6 +92,7 @@ def _heun_step(denoiser, x, step):
     return x + h * ops.where(noisy, (u + there) / 2, u)
 
 
+@validate(denoiser=instance(Denoiser))
 def euler_maruyama(denoiser, x, steps=1000, *, seed=0, noise=None) -> Tensor:
     """Sample by the Euler-Maruyama method for the reverse SDE:
 
@@ -142,7 +144,7 @@ def _euler_maruyama_step(denoiser, x, step):
     return x - h * (velocity - g2 / 2 * score) + ops.sqrt(g2 * h) * step.noise()
 
 
-@validate(snr=positive)
+@validate(denoiser=instance(Denoiser), snr=positive)
 def predictor_corrector(denoiser, x, steps=500, *, snr=0.16, seed=0) -> Tensor:
     """Sample by a step of the reverse SDE, followed by a step of Langevin dynamics at the new time:
 
@@ -192,7 +194,7 @@ def _mean_norm(x):
     return ops.mean(ops.sqrt(ops.sum(ops.reshape(ops.square(x), (x.shape[0], -1)), axis=-1)))
 
 
-@validate(step_size=positive, num_repeats=whole(1))
+@validate(denoiser=instance(Denoiser), step_size=positive, num_repeats=whole(1))
 def annealed_langevin(denoiser, x, steps=10, *, step_size=0.1, num_repeats=100, seed=0) -> Tensor:
     """Sample by Langevin dynamics at one noise level after the other:
 

@@ -59,6 +59,8 @@ class MixtureDenoiser(Denoiser):
 
         Their shape is (B, K, D): in the directions of its eigenvectors, a Gaussian has independent components.
         """
+        if len(x.shape) != 2 or x.shape[1] != self.means.shape[1]:
+            raise ValueError(f"x has shape {tuple(x.shape)}; it must be (B, {self.means.shape[1]})")
         means, values, vectors, _ = map(ops.convert_to_tensor, self._tables)
         scales = scales_at(self.schedule, t, x[:, None])  # with axes for K and D
         gaps = x[:, None] - scales.alpha * means

@@ -14,10 +14,10 @@ from keras_course.diffusion._schedules import NoiseSchedule
 from keras_course.ops._types import Tensor
 
 
-def _times(t, x):
-    times = np.asarray(as_row("t", np.ravel(t)) if np.ndim(t) else as_row("t", [t]))
-    if np.ndim(t) > 1 or len(times) not in (1, x.shape[0]) or not ((times >= 0) & (times <= 1)).all():
-        raise ValueError(f"t={t!r} must be a time in [0, 1], or one for each of the {x.shape[0]} examples")
+def _times(name, t, x):
+    times = np.asarray(as_row(name, np.ravel(t)) if np.ndim(t) else as_row(name, [t]))
+    if np.ndim(t) > 1 or len(times) not in (1, x.shape[0]) or not ((times >= 0) & (times <= 1)).all() or t is True:
+        raise ValueError(f"{name}={t!r} must be a time in [0, 1], or one for each of the {x.shape[0]} examples")
     return ops.convert_to_tensor(times[0] if np.ndim(t) == 0 else times, dtype="float32")
 
 
@@ -46,7 +46,7 @@ def q_sample(schedule, x, t, noise) -> Tensor:
     x, noise = as_noise("x", x), as_noise("noise", noise)
     if x.shape != noise.shape:
         raise ValueError(f"noise has shape {tuple(noise.shape)}; it must be {tuple(x.shape)}, as x")
-    scales = scales_at(schedule, _times(t, x), x)
+    scales = scales_at(schedule, _times("t", t, x), x)
     return scales.alpha * x + scales.sigma * noise
 
 
@@ -85,7 +85,8 @@ def posterior(schedule, x0, x, t, s) -> tuple[Tensor, Tensor]:
     x0, x = as_noise("x0", x0), as_noise("x", x)
     if x.shape != x0.shape:
         raise ValueError(f"x has shape {tuple(x.shape)}; it must be {tuple(x0.shape)}, as x0")
-    if np.ndim(t) or np.ndim(s) or not _times(s, x) < _times(t, x):
+    times = _times("t", t, x), _times("s", s, x)
+    if np.ndim(t) or np.ndim(s) or not times[1] < times[0]:
         raise ValueError(f"s={s!r} must be a time before t={t!r}")
-    of_x, of_x0, variance = posterior_scales(*(scales_at(schedule, _times(time, x), x) for time in (t, s)))
+    of_x, of_x0, variance = posterior_scales(*(scales_at(schedule, time, x) for time in times))
     return of_x * x + of_x0 * x0, variance

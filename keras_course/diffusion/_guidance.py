@@ -12,12 +12,23 @@ import numpy as np
 from keras import ops
 
 from keras_course import ops as course_ops
-from keras_course.checks import as_points, as_real, finite, function, instance, not_negative, number, positive, validate
+from keras_course.checks import (
+    as_points,
+    as_real,
+    finite,
+    function,
+    instance,
+    not_negative,
+    number,
+    positive,
+    validate,
+    wholes,
+)
 from keras_course.diffusion._denoisers import Denoiser
 from keras_course.diffusion._parameterizations import scales_at
 
 
-@validate(denoiser=instance(Denoiser), log_prob=function, scale=number)
+@validate(denoiser=instance(Denoiser), log_prob=function, scale=number, variables=instance(tuple, list))
 def guide(denoiser, log_prob: Callable, *, scale=1.0, variables=()) -> Denoiser:
     """Return the denoiser of x_0 given y, for a likelihood of noisy examples: classifier guidance.
 
@@ -112,7 +123,7 @@ def dps(denoiser, observation, operator: Callable, *, noise, gamma=0.0) -> Denoi
     return _posterior(denoiser, observation, slope)
 
 
-@validate(denoiser=instance(Denoiser), operator=function, noise=positive, variance=positive)
+@validate(denoiser=instance(Denoiser), operator=function, shape=wholes(1), noise=positive, variance=positive)
 def pigdm(denoiser, observation, operator: Callable, shape, *, noise, variance=1.0) -> Denoiser:
     """Return the denoiser of x_0 given y = A x_0 + noise e, by pseudo-inverse guidance, for a linear operator A.
 
@@ -168,6 +179,8 @@ def _posterior(denoiser, observation, slope):
     """Return the denoiser of x_0 given y, for `slope(D, scales, y)`: the gradient of log p(y | x_t) by D."""
     observation = as_real("observation", observation).astype("float32")
     finite(observation=observation)
+    if observation.ndim < 2 or 0 in observation.shape:
+        raise ValueError(f"observation has shape {observation.shape}; it must be (B, ...), at least one observation")
 
     def denoise(x, t, context):
         prior, y = denoiser.given(context["prior"]), context["observation"]

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from keras import ops, tree
 
-from keras_course.checks import choice, instance, numpy_seed, positive, validate, whole
+from keras_course.checks import choice, flag, instance, numpy_seed, positive, validate, whole
 from keras_course.diffusion._denoisers import Denoiser
 from keras_course.diffusion._loop import as_noise
 from keras_course.ops import jvp
@@ -17,7 +17,7 @@ from keras_course.ops._trace import exact_trace
 from keras_course.ops._types import Tensor
 
 
-@validate(denoiser=instance(Denoiser), steps=whole(1), tolerance=positive)
+@validate(denoiser=instance(Denoiser), steps=whole(1), tolerance=positive, encode=flag)
 def probability_flow(denoiser, x, steps=1000, *, tolerance=1e-5, encode=False) -> Tensor:
     """Follow the probability-flow ODE from noise to data by the adaptive Dormand-Prince method of order 5.
 

@@ -83,9 +83,11 @@ def transfer_model(
     if len(h.shape) == 4:
         h = keras.layers.GlobalAveragePooling2D(data_format="channels_last", name="pool")(h)
     if dropout:
-        h = keras.layers.Dropout(dropout, seed=seed, name="dropout")(h)
-    initializer = keras.initializers.GlorotUniform(seed)
-    return keras.Model(x, keras.layers.Dense(num_classes, kernel_initializer=initializer, name="head")(h), name=name)
+        h = keras.layers.Dropout(dropout, seed=int(seed), name="dropout")(h)
+    initializer = keras.initializers.GlorotUniform(int(seed))
+    return keras.Model(
+        x, keras.layers.Dense(int(num_classes), kernel_initializer=initializer, name="head")(h), name=name
+    )
 
 
 def _labeled(features, labels, queries):
@@ -184,4 +186,4 @@ def features_of(model, images, *, batch_size=64) -> np.ndarray:
     if images.shape[1:] != tuple(model.input_shape[1:]) or not len(images):
         raise ValueError(f"images has shape {images.shape}; it must be (N, ...) with {model.input_shape[1:]}")
     finite(images=images)
-    return ops.convert_to_numpy(part.predict(images, batch_size=batch_size, verbose=0))
+    return ops.convert_to_numpy(part.predict(images, batch_size=int(batch_size), verbose=0))
