@@ -48,6 +48,7 @@ class StringVAE(VAE):
     @validate(likelihood=instance(CategoricalLikelihood))
     def __init__(self, encoder, decoder, likelihood, *, beta=1.0, seed=0, name="string_vae"):
         super().__init__(encoder, decoder, likelihood, beta=beta, seed=seed, name=name)
+        self._logits = course_ops.jit(lambda x, z: decoder({"x": x, "z": z}), variables=decoder.variables)
 
     @staticmethod
     def raw_outputs(decoder, z, x) -> Tensor:
@@ -58,10 +59,9 @@ class StringVAE(VAE):
         """Return a string, one-hot (B, T, V), of latent variables z (B, L)."""
         z = ops.stop_gradient(as_codes("z", z, self.latent_dim))
         length, size = self.input_shape[1:]
-        logits = course_ops.jit(lambda x, z: self.decoder({"x": x, "z": z}), variables=self.decoder.variables)
         x = np.zeros((z.shape[0], length, size), "float32")
         for t in range(length):
-            chosen = ops.convert_to_numpy(logits(ops.convert_to_tensor(x), z))[:, t].argmax(axis=-1)
+            chosen = ops.convert_to_numpy(self._logits(ops.convert_to_tensor(x), z))[:, t].argmax(axis=-1)
             x[np.arange(len(x)), t, chosen] = 1.0
         return ops.convert_to_tensor(x)
 

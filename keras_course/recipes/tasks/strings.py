@@ -15,7 +15,7 @@ from keras_course.checks import whole_number
 from keras_course.recipes._task import Metric, Task, in_batches
 from keras_course.recipes.tasks._arrays import UnlabeledData
 
-BEST, SAMPLES, STEPS = 100, 500, 10  # strings to begin with, samples of the prior, and gradient steps
+BEST, SAMPLES, STEPS = 100, 500, 20  # strings to begin with, samples of the prior, and gradient steps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,8 +126,9 @@ class MoleculeDesignData(UnlabeledData):
         codes = np.pad(encode(self.x), ((0, 0), (0, 1)), constant_values=1.0)
         slope = np.linalg.lstsq(codes, known, rcond=None)[0][:-1].astype("float32")
         best = np.argsort([-polar_fraction(smiles) for smiles in self.test_smiles], kind="stable")[:BEST]
-        slope = 5 * slope / np.linalg.norm(slope)  # the steps count, not the unit of the property
-        path = latent_ascent(lambda z: z @ ops.convert_to_tensor(slope), encode(self.test[best]), num_steps=STEPS)
+        slope = ops.convert_to_tensor(slope / np.linalg.norm(slope))  # the steps count, not the unit of the property
+        begin = encode(self.test[best])
+        path = latent_ascent(lambda z: ops.sum(z * slope, axis=-1), begin, num_steps=STEPS, prior_weight=0.3)
         return [self.test_smiles[k] for k in best], self.decode(model, path[-1])
 
     def sample(self, model, seed) -> dict:
