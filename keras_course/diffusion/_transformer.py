@@ -128,7 +128,8 @@ def diffusion_transformer(
     """Build a diffusion model of images, whose network is a transformer of patches that is told the noise level (DiT).
 
     Takes x (B, H, W, C), or {"x": x, "label": (B,)}; returns {"denoised": (B, H, W, C), "time": (B,), "loss": (B,)}.
-    Its blocks are of the class `AdaptiveBlock`, with an MLP of 4 F hidden units; a dense layer makes each token P x P pixels.
+    Its blocks are of the class `AdaptiveBlock`, with an MLP of 4 F hidden units; a dense layer makes each token P x P
+    pixels.
 
     Args:
         input_shape: (H, W, C), with sides that `patch_size` divides.
