@@ -52,7 +52,7 @@ def other(request, tmp_path_factory):
     command = [sys.executable, str(HERE / "reference.py"), str(folder), *names]
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    threading.Thread(target=lambda: process.wait() or (folder / "ended").touch(), daemon=True).start()
+    threading.Thread(target=lambda: (process.wait(), (folder / "ended").touch()), daemon=True).start()
     yield folder
     if not parallel:  # else the other workers may need it still
         process.kill()
