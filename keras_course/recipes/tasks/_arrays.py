@@ -40,12 +40,13 @@ class UnlabeledData(Data):
     """Examples without targets, of a model that owns its loss.
 
     Attributes:
-        x: the training examples, an array.
+        x: the training examples: an array, or a dict of arrays.
     """
 
     x: Any
 
     def batches(self, batch_size, steps_per_epoch, seed, start_epoch) -> Iterable:
         options = {"steps_per_epoch": steps_per_epoch, "seed": seed, "start_epoch": start_epoch}
-        batches = datasets.example_batches(self.x, np.zeros(len(self.x)), batch_size, **options)
+        count = len(next(iter(self.x.values())) if isinstance(self.x, dict) else self.x)
+        batches = datasets.example_batches(self.x, np.zeros(count), batch_size, **options)
         return (batches[k][:1] for k in itertools.count())
