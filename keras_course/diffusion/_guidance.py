@@ -167,11 +167,10 @@ def pigdm(denoiser, observation, operator: Callable, shape, *, noise, variance=1
     spectrum, directions, back = tables
 
     def slope(d, scales, y):
-        values, vectors, rows = map(ops.convert_to_tensor, (spectrum, directions, back))
         r2 = variance * scales.sigma**2 / (scales.alpha**2 * variance + scales.sigma**2)
         gap = ops.reshape(y - _observed(operator, d, y), (d.shape[0], -1))
-        weighted = ops.matmul(gap, vectors) / (noise**2 + ops.reshape(r2, (-1, 1)) * values)
-        return ops.reshape(ops.matmul(weighted, rows), d.shape)
+        weighted = ops.matmul(gap, directions) / (noise**2 + ops.reshape(r2, (-1, 1)) * spectrum)
+        return ops.reshape(ops.matmul(weighted, back), d.shape)
 
     return _posterior(denoiser, observation, slope)
 
