@@ -39,11 +39,12 @@ class ObjectQueries(keras.layers.Layer):
     @validate(num_queries=whole(1))
     def __init__(self, num_queries, *, initializer="random_normal", **kwargs):
         super().__init__(**kwargs)
-        self.num_queries, self.initializer = int(num_queries), get_initializer(initializer=initializer)
+        self.num_queries = int(num_queries)
+        self.queries_initializer = get_initializer(initializer=initializer)
 
     def build(self, input_shape) -> None:
         shape = self.num_queries, input_shape[-1]
-        self.queries = self.add_weight(shape=shape, initializer=self.initializer, name="queries")
+        self.queries = self.add_weight(shape=shape, initializer=self.queries_initializer, name="queries")
 
     def call(self, x) -> Tensor:
         queries = ops.cast(ops.convert_to_tensor(self.queries), x.dtype)
@@ -53,7 +54,7 @@ class ObjectQueries(keras.layers.Layer):
         return input_shape[0], self.num_queries, input_shape[-1]
 
     def get_config(self) -> dict:
-        initializer = keras.initializers.serialize(self.initializer)
+        initializer = keras.initializers.serialize(self.queries_initializer)
         return {**super().get_config(), "num_queries": self.num_queries, "initializer": initializer}
 
 
