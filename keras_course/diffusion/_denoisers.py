@@ -53,7 +53,7 @@ class Denoiser:
 
     def __call__(self, x, t) -> Tensor:
         """Return D (B, ...) of x (B, ...) at a time t, a scalar or (B,)."""
-        t = ops.convert_to_tensor(t, dtype="float32")
+        x, t = (ops.convert_to_tensor(value, dtype="float32") for value in (x, t))
         rows = ops.broadcast_to(t, ops.shape(x)[:1]) if len(t.shape) == 0 else t
         return ops.cast(self.function(x, rows, self.context), "float32")
 
@@ -73,6 +73,7 @@ class Denoiser:
 
     def split(self, x, t) -> tuple[Tensor, Tensor]:
         """Return the estimates of the two parts of x_t: x_0 and e, (B, ...) each."""
+        x = ops.convert_to_tensor(x, dtype="float32")
         scales, x0 = scales_at(self.schedule, t, x), self(x, t)
         return x0, (x - scales.alpha * x0) / scales.sigma
 
