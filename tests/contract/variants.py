@@ -26,8 +26,11 @@ OTHER_OPTIONS = {
     "seq2seq (additive attention)": ("seq2seq", {"attention": "additive"}),
     "seq2seq (dot attention, lstm)": ("seq2seq", {"attention": "dot", "cell": "lstm"}),
     "evoformer (structure)": ("evoformer", {"structure_layers": 1, "triangle_attention": True}),
-    "gcn (sparse features, rows, edges)": ("gcn", {"sparse": True, "normalization": "row", "level": "edge"}),
-    "gat (sparse features, two graphs)": ("gat", {"sparse": True, "level": "graph", "num_graphs": 2}),
+    "gcn (sparse features, rows, edges)": (
+        "gcn",
+        {"sparse": True, "normalization": "row", "level": "edge", "dropout": 0.0},
+    ),
+    "gat (sparse features, two graphs)": ("gat", {"sparse": True, "level": "graph", "num_graphs": 2, "dropout": 0.0}),
     "graph_sage (maximum, two graphs)": (
         "graph_sage",
         {"aggregator": "max", "normalize": True, "level": "graph", "readout": "max", "num_graphs": 2},

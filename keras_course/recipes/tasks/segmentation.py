@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from keras_course.checks import not_negative, whole_number
+from keras_course.checks import flag, not_negative, whole_number
 from keras_course.recipes._task import Metric, image_of, in_batches
 from keras_course.recipes.tasks._annotated import Annotated, AnnotatedData
 
@@ -36,6 +36,7 @@ class Segmentation(Annotated):
         super().__post_init__()
         whole_number(0, crop=self.crop)
         not_negative(dice=self.dice)
+        flag(turn=self.turn)
 
     def load(self, part=0, start=None) -> "SegmentationData":
         return SegmentationData(self)
