@@ -129,7 +129,7 @@ ALLOWED = {
     **{f"training.{name}.learning_rate": {"lambda"} for name in (  # a schedule
         "AdaGrad", "Adam", "AdamW", "GD", "Lion", "Momentum", "Muon", "Nesterov", "RMSProp", "SGD")},
     "metrics.Perplexity.dtype": WRONG,  # Keras's own
-    **{f"vision.{name}.y": {"-1 in it", "10**6 in it"} for name in ("dice_loss", "focal_loss")},  # not counted; no class
+    **{f"vision.{name}.y": {"-1 in it", "10**6 in it"} for name in ("dice_loss", "focal_loss")},  # no class
     "vision.match_anchors.boxes": {"[]", "empty array"},  # an image without objects
     "diffusion.MixtureDenoiser.weights": {"None"},  # equal ones
     "recipes.AdamW.clip": {"None"},  # gradients stay as they are
