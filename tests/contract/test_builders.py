@@ -171,21 +171,20 @@ def test_not_a_number_is_a_difference():
 
 
 def published(full):
-    """Yield (builder, preset) wherever a count is published; the large ones only where weights cost nothing.
+    """Yield (row of the builder, preset) wherever a count is published; large ones only where weights cost nothing.
 
     Presets of one builder are a family that differs in a few numbers: without `full` the first and the last will do.
     """
     for row in keras_course.list_builders():
         counts = {preset: given["parameters"] for preset, given in row.build.presets.items() if "parameters" in given}
         presets = [preset for preset, count in counts.items() if META or count < 1_000_000]
-        yield from ((row.name, preset) for preset in (presets if full else {*presets[:1], *presets[-1:]}))
+        yield from ((row, preset) for preset in (presets if full else {*presets[:1], *presets[-1:]}))
 
 
 @pytest.mark.usefixtures("full" if META else "drawn_by_numpy")  # on "meta" nothing is drawn, at any size
 def test_published_parameter_counts(full):
-    for name, preset in published(full):
-        build = reference.MODELS[name]
+    for row, preset in published(full):
         with keras.device("meta") if META else contextlib.nullcontext():
-            model = build.from_preset(preset)
+            model = row.build.from_preset(preset)
         count = sum(math.prod(weight.shape) for weight in model.trainable_weights)  # papers leave out moving averages
-        assert count == build.presets[preset]["parameters"], f"{name}, {preset}"
+        assert count == row.build.presets[preset]["parameters"], f"{row.name}, {preset}"
