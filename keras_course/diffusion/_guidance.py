@@ -103,7 +103,7 @@ def dps(denoiser, observation, operator: Callable, *, noise, gamma=0.0) -> Denoi
         >>> import numpy as np
         >>> from keras_course.diffusion import CosineNoise, MixtureDenoiser, ddim, dps
         >>> prior = MixtureDenoiser(CosineNoise(), np.zeros((1, 2)), np.eye(2)[None])
-        >>> posterior = dps(prior, np.full((500, 1), 2.0), lambda x: x[:, :1], noise=0.5, gamma=1.0)
+        >>> posterior = dps(prior, np.full((500, 1), 2.0), lambda x: x[:, :1], noise=0.5, gamma=0.2)
         >>> samples = np.asarray(ddim(posterior, np.random.default_rng(0).normal(size=(500, 2)), 100))
         >>> bool(abs(samples[:, 0].mean() - 1.6) < 0.1)  # the exact mean is 2 / (1 + 0.25)
         True

@@ -100,8 +100,9 @@ class UnitLength(keras.layers.Layer):
     """Takes and returns (B, E): each row is divided by its length.
 
     Example:
+        >>> import numpy as np
         >>> from keras_course.vision import UnitLength
-        >>> [round(float(part), 2) for part in UnitLength()([[3.0, 4.0]])[0]]
+        >>> [round(float(part), 2) for part in UnitLength()(np.array([[3.0, 4.0]]))[0]]
         [0.6, 0.8]
     """
 
