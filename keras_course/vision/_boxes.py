@@ -212,7 +212,7 @@ def encode_offsets(boxes, anchors) -> Tensor:
 
     Example:
         >>> from keras_course.vision import encode_offsets
-        >>> [float(part) for part in encode_offsets([2.0, 0.0, 12.0, 10.0], [0.0, 0.0, 10.0, 10.0])]
+        >>> [round(float(part), 3) for part in encode_offsets([2.0, 0.0, 12.0, 10.0], [0.0, 0.0, 10.0, 10.0])]
         [0.2, 0.0, 0.0, 0.0]
     """
     check_boxes(boxes=boxes, anchors=anchors)

@@ -159,7 +159,7 @@ def test_figures():
     figure = plot_recordings([0.0, 1.0], {"P (mmHg)": [80.0, 120.0], "V": np.ones((3, 2))})
     assert [len(ax.lines) for ax in figure.axes] == [1, 3]
     figure = plot_time_constants([0.0, 1.0], [0.0, 1.0], samples[:, :2], samples[:2, :2])
-    assert [len(ax.lines) for ax in figure.axes] == [1, 2]
+    assert [len(ax.lines) for ax in figure.axes] == [1, 3]
     assert "$h(x)$" in [text.get_text() for text in plot_npe().axes[0].texts]
 
 
