@@ -131,8 +131,8 @@ def string_vae(
         >>> from keras_course.autoencoders import string_vae
         >>> model = string_vae((4, 3))
         >>> strings = model.reconstruct(np.eye(3)[[[0, 1, 2, 2]]])
-        >>> bool((np.sum(strings, axis=-1) == 1).all())
-        True
+        >>> [sum(map(float, row)) for row in strings[0]]  # one-hot
+        [1.0, 1.0, 1.0, 1.0]
     """
     encoder = encoder_network(input_shape, 2 * latent_dim, hidden_dims=hidden_dims, seed=seed)
     length, size = input_shape
