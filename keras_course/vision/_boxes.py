@@ -217,6 +217,7 @@ def encode_offsets(boxes, anchors) -> Tensor:
     """
     check_boxes(boxes=boxes, anchors=anchors)
     boxes, anchors = convert_boxes(boxes, "xyxy", "cxcywh"), convert_boxes(anchors, "xyxy", "cxcywh")
+    anchors = ops.cast(anchors, boxes.dtype)
     sizes = ops.maximum(anchors[..., 2:], TINY)
     shift = (boxes[..., :2] - anchors[..., :2]) / sizes
     return ops.concatenate([shift, ops.log(ops.maximum(boxes[..., 2:], TINY) / sizes)], axis=-1)
@@ -237,7 +238,7 @@ def decode_offsets(offsets, anchors) -> Tensor:
         [2.0, 0.0, 12.0, 10.0]
     """
     check_boxes(offsets=offsets, anchors=anchors)
-    anchors = convert_boxes(anchors, "xyxy", "cxcywh")
+    anchors = ops.cast(convert_boxes(anchors, "xyxy", "cxcywh"), offsets.dtype)
     center = anchors[..., :2] + offsets[..., :2] * anchors[..., 2:]
     size = anchors[..., 2:] * ops.exp(ops.minimum(offsets[..., 2:], LARGEST))
     return convert_boxes(ops.concatenate([center, size], axis=-1), "cxcywh", "xyxy")

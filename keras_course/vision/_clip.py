@@ -119,9 +119,11 @@ class LearnedScale(keras.layers.Layer):
     """Takes x (B, ...) and returns one learned scale exp(t), at most 100, for each row (B, 1); it starts at 1 / 0.07.
 
     Example:
+        >>> import keras
         >>> import numpy as np
         >>> from keras_course.vision import LearnedScale
-        >>> round(float(LearnedScale()(np.ones((2, 3)))[1, 0]), 2)
+        >>> scales = keras.ops.convert_to_numpy(LearnedScale()(np.ones((2, 3))))
+        >>> round(float(scales[1, 0]), 2)
         14.29
     """
 

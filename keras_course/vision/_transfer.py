@@ -77,7 +77,8 @@ def transfer_model(
         raise ValueError(f"layer={layer!r} is none of {', '.join(names)}")
     features = backbone.layers[-1].input if layer is None else backbone.get_layer(layer).output
     extractor = keras.Model(backbone.inputs, features, name="backbone")
-    extractor.trainable = not freeze
+    for part in extractor.layers:  # the setter of a model does not reach them where its own value stays
+        part.trainable = not freeze
     x = keras.Input(backbone.input_shape[1:], name="image")
     h = extractor(x, training=False) if freeze else extractor(x)
     if len(h.shape) == 4:
