@@ -52,7 +52,7 @@ def roi_align(features, boxes, size=7, *, samples=2) -> Tensor:
         >>> import numpy as np
         >>> from keras_course.vision import roi_align
         >>> ramp = np.tile(np.arange(8.0)[None, None, :, None] + 0.5, (1, 8, 1, 1))     # f = x
-        >>> roi_align(ramp, [[[1.0, 1.0, 5.0, 5.0]]], 2)[0, 0, 0, :, 0].tolist()       # the centers of two bins
+        >>> [float(value) for value in roi_align(ramp, [[[1.0, 1.0, 5.0, 5.0]]], 2)[0, 0, 0, :, 0]]  # the centers of two bins
         [2.0, 4.0]
     """
     _check(features, boxes)
@@ -98,7 +98,7 @@ def roi_pool(features, boxes, size=7) -> Tensor:
         >>> import numpy as np
         >>> from keras_course.vision import roi_pool
         >>> ramp = np.tile(np.arange(8.0)[None, None, :, None] + 0.5, (1, 8, 1, 1))     # f = x
-        >>> roi_pool(ramp, [[[1.0, 1.0, 5.0, 5.0]]], 2)[0, 0, 0, :, 0].tolist()
+        >>> [float(value) for value in roi_pool(ramp, [[[1.0, 1.0, 5.0, 5.0]]], 2)[0, 0, 0, :, 0]]
         [2.5, 4.5]
     """
     _check(features, boxes)
