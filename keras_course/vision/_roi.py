@@ -52,7 +52,7 @@ def roi_align(features, boxes, size=7, *, samples=2) -> Tensor:
         >>> import numpy as np
         >>> from keras_course.vision import roi_align
         >>> ramp = np.tile(np.arange(8.0)[None, None, :, None] + 0.5, (1, 8, 1, 1))     # f = x
-        >>> [float(value) for value in roi_align(ramp, [[[1.0, 1.0, 5.0, 5.0]]], 2)[0, 0, 0, :, 0]]  # the centers of two bins
+        >>> [float(value) for value in roi_align(ramp, [[[1.0, 1.0, 5.0, 5.0]]], 2)[0, 0, 0, :, 0]]  # centers of bins
         [2.0, 4.0]
     """
     _check(features, boxes)
