@@ -193,7 +193,9 @@ def test_string_vae():
 def test_ascent_is_a_geometric_series():
     """With a slope s the steps z <- z + a (s - c z) approach s / c by the factor 1 - a c."""
     slope, start = np.array([2.0, -1.0], "float32"), np.array([[0.5, 0.0], [0.0, 3.0]])
-    path = latent_ascent(lambda z: ops.sum(z * slope, axis=-1), start, num_steps=7, rate=0.2, prior_weight=0.5)
+    path = latent_ascent(
+        lambda z: ops.sum(z * ops.convert_to_tensor(slope), axis=-1), start, num_steps=7, rate=0.2, prior_weight=0.5
+    )
     limit = slope / 0.5
     expected = limit + (start - limit) * 0.9 ** np.arange(8)[:, None, None]
     np.testing.assert_allclose(path, expected, rtol=1e-4, atol=1e-5)
