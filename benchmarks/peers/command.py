@@ -5,7 +5,7 @@ import importlib.util
 import sys
 
 from benchmarks.peers import turns
-from keras_course import records
+from keras_course import backend, records
 
 
 def run(topic, text, works, comparison, size_of, packages, arguments=None):
@@ -40,3 +40,18 @@ def run(topic, text, works, comparison, size_of, packages, arguments=None):
         if docs is not None:
             origin = {each: records.origin(*dict.fromkeys((each, *packages))) for each in ours}
             records.record_speeds([{**row, **origin[row["backend"]]} for row in rows], topic, docs)
+
+
+def beside_torch(torch_call, our_call, work, with_compile=False):
+    """Return `({peer: maker}, {backend: maker})` for `turns.compare`, where PyTorch is the only peer.
+
+    Args:
+        torch_call: function of a work, and of whether to compile.
+        our_call: function of a work and of the name of a backend.
+        work: a work.
+        with_compile: whether PyTorch's compiler is a second peer.
+    """
+    peers = {"torch": (torch_call, work)}
+    if with_compile:
+        peers["torch, torch.compile"] = (torch_call, work, True)
+    return peers, {each: (our_call, work, each) for each in backend.available()}

@@ -10,13 +10,13 @@ A step of Adam on random crops of 128 x 128 gray pixels, `steps` times, with the
 PyTorch runs eagerly, channels last, and with --compile through `torch.compile`, too.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
 
 from benchmarks import common
 from benchmarks.peers import command
-from keras_course import backend
 
 
 class Work(NamedTuple):
@@ -118,12 +118,7 @@ def our_call(work, name):
     return train
 
 
-def comparison(work, with_compile=False):
-    """Return `({peer: maker}, {backend: maker})` for `turns.compare`."""
-    peers = {"torch": (torch_call, work)}
-    if with_compile:
-        peers["torch, torch.compile"] = (torch_call, work, True)
-    return peers, {each: (our_call, work, each) for each in backend.available()}
+comparison = functools.partial(command.beside_torch, torch_call, our_call)
 
 
 def amount(work):

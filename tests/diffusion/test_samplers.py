@@ -1,13 +1,11 @@
 """Samplers and likelihoods on Gaussian data, where everything is known, and beside the schedulers of diffusers."""
 
 import importlib.util
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from keras import ops
+from oracles import run_oracle
 
 from keras_course import diffusion
 from keras_course.diffusion import (
@@ -186,7 +184,7 @@ np.savez(sys.argv[2], **{key: np.asarray(value) for key, value in found.items()}
 
 @pytest.fixture(scope="module")
 def schedulers(tmp_path_factory):
-    """What the schedulers of diffusers do in ten steps, on PyTorch in a process of its own."""
+    """What the schedulers of diffusers do in ten steps, on PyTorch."""
     if importlib.util.find_spec("diffusers") is None:
         pytest.skip("needs diffusers")
     folder = tmp_path_factory.mktemp("diffusers")
@@ -197,8 +195,7 @@ def schedulers(tmp_path_factory):
         "noise": np.random.default_rng(2).normal(size=(10, 6, 1)),
     }
     np.savez(folder / "given.npz", **{key: np.asarray(value, "float32") for key, value in given.items()})
-    command = [sys.executable, "-c", ORACLE, str(folder / "given.npz"), str(folder / "found.npz")]
-    subprocess.run(command, check=True, env=os.environ | {"CUDA_VISIBLE_DEVICES": ""})
+    run_oracle(ORACLE, folder / "given.npz", folder / "found.npz")
     return dict(np.load(folder / "found.npz")) | {"noise": given["noise"]}
 
 
