@@ -62,7 +62,7 @@ def isbi_membrane(*, data_dir=None) -> tuple[AnnotatedImages, AnnotatedImages]:
 
     Raises:
         FileNotFoundError: the files are not there.
-        ValueError: they are others than those of the table.
+        ValueError: they differ from the table.
 
     References:
         An Integrated Micro- and Macroarchitectural Analysis of the Drosophila Brain by Computer-Assisted Serial Section
@@ -82,7 +82,7 @@ def bccd(
 ) -> tuple[AnnotatedImages, AnnotatedImages]:
     """Return photos of blood smears, with boxes around red cells, white cells and platelets.
 
-    The splits are those of its authors: 292 images for training and validation, and 72 for the test. Photos of 480 x
+    The splits are from its authors: 292 images for training and validation, and 72 for the test. Photos of 480 x
     640 pixels are scaled, and boxes with them. Boxes without an area are left out.
 
     Args:
@@ -95,7 +95,7 @@ def bccd(
 
     Raises:
         FileNotFoundError: the files are not there.
-        ValueError: they are others than those of the table, or an argument is out of its range.
+        ValueError: they differ from the table, or an argument is out of its range.
 
     References:
         BCCD Dataset, Shenggan, 2017, https://github.com/Shenggan/BCCD_Dataset

@@ -36,7 +36,7 @@ def shape_scenes(
         seed: of all random numbers.
 
     Returns:
-        (train, test). Classes of boxes are indices of `SHAPE_CLASSES`; keypoints are those of `FIGURE_POINTS`.
+        (train, test). Classes of boxes are indices of `SHAPE_CLASSES`; keypoints are in the order of `FIGURE_POINTS`.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -200,7 +200,7 @@ def voronoi_membranes(
     """Return images of simulated tissue, with the membranes between its cells: the offline twin of `isbi_membrane`.
 
     Cells are the regions of points that are nearest to the points of a random pattern (a Voronoi diagram), bent by
-    waves. Membranes are dark lines between them, of varying darkness. Dark vesicles inside the cells are no membrane,
+    waves. Membranes are dark lines between them, of varying darkness. Dark vesicles inside the cells are not membrane,
     so the darkness of a pixel alone does not tell.
 
     Args:

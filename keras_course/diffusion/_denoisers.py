@@ -30,7 +30,7 @@ class Denoiser:
         context: a structure of tensors that the function takes, such as labels.
 
     Raises:
-        ValueError: `schedule` is no `NoiseSchedule`, `function` none, or `variables` no list.
+        ValueError: `schedule` is not a `NoiseSchedule`, `function` not a function, or `variables` not a list.
 
     Example:
         >>> from keras import ops

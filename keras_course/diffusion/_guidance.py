@@ -1,4 +1,4 @@
-"""Conditioning at sampling time by Bayes' rule: the score of a posterior is that of the prior plus a likelihood's.
+"""Conditioning at sampling time by Bayes' rule: the scores of prior and likelihood are added.
 
 Notation: y an observation or a label, D = E[x_0 given x_t], A an operator from x_0 (B, ...) to observations (B, ...).
 
@@ -71,7 +71,7 @@ def guide(denoiser, log_prob: Callable, *, scale=1.0, variables=()) -> Denoiser:
 def dps(denoiser, observation, operator: Callable, *, noise, gamma=0.0) -> Denoiser:
     """Return the denoiser of x_0 given y = A(x_0) + noise e, by diffusion posterior sampling (DPS).
 
-    The likelihood of x_t is approximated by that of D, as if x_0 was certain given x_t:
+    The likelihood of x_t is approximated by the likelihood of D, as if x_0 was certain given x_t:
 
         p(y | x_t) = N(y; A(D), (noise^2 + gamma sigma^2 / alpha^2) I)
 
@@ -92,7 +92,7 @@ def dps(denoiser, observation, operator: Callable, *, noise, gamma=0.0) -> Denoi
         ValueError: an argument is out of its range, or the operator returns another shape than the observation has.
 
     Differences from the paper: the step of the likelihood follows from `noise` and `gamma`; the paper divides it by the
-    norm of y - A(D). The variance with gamma is that of Score-based Data Assimilation.
+    norm of y - A(D). The variance with gamma is from Score-based Data Assimilation.
 
     References:
         Diffusion Posterior Sampling for General Noisy Inverse Problems, Chung et al., 2023,

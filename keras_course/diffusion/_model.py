@@ -113,7 +113,7 @@ class DiffusionModel(keras.Model):
         weighting: "simple" or "likelihood"; see `DenoisingLoss`.
         num_classes: number of labels; 0 for a network without labels.
         label_dropout: fraction of the labels that training leaves out, for guidance.
-        center, scale: x_0 is (x - center) / scale; samples and densities are those of x.
+        center, scale: x_0 is (x - center) / scale; samples and densities are of x.
         seed: whole number, at most 2 billion, seed of the noise.
         name: name of the model.
 

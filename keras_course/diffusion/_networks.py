@@ -27,7 +27,7 @@ class LevelEmbedding(keras.layers.Layer):
         dim: 2 K, an even number.
 
     Raises:
-        ValueError: `dim` is no even number above 0.
+        ValueError: `dim` is not an even number above 0.
 
     References:
         Denoising Diffusion Probabilistic Models, Ho et al., 2020, https://arxiv.org/abs/2006.11239

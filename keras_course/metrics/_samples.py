@@ -28,7 +28,7 @@ def frechet_distance(x, y) -> float:
         x, y: rows (N, D) and (M, D).
 
     Raises:
-        ValueError: x or y is no matrix of finite numbers with at least two rows, or they differ in D.
+        ValueError: x or y is not a matrix of finite numbers with at least two rows, or they differ in D.
 
     References:
         GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium, Heusel et al., 2017,
@@ -59,7 +59,7 @@ def energy_distance(x, y) -> float:
         x, y: rows (N, D) and (M, D); pairs of a row with itself do not count.
 
     Raises:
-        ValueError: x or y is no matrix of finite numbers with at least two rows, or they differ in D.
+        ValueError: x or y is not a matrix of finite numbers with at least two rows, or they differ in D.
 
     Differences from the paper: the mean over pairs of different rows has no bias, so it may be negative.
 

@@ -27,7 +27,7 @@ class ObjectQueries(keras.layers.Layer):
         initializer: of the tokens.
 
     Raises:
-        ValueError: `num_queries` is no whole number of at least 1.
+        ValueError: `num_queries` is not a whole number of at least 1.
 
     Example:
         >>> import numpy as np

@@ -215,7 +215,7 @@ def segmentation_scores(true, predicted, num_classes) -> SegmentationScores:
         num_classes: K.
 
     Raises:
-        ValueError: shapes differ, an entry is no class, or no pixel counts.
+        ValueError: shapes differ, an entry is not a class, or no pixel counts.
 
     Example:
         >>> from keras_course.vision import segmentation_scores
@@ -266,7 +266,7 @@ def panoptic_quality(true_classes, true_objects, classes, objects, num_classes) 
         num_classes: K.
 
     Raises:
-        ValueError: shapes differ, or an entry is no class.
+        ValueError: shapes differ, or an entry is not a class.
 
     References:
         Panoptic Segmentation, Kirillov et al., 2019, https://arxiv.org/abs/1801.00868

@@ -41,7 +41,7 @@ def transfer_model(
         logits = f(x) W + b
 
     The features are the input of the backbone's last layer, or the output of `layer`; feature maps are averaged over
-    their positions. The layers are those of the backbone, and not copies. If they are frozen, only W and b learn, and
+    their positions. The layers are shared with the backbone, not copied. If they are frozen, only W and b learn, and
     batch normalization uses its moving averages.
 
     Args:
@@ -59,7 +59,7 @@ def transfer_model(
         An uncompiled `keras.Model`.
 
     Raises:
-        ValueError: `backbone` is no Functional model, has no such layer, or an argument is out of its range.
+        ValueError: `backbone` is not a Functional model or lacks the layer, or an argument is out of its range.
 
     References:
         How transferable are features in deep neural networks?, Yosinski et al., 2014, https://arxiv.org/abs/1411.1792

@@ -1,7 +1,7 @@
 """Upsampling: the transposed convolution, and what can be used in its place.
 
 Notation: a convolution is a matrix, vec(y) = T vec(x); the transposed convolution is the product with its transpose,
-vec(x') = T^t vec(y). It has the shapes of the inverse, and is no inverse.
+vec(x') = T^t vec(y). It has the shapes of the inverse, but it is not the inverse.
 """
 
 import numpy as np

@@ -176,7 +176,7 @@ class YoloDetector(keras.Model):
         return decoded(outputs, *positions(self.network.input_shape[1:], self.strides)), ops.sigmoid(outputs[..., 4:])
 
     def detect(self, images, **options) -> list[Objects]:
-        """Return the objects of images (N, H, W, C_in); the options are those of `select_objects`."""
+        """Return the objects of images (N, H, W, C_in); see `select_objects` for the options."""
         outputs = self.predict(np.asarray(images), batch_size=32, verbose=0)
         return select_objects(*map(ops.convert_to_numpy, self.decode(outputs)), **options)
 
