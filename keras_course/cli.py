@@ -76,7 +76,7 @@ def _list(options):
     lectures = [(row.number, row.topic, row.title) for row in LECTURES if row.ready]
     print(_table("Lectures", ("number", "topic", "title"), lectures))
     runs = [
-        (row.name, f"{row.builder}/{row.preset}", row.task.data, f"{row.steps:,}", row.minutes or "GPU", row.summary)
+        (row.name, f"{row.builder}/{row.preset}", row.task.data, f"{row.steps:,}", row.minutes or "-", row.summary)
         for row in recipes.RECIPES.values()
     ]
     print(_table("Recipes", ("name", "model", "data", "steps", "minutes", "what for"), runs))

@@ -32,7 +32,7 @@ class Recipe:
         tolerance: from which one seed may differ by so much.
         published, source: what others report, and where; None where nobody did.
         note: what a reader of the result has to know, in a sentence; None where there is nothing.
-        minutes: about how long it takes on two CPU cores; None where it needs a GPU.
+        minutes: about how long it takes on two CPU cores; None where that is not measured, or it needs a GPU.
     """
 
     name: str

@@ -31,7 +31,6 @@ TABLE = (
         {"widths": (16, 32, 64), "norm": "batch", "use_bias": False},
         steps=600,
         batch_size=16,
-        minutes=2,
     ),
     _recipe(
         "scenes_detection",
@@ -41,7 +40,6 @@ TABLE = (
         {"widths": (16, 32, 64, 96), "levels": 3},
         steps=1_500,
         batch_size=16,
-        minutes=2,
     ),
     _recipe(
         "tissue_unet",
@@ -51,7 +49,6 @@ TABLE = (
         {"widths": (16, 32, 64), "norm": "batch", "use_bias": False},
         steps=300,
         batch_size=16,
-        minutes=1,
     ),
     _recipe(
         "membranes_unet",
@@ -61,7 +58,6 @@ TABLE = (
         {"widths": (16, 32, 64, 128), "norm": "batch", "use_bias": False},
         steps=1_000,
         batch_size=16,
-        minutes=15,
     ),
     _recipe(
         "cells_yolo",
@@ -72,6 +68,5 @@ TABLE = (
         preset="cells",
         steps=1_500,
         batch_size=8,
-        minutes=25,
     ),
 )
